@@ -1,0 +1,12 @@
+//! Customers in CSV files, read and written by the feature table.
+//!
+//! A file has a header; columns are found by name and may stand in any order. The nineteen features are required, the
+//! label, `customer_id` and the location are optional, and other columns are passed over and named in
+//! [`Customers::ignored`]. An empty cell or `NA` is a missing value.
+
+mod header;
+mod read;
+mod write;
+
+pub use read::{BadValue, Customers, ReadError, ReadOptions, UnknownCategory, read};
+pub use write::{Writer, neutralise_formula};

@@ -1,0 +1,253 @@
+//! Reading customers.
+
+use std::io::Read;
+
+use csv::StringRecord;
+use thiserror::Error;
+
+use super::header::Header;
+use crate::feature::LABEL_WORDS;
+use crate::{Column, FEATURES, Feature, Kind, LABEL, LOCATION_FIELDS, Locations, Table, Text};
+
+/// What a reader does with a word that is not in a category's vocabulary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownCategory {
+    /// It is a bad value: the rule for data that something is fitted on.
+    #[default]
+    Reject,
+    /// It is kept: the rule for data to be scored, where an unknown category is scored and counted.
+    Keep,
+}
+
+/// How to read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReadOptions {
+    /// What to do with unknown words.
+    pub unknown_category: UnknownCategory,
+    /// Whether rows with a bad value are left out and listed instead of ending the reading.
+    pub skip_bad_rows: bool,
+}
+
+/// Customers of a file, column by column.
+#[derive(Clone, Debug, Default)]
+pub struct Customers {
+    /// Whose row it is, where the file says so.
+    pub customer_id: Option<Text>,
+    /// The features.
+    pub features: Table,
+    /// Whether the customer left, where the file says so.
+    pub label: Option<Vec<bool>>,
+    /// Where the customer lives, where the file says so.
+    pub location: Option<Locations>,
+    /// Line of the file on which each row starts, from 1.
+    pub lines: Vec<u64>,
+    /// Names of columns that were passed over.
+    pub ignored: Vec<String>,
+    /// Rows left out, the first [`Self::MAX_LISTED`] of them.
+    pub bad_rows: Vec<BadValue>,
+    /// How many rows were left out.
+    pub bad_row_count: u64,
+}
+
+/// A value that cannot be read.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[error("line {line}, column {column}: found {value:?}, expected {expected}")]
+pub struct BadValue {
+    /// Line of the file, from 1.
+    pub line: u64,
+    /// The column's name.
+    pub column: String,
+    /// What stands there, shortened.
+    pub value: String,
+    /// What was expected.
+    pub expected: String,
+}
+
+/// Why a file could not be read.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// Not a table, not UTF-8, or the source failed.
+    #[error("cannot read the table: {0}")]
+    Csv(#[from] csv::Error),
+    /// A column occurs twice.
+    #[error("column {0} occurs twice in the header; keep one of them")]
+    DuplicateColumn(String),
+    /// Required columns are not there.
+    #[error("the header lacks {0}; see data/README.md for the columns")]
+    MissingColumns(String),
+    /// The file has a header at most.
+    #[error("the table has no rows")]
+    Empty,
+    /// A value cannot be read.
+    #[error("{0}; mend it, or leave such rows out with --skip-bad-rows")]
+    BadValue(BadValue),
+}
+
+impl Customers {
+    /// How many bad rows are listed; the rest is counted.
+    pub const MAX_LISTED: usize = 100;
+
+    /// Number of customers.
+    pub fn len(&self) -> usize {
+        self.features.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.features.is_empty()
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.features.truncate(rows);
+        self.lines.truncate(rows);
+        if let Some(ids) = &mut self.customer_id {
+            ids.truncate(rows);
+        }
+        if let Some(label) = &mut self.label {
+            label.truncate(rows);
+        }
+        if let Some(location) = &mut self.location {
+            location.truncate(rows);
+        }
+    }
+}
+
+/// Reads customers from a CSV source.
+///
+/// # Errors
+/// [`ReadError`], which names line, column, value and what was expected; with [`ReadOptions::skip_bad_rows`] a bad
+/// value only leaves its row out.
+pub fn read(source: impl Read, options: ReadOptions) -> Result<Customers, ReadError> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(source);
+    let names: Vec<String> =
+        reader.headers()?.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect();
+    let header = Header::find(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let mut customers = Customers {
+        customer_id: header.customer_id.map(|_| Text::default()),
+        label: header.label.map(|_| Vec::new()),
+        location: header.location.map(|_| Locations::default()),
+        ..Customers::default()
+    };
+    let mut row = Row { record: StringRecord::new(), width: names.len() };
+    while reader.read_record(&mut row.record)? {
+        let rows = customers.len();
+        if let Err(bad) = row.push_into(&mut customers, &header, options.unknown_category) {
+            customers.truncate(rows);
+            if !options.skip_bad_rows {
+                return Err(ReadError::BadValue(bad));
+            }
+            customers.bad_row_count += 1;
+            if customers.bad_rows.len() < Customers::MAX_LISTED {
+                customers.bad_rows.push(bad);
+            }
+        }
+    }
+    customers.ignored = header.ignored;
+    if customers.is_empty() && customers.bad_row_count == 0 { Err(ReadError::Empty) } else { Ok(customers) }
+}
+
+struct Row {
+    record: StringRecord,
+    width: usize,
+}
+
+impl Row {
+    fn push_into(&self, into: &mut Customers, header: &Header, unknown: UnknownCategory) -> Result<(), BadValue> {
+        if self.record.len() != self.width {
+            let expected = format!("{} cells as in the header", self.width);
+            return Err(self.bad("(row)", &format!("{} cells", self.record.len()), expected));
+        }
+        for ((feature, column), &at) in FEATURES.iter().zip(into.features.columns_mut()).zip(&header.features) {
+            self.push_feature(feature, column, at, unknown)?;
+        }
+        if let (Some(label), Some(at)) = (&mut into.label, header.label) {
+            label.push(flag(self.cell(at)).ok_or_else(|| self.bad(LABEL, self.cell(at), LABEL_WORDS.join(" or ")))?);
+        }
+        if let (Some(ids), Some(at)) = (&mut into.customer_id, header.customer_id) {
+            match self.cell(at) {
+                "" => return Err(self.bad("customer_id", "", "an id".into())),
+                id => ids.push(Some(id)),
+            }
+        }
+        if let (Some(location), Some(at)) = (&mut into.location, header.location) {
+            self.push_location(location, at)?;
+        }
+        into.lines.push(self.line());
+        Ok(())
+    }
+
+    fn push_feature(
+        &self,
+        feature: &Feature,
+        column: &mut Column,
+        at: usize,
+        unknown: UnknownCategory,
+    ) -> Result<(), BadValue> {
+        let cell = self.cell(at);
+        let bad = || self.bad(feature.name, cell, feature.expected());
+        match column {
+            _ if is_missing(cell) => column.push_missing(),
+            Column::Category(words) => {
+                if unknown == UnknownCategory::Reject && !feature.categories().contains(&cell) {
+                    return Err(bad());
+                }
+                words.push(Some(cell));
+            }
+            Column::Number(values) => {
+                let value = match feature.kind {
+                    Kind::Flag => flag(cell).map(|yes| f64::from(u8::from(yes))),
+                    _ => cell.parse().ok(),
+                };
+                values.push(value.and_then(|value| feature.check(value).ok()).ok_or_else(bad)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn push_location(&self, location: &mut Locations, at: [usize; LOCATION_FIELDS.len()]) -> Result<(), BadValue> {
+        let text = |field: usize| Some(self.cell(at[field])).filter(|cell| !is_missing(cell));
+        location.zip_code.push(text(0));
+        location.city.push(text(1));
+        location.county.push(text(2));
+        location.latitude.push(self.degrees(at[3], LOCATION_FIELDS[3], 90.0)?);
+        location.longitude.push(self.degrees(at[4], LOCATION_FIELDS[4], 180.0)?);
+        Ok(())
+    }
+
+    fn degrees(&self, at: usize, name: &str, limit: f64) -> Result<f64, BadValue> {
+        let cell = self.cell(at);
+        if is_missing(cell) {
+            return Ok(f64::NAN);
+        }
+        cell.parse()
+            .ok()
+            .filter(|degrees: &f64| degrees.abs() <= limit)
+            .ok_or_else(|| self.bad(name, cell, format!("degrees from -{limit} to {limit}")))
+    }
+
+    fn cell(&self, at: usize) -> &str {
+        self.record.get(at).unwrap_or_default().trim()
+    }
+
+    fn line(&self) -> u64 {
+        self.record.position().map_or(0, csv::Position::line)
+    }
+
+    fn bad(&self, column: &str, value: &str, expected: String) -> BadValue {
+        BadValue { line: self.line(), column: column.into(), value: value.chars().take(80).collect(), expected }
+    }
+}
+
+fn is_missing(cell: &str) -> bool {
+    cell.is_empty() || cell == "NA"
+}
+
+fn flag(cell: &str) -> Option<bool> {
+    match cell {
+        "1" => Some(true),
+        "0" => Some(false),
+        _ if cell.eq_ignore_ascii_case("yes") || cell.eq_ignore_ascii_case("true") => Some(true),
+        _ if cell.eq_ignore_ascii_case("no") || cell.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}

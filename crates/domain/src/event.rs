@@ -1,0 +1,95 @@
+//! Customer events: what the stream says of a customer at a time.
+
+use crate::{EventId, Interned, Locations, ScoreId, Table, Text};
+
+/// Events, column by column, all columns of one length.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventBatch {
+    /// Name of the stream that emitted the event; never missing.
+    pub stream: Interned,
+    /// Place in the stream, from 0.
+    pub sequence: Vec<i64>,
+    /// When the event happened, epoch milliseconds within [`Self::TIME_BOUNDS_MS`].
+    pub event_time_ms: Vec<i64>,
+    /// Whose event it is; never missing. A synthesized customer's is a ULID.
+    pub customer_id: Text,
+    /// Version of the generator that made the customer, missing for real ones.
+    pub synthesizer_version: Interned,
+    /// The customer's features.
+    pub features: Table,
+    /// Where the customer lives.
+    pub location: Locations,
+}
+
+impl Default for EventBatch {
+    fn default() -> Self {
+        Self {
+            stream: Interned::new(&[]),
+            sequence: Vec::new(),
+            event_time_ms: Vec::new(),
+            customer_id: Text::default(),
+            synthesizer_version: Interned::new(&[]),
+            features: Table::default(),
+            location: Locations::default(),
+        }
+    }
+}
+
+impl EventBatch {
+    /// Accepted event times: from 2000-01-01 to 2100-01-01. A time outside is a fault of its producer (seconds taken
+    /// for milliseconds, an unset clock) and would spread the partitions of the warehouse over centuries.
+    pub const TIME_BOUNDS_MS: std::ops::Range<i64> = 946_684_800_000..4_102_444_800_000;
+
+    /// Number of events.
+    pub fn len(&self) -> usize {
+        self.sequence.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.sequence.is_empty()
+    }
+
+    /// Identity of the event at `row`.
+    pub fn id(&self, row: usize) -> EventId<'_> {
+        EventId { stream: self.stream.get(row).unwrap_or_default(), sequence: self.sequence[row] }
+    }
+
+    /// Identity of the score of the event at `row`.
+    pub fn score_id(&self, row: usize) -> ScoreId {
+        ScoreId::derive(self.id(row), self.event_time_ms[row])
+    }
+
+    /// Keeps the first `rows` events: how a reader gives up on a row half way.
+    pub fn truncate(&mut self, rows: usize) {
+        self.stream.truncate(rows);
+        self.sequence.truncate(rows);
+        self.event_time_ms.truncate(rows);
+        self.customer_id.truncate(rows);
+        self.synthesizer_version.truncate(rows);
+        self.features.truncate(rows);
+        self.location.truncate(rows);
+    }
+
+    /// Appends the event `row` of another batch.
+    pub fn push_from(&mut self, other: &Self, row: usize) {
+        self.stream.push(other.stream.get(row));
+        self.sequence.push(other.sequence[row]);
+        self.event_time_ms.push(other.event_time_ms[row]);
+        self.customer_id.push_from(&other.customer_id, row);
+        self.synthesizer_version.push(other.synthesizer_version.get(row));
+        self.features.push_from(&other.features, row);
+        self.location.push_from(&other.location, row);
+    }
+
+    /// Whether all columns have one length.
+    pub fn is_rectangular(&self) -> bool {
+        let rows = self.len();
+        [self.stream.len(), self.event_time_ms.len(), self.customer_id.len(), self.synthesizer_version.len()]
+            .iter()
+            .all(|&len| len == rows)
+            && self.features.len() == rows
+            && self.features.is_rectangular()
+            && self.location.len() == rows
+    }
+}

@@ -1,0 +1,116 @@
+//! Whether this process can do its work: one flag per thing it depends on, each with the reason when it is down.
+//!
+//! A component starts as down ("starting"), so a process is ready only after every dependency has said so itself.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde::Serialize;
+
+/// The state of all components. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Health {
+    components: Arc<RwLock<BTreeMap<String, ComponentState>>>,
+}
+
+/// The state of one component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ComponentState {
+    /// Whether it can do its work.
+    pub up: bool,
+    /// Why not; none when up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Health {
+    /// Without components, which is ready: add them before the server starts.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The handle of a component, which begins as down ("starting"). Asking again for the same name leaves its state alone.
+    pub fn component(&self, name: &str) -> Component {
+        let mut components = self.components.write().unwrap_or_else(PoisonError::into_inner);
+        components.entry(name.to_owned()).or_insert_with(|| ComponentState::down("starting"));
+        Component { name: name.to_owned(), health: self.clone() }
+    }
+
+    /// True when every component is up.
+    pub fn ready(&self) -> bool {
+        self.components.read().unwrap_or_else(PoisonError::into_inner).values().all(|state| state.up)
+    }
+
+    /// Every component by name.
+    pub fn snapshot(&self) -> BTreeMap<String, ComponentState> {
+        self.components.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, name: &str, state: ComponentState) {
+        let mut components = self.components.write().unwrap_or_else(PoisonError::into_inner);
+        let before = components.insert(name.to_owned(), state.clone());
+        drop(components);
+        if before.as_ref() != Some(&state) {
+            log(name, &state);
+        }
+    }
+}
+
+impl ComponentState {
+    fn down(reason: &str) -> Self {
+        Self { up: false, reason: Some(reason.to_owned()) }
+    }
+}
+
+fn log(component: &str, state: &ComponentState) {
+    match &state.reason {
+        None => tracing::info!(component, "component is up"),
+        Some(reason) => tracing::warn!(component, reason, "component is down"),
+    }
+}
+
+/// One component's handle: its owner says when it is up and why it is down. Cheap to repeat: only changes are logged.
+#[derive(Debug, Clone)]
+pub struct Component {
+    name: String,
+    health: Health,
+}
+
+impl Component {
+    /// It works.
+    pub fn up(&self) {
+        self.health.set(&self.name, ComponentState { up: true, reason: None });
+    }
+
+    /// It does not work. The reason is shown to anyone who may call `/readyz`: never put a secret in it.
+    pub fn down(&self, reason: impl std::fmt::Display) {
+        self.health.set(&self.name, ComponentState::down(&reason.to_string()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_only_when_every_component_has_come_up() {
+        let health = Health::new();
+        let (postgres, kafka) = (health.component("postgres"), health.component("kafka"));
+        assert_eq!(health.snapshot()["kafka"].reason.as_deref(), Some("starting"));
+        postgres.up();
+        assert!(!health.ready());
+        kafka.up();
+        assert!(health.ready());
+        postgres.down("connection refused");
+        assert!(!health.ready());
+        assert_eq!(health.snapshot()["postgres"].reason.as_deref(), Some("connection refused"));
+    }
+
+    #[test]
+    fn asking_for_a_component_again_keeps_its_state() {
+        let health = Health::new();
+        health.component("model").up();
+        let _ = health.component("model");
+        assert!(health.ready());
+    }
+}

@@ -1,0 +1,186 @@
+//! What can go wrong between a part and Kafka, and what the caller should do about it.
+
+use std::time::Duration;
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+/// What becomes of the work that met an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The record itself is at fault: it goes to the dead letters, the stream goes on.
+    Data,
+    /// Something outside is at fault and may recover: try again with backoff.
+    External,
+    /// Going on would be wrong (fenced, misconfigured, records gone): drain and exit 1.
+    Internal,
+}
+
+/// An error of this crate. The message names the thing, the place and the way out.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// A setting that cannot work.
+    #[error("kafka.{setting}: {problem}")]
+    Config {
+        /// The setting below `kafka`, as it is spelled in the configuration.
+        setting: &'static str,
+        /// What is wrong with its value, and what to write instead.
+        problem: String,
+    },
+    /// No broker answered in time.
+    #[error("no Kafka broker answers at {brokers} after {} s: {reason}; check kafka.brokers and that the broker runs", waited.as_secs())]
+    Unreachable {
+        /// The bootstrap list that was tried.
+        brokers: String,
+        /// librdkafka's own reason, taken from its log.
+        reason: String,
+        /// How long it was tried.
+        waited: Duration,
+    },
+    /// A topic is missing or not as the stream needs it.
+    #[error("topic {topic}: {problem}")]
+    Topic {
+        /// The topic's name.
+        topic: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The position to read from is not in the partition (any more).
+    #[error("{place}: {problem}; the records were trimmed before they were read, or the topic was deleted and created again; to go on with what is left, set the position of consumer {group} to an offset inside the partition and start again")]
+    OffsetGone {
+        /// The consumer group.
+        group: String,
+        /// `topic[partition]`, or the whole assignment where librdkafka does not say.
+        place: String,
+        /// The wanted offset and what the partition holds.
+        problem: String,
+    },
+    /// A record that no broker will take: larger than the topic allows.
+    #[error("record of {bytes} bytes for {topic} is larger than the broker takes (max.message.bytes)")]
+    TooLarge {
+        /// The topic it was meant for.
+        topic: String,
+        /// Key and value together.
+        bytes: usize,
+    },
+    /// The open transaction cannot commit: abort it, rewind and go on.
+    #[error("{action}: the transaction must be aborted: {reason}")]
+    MustAbort {
+        /// What was being done.
+        action: String,
+        /// librdkafka's reason.
+        reason: String,
+    },
+    /// Another member took over, or the client is beyond repair: this process must end.
+    #[error("{action}: {reason}; another member with the same id may have taken over")]
+    Fenced {
+        /// What was being done.
+        action: String,
+        /// librdkafka's reason.
+        reason: String,
+    },
+    /// Any other failure that Kafka reports.
+    #[error("{action}: {reason}")]
+    Kafka {
+        /// What was being done, and where.
+        action: String,
+        /// librdkafka's reason.
+        reason: String,
+        /// Whether trying again may succeed.
+        retriable: bool,
+    },
+}
+
+impl StreamError {
+    /// What becomes of the work that met this error.
+    #[must_use]
+    pub fn fate(&self) -> Fate {
+        match self {
+            Self::TooLarge { .. } => Fate::Data,
+            Self::Unreachable { .. } | Self::MustAbort { .. } => Fate::External,
+            Self::Kafka { retriable, .. } => {
+                if *retriable {
+                    Fate::External
+                } else {
+                    Fate::Internal
+                }
+            }
+            Self::Config { .. } | Self::Topic { .. } | Self::OffsetGone { .. } | Self::Fenced { .. } => Fate::Internal,
+        }
+    }
+
+    /// The open transaction must be aborted and its records read again.
+    #[must_use]
+    pub fn must_abort(&self) -> bool {
+        matches!(self, Self::MustAbort { .. })
+    }
+
+    /// A failure of `action` by the plain (non-transactional) API.
+    pub(crate) fn kafka(action: impl Into<String>, error: &KafkaError) -> Self {
+        let action = action.into();
+        if let KafkaError::Transaction(inner) = error {
+            let reason = inner.string();
+            return if is_fencing(inner.code()) || inner.is_fatal() {
+                Self::Fenced { action, reason }
+            } else if inner.txn_requires_abort() {
+                Self::MustAbort { action, reason }
+            } else {
+                Self::Kafka { action, reason, retriable: inner.is_retriable() }
+            };
+        }
+        let code = error.rdkafka_error_code();
+        if code.is_some_and(is_fencing) {
+            return Self::Fenced { action, reason: error.to_string() };
+        }
+        Self::Kafka { action, reason: error.to_string(), retriable: code.is_none_or(may_pass) }
+    }
+
+    /// A wait that ended without what it waited for.
+    pub(crate) fn timed_out(action: impl Into<String>, after: Duration) -> Self {
+        Self::Kafka { action: action.into(), reason: format!("not done after {} ms", after.as_millis()), retriable: true }
+    }
+
+    /// A background task of this crate is gone: the process is shutting down or a thread panicked.
+    pub(crate) fn closed(action: impl Into<String>) -> Self {
+        Self::Kafka { action: action.into(), reason: "the client is closed".into(), retriable: false }
+    }
+}
+
+fn is_fencing(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as C;
+    matches!(code, C::Fenced | C::Fatal | C::InvalidProducerEpoch | C::ProducerFenced | C::FencedInstanceId)
+}
+
+/// Authorization and the like stay as they are until somebody changes them; all else may pass.
+fn may_pass(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as C;
+    !matches!(
+        code,
+        C::TopicAuthorizationFailed
+            | C::GroupAuthorizationFailed
+            | C::ClusterAuthorizationFailed
+            | C::TransactionalIdAuthorizationFailed
+            | C::SaslAuthenticationFailed
+            | C::Authentication
+            | C::UnsupportedFeature
+            | C::InvalidArgument
+            | C::InvalidConfig
+            | C::InvalidReplicationFactor
+            | C::PolicyViolation
+            | C::InvalidTopic
+            | C::UnknownTopic
+            | C::UnknownPartition
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fenced_producer_is_internal_and_a_lost_connection_is_external() {
+        let fenced = StreamError::kafka("produce", &KafkaError::Global(RDKafkaErrorCode::Fenced));
+        assert_eq!(fenced.fate(), Fate::Internal);
+        let lost = StreamError::kafka("produce", &KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure));
+        assert_eq!(lost.fate(), Fate::External);
+    }
+}

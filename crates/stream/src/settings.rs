@@ -1,0 +1,87 @@
+//! librdkafka's settings for consumers and producers, each with the reason for its value.
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+
+use crate::Cluster;
+use crate::config::millis;
+
+/// How long a broker may hold an empty answer back when it is embedded: the mock does not cut the wait short for new records, so
+/// this is added to the latency.
+const EMBEDDED_FETCH_WAIT_MS: &str = "5";
+/// Bytes in the local queue of a producer for the embedded broker. Together with what the throttle lets through it must stay
+/// below the 5 MiB a partition after which the mock drops records.
+const EMBEDDED_QUEUE_KIB: &str = "1024";
+
+impl Cluster {
+    /// Settings of a consumer of `group` (full name).
+    pub(crate) fn consumer_settings(&self, group: &str) -> ClientConfig {
+        let config = self.config();
+        let fetch = &config.fetch;
+        let mut settings = config.client(self.brokers());
+        settings
+            .set_log_level(RDKafkaLogLevel::Info)
+            .set("group.id", group)
+            .set("session.timeout.ms", millis(config.session_timeout).to_string())
+            .set("heartbeat.interval.ms", (millis(config.session_timeout) / 4).to_string())
+            // Equal counts and "range" give a member the same partition numbers of every topic.
+            .set("partition.assignment.strategy", "range")
+            .set("isolation.level", "read_committed")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            // A position that is gone is an error, never a silent jump.
+            .set("auto.offset.reset", "error")
+            // The position moves past transaction markers only with the end-of-partition event.
+            .set("enable.partition.eof", "true")
+            .set("fetch.wait.max.ms", millis(fetch.max_wait).to_string())
+            .set("fetch.min.bytes", "1")
+            .set("max.partition.fetch.bytes", fetch.partition_bytes.as_u64().to_string())
+            .set("queued.max.messages.kbytes", (fetch.queue.as_u64() / 1024).max(1).to_string())
+            // The default of a second would stall a consumer that has filled its small queue.
+            .set("fetch.queue.backoff.ms", "5");
+        if self.is_embedded() {
+            settings.set("fetch.wait.max.ms", EMBEDDED_FETCH_WAIT_MS);
+        } else {
+            // Statistics carry each partition's end without asking for it.
+            settings.set("statistics.interval.ms", "1000");
+            if let Some(member) = &config.member {
+                settings.set("group.instance.id", format!("{member}-{group}"));
+            }
+        }
+        settings
+    }
+
+    /// Settings of an idempotent producer.
+    pub(crate) fn producer_settings(&self) -> ClientConfig {
+        let config = self.config();
+        let mut settings = config.client(self.brokers());
+        settings
+            .set_log_level(RDKafkaLogLevel::Info)
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("partitioner", "murmur2_random")
+            .set("linger.ms", millis(config.linger).to_string())
+            .set("compression.type", config.compression.name())
+            .set("delivery.timeout.ms", millis(config.delivery_timeout).to_string())
+            .set("queue.buffering.max.messages", "200000")
+            .set("queue.buffering.max.kbytes", "32768");
+        if self.is_embedded() {
+            // Compression would only cost time on the loopback interface.
+            settings.set("compression.type", "none").set("queue.buffering.max.kbytes", EMBEDDED_QUEUE_KIB);
+        }
+        settings
+    }
+
+    /// Settings of a transactional producer.
+    pub(crate) fn transactional_settings(&self, transactional_id: &str) -> ClientConfig {
+        let config = self.config();
+        let timeout = millis(config.transaction_timeout);
+        let mut settings = self.producer_settings();
+        settings
+            .set("transactional.id", transactional_id)
+            .set("transaction.timeout.ms", timeout.to_string())
+            // librdkafka wants a record to fail before its transaction does.
+            .set("delivery.timeout.ms", millis(config.delivery_timeout).min(timeout).to_string());
+        settings
+    }
+}

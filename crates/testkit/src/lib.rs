@@ -1,0 +1,33 @@
+//! Real servers for tests: Apache Kafka, a schema registry with Confluent's API, and Postgres.
+//!
+//! `make test` starts one of each and every test binary shares them; a test gets names of its own
+//! ([`fresh_name`]) and a database of its own ([`fresh_database`]), so tests run side by side and in
+//! any order. Tests that kill a server start a private one ([`OwnKafka`], [`OwnPostgres`]); tests
+//! of the finished program run it as a process ([`Program`]).
+//!
+//! Guarantees: no mock stands in for a server, and a missing server fails the test with the one
+//! command that starts it; nothing is skipped. What a test made is removed when its value is
+//! dropped, and at the latest when the servers go down.
+//!
+//! Refuses to know: the project's topics, tables and schemas. It depends on no other crate of the
+//! workspace, so each of them can use it. Development only: it panics where a test should fail.
+
+// A test's deadline is real time; this crate is no part of the program.
+#![allow(clippy::disallowed_methods)]
+
+mod fresh;
+mod kafka;
+mod own;
+mod poll;
+mod postgres;
+mod program;
+mod servers;
+mod signal;
+
+pub use fresh::fresh_name;
+pub use kafka::{Kafka, kafka};
+pub use own::{OwnKafka, OwnPostgres};
+pub use poll::{Answer, poll_until};
+pub use postgres::{Database, fresh_database};
+pub use program::Program;
+pub use servers::schema_registry;

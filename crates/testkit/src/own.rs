@@ -1,0 +1,145 @@
+//! Servers of one test's own, for tests that kill them.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::fresh::fresh_name;
+use crate::kafka::Kafka;
+use crate::servers::{run_folder, script};
+
+/// A private Kafka broker. Stopped, and its records deleted, when dropped.
+#[derive(Debug)]
+pub struct OwnKafka {
+    server: OwnServer,
+    kafka: Kafka,
+}
+
+impl OwnKafka {
+    /// Starts a new broker without topics; takes about ten seconds.
+    ///
+    /// # Errors
+    /// When it does not come up; the error holds the end of its log.
+    pub async fn start() -> Result<Self> {
+        let server = OwnServer::start("kafka").await?;
+        let kafka = Kafka { bootstrap: server.address()? };
+        Ok(Self { server, kafka })
+    }
+
+    /// The broker, at an address that stays the same across restarts.
+    pub fn kafka(&self) -> &Kafka {
+        &self.kafka
+    }
+
+    /// Ends the broker as `kill -9` does: at once, with nothing closed or flushed.
+    ///
+    /// # Errors
+    /// When the broker is not running.
+    pub async fn kill9(&self) -> Result<()> {
+        self.server.script("kill9").await
+    }
+
+    /// Starts the killed broker on its own data, and returns when it serves again.
+    ///
+    /// # Errors
+    /// When it does not come up; the error holds the end of its log.
+    pub async fn restart(&self) -> Result<()> {
+        self.server.script("start").await
+    }
+}
+
+/// A private Postgres server. Stopped, and its data deleted, when dropped.
+#[derive(Debug)]
+pub struct OwnPostgres {
+    server: OwnServer,
+    url: String,
+}
+
+impl OwnPostgres {
+    /// Starts a new server with an empty database `postgres`; takes a few seconds.
+    ///
+    /// # Errors
+    /// When it does not come up; the error holds the end of its log.
+    pub async fn start() -> Result<Self> {
+        let server = OwnServer::start("postgres").await?;
+        let url = format!("{}/postgres", server.address()?);
+        Ok(Self { server, url })
+    }
+
+    /// `postgres://user:password@127.0.0.1:port/postgres`, of a superuser; stays the same across
+    /// restarts.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Ends the server as `kill -9` of its main process does: clients are cut off, and the next
+    /// start recovers from the write-ahead log.
+    ///
+    /// # Errors
+    /// When the server is not running.
+    pub async fn kill9(&self) -> Result<()> {
+        self.server.script("kill9").await
+    }
+
+    /// Starts the killed server on its own data, and returns when it accepts connections again.
+    ///
+    /// # Errors
+    /// When it does not come up; the error holds the end of its log.
+    pub async fn restart(&self) -> Result<()> {
+        self.server.script("start").await
+    }
+}
+
+/// A server under `.tools/run/own/`, where `make test-servers-down` finds what a killed test left.
+#[derive(Debug)]
+struct OwnServer {
+    kind: &'static str,
+    folder: PathBuf,
+}
+
+impl OwnServer {
+    async fn start(kind: &'static str) -> Result<Self> {
+        let folder = run_folder().join("own").join(fresh_name(kind));
+        // Made first, so that a server that fails half-way is stopped and removed too.
+        let server = Self { kind, folder };
+        server.script("start").await?;
+        Ok(server)
+    }
+
+    /// What the script wrote down as the way to connect.
+    fn address(&self) -> Result<String> {
+        let file = self.folder.join("address");
+        let text = fs::read_to_string(&file);
+        Ok(text.with_context(|| format!("cannot read {}", file.display()))?.trim().to_owned())
+    }
+
+    async fn script(&self, verb: &str) -> Result<()> {
+        let done = tokio::process::Command::from(self.command(verb))
+            .output()
+            .await
+            .with_context(|| format!("cannot run the script of {}", self.kind))?;
+        ensure!(
+            done.status.success(),
+            "cannot {verb} a private {}: {}",
+            self.kind,
+            String::from_utf8_lossy(&done.stderr)
+        );
+        Ok(())
+    }
+
+    fn command(&self, verb: &str) -> Command {
+        let mut command = Command::new("bash");
+        command.arg(script(&format!("{}.sh", self.kind))).arg(verb).arg(&self.folder);
+        command.stdin(Stdio::null());
+        command
+    }
+}
+
+impl Drop for OwnServer {
+    /// Best effort: `make test-servers-down` removes what is left.
+    fn drop(&mut self) {
+        let _ = self.command("remove").output();
+    }
+}
