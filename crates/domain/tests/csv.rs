@@ -88,3 +88,14 @@ fn cells_that_start_a_formula_are_neutralised() {
     writer.finish().unwrap();
     assert!(String::from_utf8(written).unwrap().contains(",'=1+1,"));
 }
+
+#[test]
+fn locations_need_every_field_and_real_degrees() {
+    let read = |rows: &str| churn_domain::csv::read_locations(format!("zip_code,city,county,latitude,longitude\n{rows}").as_bytes());
+    assert_eq!(read("90001,Los Angeles,Los Angeles County,33.97,-118.25\n").unwrap().zip_code.get(0), Some("90001"));
+    for (rows, column) in [("90001,,X,1,1\n", "city"), ("90001,X,X,91,1\n", "latitude"), ("90001,X,X,1,east\n", "longitude")] {
+        let error = read(rows).unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains(column), "{error}");
+    }
+    assert!(matches!(read(""), Err(ReadError::Empty)));
+}

@@ -54,19 +54,17 @@ impl Cluster {
     /// # Errors
     /// A fault of the configuration, a refused log-in, or no answer within `connect_timeout`.
     pub async fn connect(config: &KafkaConfig, progress: &Progress) -> Result<Self, StreamError> {
-        if let Some(fault) = config.faults().into_iter().next() {
-            return Err(fault);
-        }
+        config.check()?;
         if config.brokers.trim().is_empty() {
             let problem = "is empty: set it to host:port of at least one broker".to_owned();
-            return Err(StreamError::Config { setting: "brokers", problem });
+            return Err(StreamError::Config { setting: "brokers".into(), problem });
         }
         let config = config.clone();
         let progress = progress.clone();
         blocking("connect to Kafka", move || {
             let brokers = config.brokers.clone();
             let ask = ask_client(&config.client(&brokers))?;
-            let id = await_broker(&ask, &brokers, config.connect_timeout.as_duration())?;
+            let id = await_broker(&ask, &brokers, config.connect_timeout.get())?;
             tracing::info!(cluster = %id, %brokers, "connected to Kafka");
             Ok(Self::assemble(config, brokers, id, ask, progress, None))
         })
@@ -78,9 +76,7 @@ impl Cluster {
     /// # Errors
     /// A fault of the configuration, or the mock cluster cannot listen on the loopback interface.
     pub async fn embedded(config: &KafkaConfig, progress: &Progress) -> Result<Self, StreamError> {
-        if let Some(fault) = config.faults().into_iter().next() {
-            return Err(fault);
-        }
+        config.check()?;
         let config = config.clone();
         let progress = progress.clone();
         let cluster = blocking("start the embedded broker", move || {

@@ -1,8 +1,6 @@
 //! The `kafka` section of the configuration.
 
-use std::time::Duration;
-
-use churn_runtime::config::{ByteSize, HumanDuration, Secret};
+use churn_runtime::config::{ByteSize, Fault, HumanDuration, Secret, Validate, within};
 use rdkafka::ClientConfig;
 use serde::{Deserialize, Serialize};
 
@@ -37,8 +35,8 @@ pub struct KafkaConfig {
     pub compression: Compression,
     /// How records are fetched.
     pub fetch: FetchConfig,
-    /// Encryption and log-in; absent: plain text without log-in.
-    pub security: Option<SecurityConfig>,
+    /// Encryption and log-in.
+    pub security: SecurityConfig,
 }
 
 /// How records are fetched and handed over.
@@ -74,36 +72,31 @@ pub enum Compression {
 }
 
 /// Encryption and log-in.
-#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct SecurityConfig {
-    /// `ssl` and `sasl_ssl` encrypt; `sasl_plaintext` logs in without encryption.
+    /// `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`.
     pub protocol: Protocol,
     /// PEM file with the certificate authorities to trust; absent: the system's.
-    #[serde(default)]
     pub ca_file: Option<String>,
     /// PEM file with the client's certificate, for mutual TLS.
-    #[serde(default)]
     pub certificate_file: Option<String>,
     /// PEM file with the client's key, for mutual TLS.
-    #[serde(default)]
     pub key_file: Option<String>,
-    /// `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`.
-    #[serde(default)]
+    /// How to log in: `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`.
     pub mechanism: Option<String>,
     /// Log-in name.
-    #[serde(default)]
     pub username: Option<String>,
     /// Password.
-    #[serde(default)]
-    pub password: Option<Secret>,
+    pub password: Secret,
 }
 
 /// Kafka's security protocols.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// No encryption, no log-in.
+    #[default]
     Plaintext,
     /// TLS.
     Ssl,
@@ -121,14 +114,14 @@ impl Default for KafkaConfig {
             partitions: 4,
             replication: 1,
             member: None,
-            transaction_timeout: duration(10_000),
-            session_timeout: duration(6_000),
-            connect_timeout: duration(8_000),
-            delivery_timeout: duration(30_000),
-            linger: duration(5),
+            transaction_timeout: HumanDuration::from_secs(10),
+            session_timeout: HumanDuration::from_secs(6),
+            connect_timeout: HumanDuration::from_secs(8),
+            delivery_timeout: HumanDuration::from_secs(30),
+            linger: HumanDuration::from_millis(5),
             compression: Compression::Lz4,
             fetch: FetchConfig::default(),
-            security: None,
+            security: SecurityConfig::default(),
         }
     }
 }
@@ -136,12 +129,12 @@ impl Default for KafkaConfig {
 impl Default for FetchConfig {
     fn default() -> Self {
         Self {
-            max_wait: duration(20),
-            partition_bytes: bytes(1 << 20),
-            queue: bytes(16 << 20),
-            channel: bytes(8 << 20),
+            max_wait: HumanDuration::from_millis(20),
+            partition_bytes: ByteSize::mib(1),
+            queue: ByteSize::mib(16),
+            channel: ByteSize::mib(8),
             batch_records: 10_000,
-            batch_bytes: bytes(2 << 20),
+            batch_bytes: ByteSize::mib(2),
         }
     }
 }
@@ -151,30 +144,6 @@ impl KafkaConfig {
     #[must_use]
     pub fn topics(&self) -> Topics {
         Topics::new(&self.topic_prefix)
-    }
-
-    /// Every fault of the values, each with its setting; empty when all is well. Nothing is connected.
-    #[must_use]
-    pub fn faults(&self) -> Vec<StreamError> {
-        let mut faults = Vec::new();
-        let mut fault = |bad: bool, setting: &'static str, problem: &str| {
-            if bad {
-                faults.push(StreamError::Config { setting, problem: problem.to_owned() });
-            }
-        };
-        let bad_name = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
-        fault(self.topic_prefix.contains(bad_name), "topic_prefix", "only letters, digits, '.', '_' and '-' can be in a topic's name");
-        fault(self.partitions == 0, "partitions", "must be at least 1");
-        fault(self.replication == 0, "replication", "must be at least 1 (3 in production)");
-        fault(millis(self.transaction_timeout) < 1_000, "transaction_timeout", "must be at least 1 s");
-        fault(millis(self.session_timeout) < 1_000, "session_timeout", "must be at least 1 s (brokers refuse less than 6 s by default)");
-        fault(millis(self.connect_timeout) == 0, "connect_timeout", "must be more than 0");
-        fault(self.linger.as_duration() >= self.delivery_timeout.as_duration(), "linger", "must be below delivery_timeout");
-        fault(self.fetch.batch_records == 0, "fetch.batch_records", "must be at least 1");
-        fault(self.fetch.partition_bytes.as_u64() < 1024, "fetch.partition_bytes", "must be at least 1 KiB");
-        fault(self.fetch.batch_bytes.as_u64() > 1 << 30, "fetch.batch_bytes", "must be at most 1 GiB");
-        faults.extend(self.security.iter().flat_map(SecurityConfig::faults));
-        faults
     }
 
     /// Settings that every client shares.
@@ -188,23 +157,55 @@ impl KafkaConfig {
             .set("reconnect.backoff.max.ms", "1000")
             // Idle connections are closed by brokers all the time; that is no news.
             .set("log.connection.close", "false");
-        if let Some(security) = &self.security {
-            security.apply(&mut client);
-        }
+        self.security.apply(&mut client);
         client
+    }
+
+    /// The first fault as an error, for those who did not load the configuration through the runtime.
+    pub(crate) fn check(&self) -> Result<(), StreamError> {
+        match self.validate().into_iter().next() {
+            Some(fault) => Err(StreamError::Config { setting: fault.key, problem: fault.message }),
+            None => Ok(()),
+        }
     }
 }
 
-impl SecurityConfig {
-    fn faults(&self) -> Vec<StreamError> {
+impl Validate for KafkaConfig {
+    fn validate(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        let mut fault = |setting: &'static str, problem: &str| {
-            faults.push(StreamError::Config { setting, problem: problem.to_owned() });
+        let mut fault = |bad: bool, key: &str, message: &str| {
+            if bad {
+                faults.push(Fault::new(key, message));
+            }
         };
+        let bad_name = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+        fault(self.topic_prefix.contains(bad_name), "topic_prefix", "only letters, digits, '.', '_' and '-' can be in a topic's name");
+        fault(self.partitions == 0, "partitions", "must be at least 1");
+        fault(self.replication == 0, "replication", "must be at least 1 (3 in production)");
+        fault(self.transaction_timeout.as_millis() < 1_000, "transaction_timeout", "must be at least 1 s");
+        fault(self.session_timeout.as_millis() < 1_000, "session_timeout", "must be at least 1 s (brokers refuse less than 6 s by default)");
+        fault(self.connect_timeout.as_millis() == 0, "connect_timeout", "must be more than 0");
+        let delivery = self.delivery_timeout.min(self.transaction_timeout);
+        fault(self.linger >= delivery, "linger", "must be below delivery_timeout and transaction_timeout");
+        fault(self.fetch.batch_records == 0, "fetch.batch_records", "must be at least 1");
+        fault(self.fetch.partition_bytes < ByteSize::kib(1), "fetch.partition_bytes", "must be at least 1 KiB");
+        fault(self.fetch.partition_bytes > ByteSize::mib(512), "fetch.partition_bytes", "must be at most 512 MiB");
+        fault(self.fetch.queue > ByteSize::mib(2047), "fetch.queue", "must be at most 2047 MiB");
+        fault(self.fetch.channel == ByteSize::bytes(0), "fetch.channel", "must be more than 0");
+        fault(self.fetch.batch_bytes > ByteSize::mib(1024), "fetch.batch_bytes", "must be at most 1 GiB");
+        faults.extend(within("security", self.security.validate()));
+        faults
+    }
+}
+
+impl Validate for SecurityConfig {
+    fn validate(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut fault = |key: &str, message: &str| faults.push(Fault::new(key, message));
         let built_in = built_in_features();
         let has = |feature: &str| built_in.split(',').any(|f| f.trim() == feature);
         if matches!(self.protocol, Protocol::Ssl | Protocol::SaslSsl) && !has("ssl") {
-            fault("security.protocol", "this program is built without TLS (rdkafka's feature `ssl`); use plaintext inside a private network, or a build with TLS");
+            fault("protocol", "this program is built without TLS (rdkafka's feature `ssl`); use plaintext inside a private network, or a build with TLS");
         }
         if matches!(self.protocol, Protocol::SaslPlaintext | Protocol::SaslSsl) {
             let mechanism = self.mechanism.as_deref().unwrap_or_default();
@@ -212,17 +213,19 @@ impl SecurityConfig {
                 "PLAIN" => {}
                 "SCRAM-SHA-256" | "SCRAM-SHA-512" if has("sasl_scram") => {}
                 "SCRAM-SHA-256" | "SCRAM-SHA-512" => {
-                    fault("security.mechanism", "SCRAM needs a build with TLS (rdkafka's feature `ssl`)");
+                    fault("mechanism", "SCRAM needs a build with TLS (rdkafka's feature `ssl`)");
                 }
-                _ => fault("security.mechanism", "must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"),
+                _ => fault("mechanism", "must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"),
             }
-            if self.username.is_none() || self.password.is_none() {
-                fault("security.username", "username and password are needed to log in");
+            if self.username.is_none() || self.password.is_empty() {
+                fault("username", "username and password are needed to log in");
             }
         }
         faults
     }
+}
 
+impl SecurityConfig {
     fn apply(&self, client: &mut ClientConfig) {
         let protocol = match self.protocol {
             Protocol::Plaintext => "plaintext",
@@ -241,7 +244,7 @@ impl SecurityConfig {
         set("ssl.key.location", self.key_file.as_deref());
         set("sasl.mechanism", self.mechanism.as_deref());
         set("sasl.username", self.username.as_deref());
-        set("sasl.password", self.password.as_ref().map(Secret::expose));
+        set("sasl.password", Some(self.password.expose()).filter(|p| !p.is_empty()));
     }
 }
 
@@ -264,14 +267,34 @@ fn built_in_features() -> String {
         .unwrap_or_default()
 }
 
-fn duration(millis: u64) -> HumanDuration {
-    HumanDuration::from(Duration::from_millis(millis))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn bytes(count: u64) -> ByteSize {
-    ByteSize::from(count)
-}
+    #[test]
+    fn the_defaults_have_no_fault() {
+        assert_eq!(KafkaConfig::default().validate(), []);
+    }
 
-pub(crate) fn millis(duration: HumanDuration) -> u64 {
-    u64::try_from(duration.as_duration().as_millis()).unwrap_or(u64::MAX)
+    #[test]
+    fn tls_is_refused_by_a_build_without_it() {
+        let security = SecurityConfig { protocol: Protocol::Ssl, ..SecurityConfig::default() };
+        let config = KafkaConfig { security, ..KafkaConfig::default() };
+        let without_tls = !built_in_features().split(',').any(|f| f.trim() == "ssl");
+        let refused = config.validate().iter().any(|f| f.key == "security.protocol" && f.message.contains("without TLS"));
+        assert_eq!(refused, without_tls);
+    }
+
+    #[test]
+    fn every_fault_is_listed_with_its_key() {
+        let config = KafkaConfig { partitions: 0, topic_prefix: "a b".into(), ..KafkaConfig::default() };
+        let keys: Vec<String> = config.validate().into_iter().map(|f| f.key).collect();
+        assert_eq!(keys, ["topic_prefix", "partitions"]);
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let security = SecurityConfig { password: Secret::new("hunter2"), ..SecurityConfig::default() };
+        assert!(!format!("{security:?}").contains("hunter2"));
+    }
 }

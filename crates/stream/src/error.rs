@@ -22,7 +22,7 @@ pub enum StreamError {
     #[error("kafka.{setting}: {problem}")]
     Config {
         /// The setting below `kafka`, as it is spelled in the configuration.
-        setting: &'static str,
+        setting: String,
         /// What is wrong with its value, and what to write instead.
         problem: String,
     },

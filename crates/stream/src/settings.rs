@@ -4,7 +4,6 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 use crate::Cluster;
-use crate::config::millis;
 
 /// How long a broker may hold an empty answer back when it is embedded: the mock does not cut the wait short for new records, so
 /// this is added to the latency.
@@ -22,8 +21,8 @@ impl Cluster {
         settings
             .set_log_level(RDKafkaLogLevel::Info)
             .set("group.id", group)
-            .set("session.timeout.ms", millis(config.session_timeout).to_string())
-            .set("heartbeat.interval.ms", (millis(config.session_timeout) / 4).to_string())
+            .set("session.timeout.ms", config.session_timeout.as_millis().to_string())
+            .set("heartbeat.interval.ms", (config.session_timeout.as_millis() / 4).to_string())
             // Equal counts and "range" give a member the same partition numbers of every topic.
             .set("partition.assignment.strategy", "range")
             .set("isolation.level", "read_committed")
@@ -33,10 +32,10 @@ impl Cluster {
             .set("auto.offset.reset", "error")
             // The position moves past transaction markers only with the end-of-partition event.
             .set("enable.partition.eof", "true")
-            .set("fetch.wait.max.ms", millis(fetch.max_wait).to_string())
+            .set("fetch.wait.max.ms", fetch.max_wait.as_millis().to_string())
             .set("fetch.min.bytes", "1")
-            .set("max.partition.fetch.bytes", fetch.partition_bytes.as_u64().to_string())
-            .set("queued.max.messages.kbytes", (fetch.queue.as_u64() / 1024).max(1).to_string())
+            .set("max.partition.fetch.bytes", fetch.partition_bytes.get().to_string())
+            .set("queued.max.messages.kbytes", (fetch.queue.get() / 1024).max(1).to_string())
             // The default of a second would stall a consumer that has filled its small queue.
             .set("fetch.queue.backoff.ms", "5");
         if self.is_embedded() {
@@ -60,9 +59,9 @@ impl Cluster {
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("partitioner", "murmur2_random")
-            .set("linger.ms", millis(config.linger).to_string())
+            .set("linger.ms", config.linger.as_millis().to_string())
             .set("compression.type", config.compression.name())
-            .set("delivery.timeout.ms", millis(config.delivery_timeout).to_string())
+            .set("delivery.timeout.ms", config.delivery_timeout.as_millis().to_string())
             .set("queue.buffering.max.messages", "200000")
             .set("queue.buffering.max.kbytes", "32768");
         if self.is_embedded() {
@@ -75,13 +74,13 @@ impl Cluster {
     /// Settings of a transactional producer.
     pub(crate) fn transactional_settings(&self, transactional_id: &str) -> ClientConfig {
         let config = self.config();
-        let timeout = millis(config.transaction_timeout);
+        let timeout = config.transaction_timeout.as_millis();
         let mut settings = self.producer_settings();
         settings
             .set("transactional.id", transactional_id)
             .set("transaction.timeout.ms", timeout.to_string())
             // librdkafka wants a record to fail before its transaction does.
-            .set("delivery.timeout.ms", millis(config.delivery_timeout).min(timeout).to_string());
+            .set("delivery.timeout.ms", config.delivery_timeout.as_millis().min(timeout).to_string());
         settings
     }
 }

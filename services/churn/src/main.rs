@@ -1,1 +1,40 @@
-fn main() {}
+//! The program: one part, all parts, the demo, and the operator's commands.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a program talks to its user
+#![allow(clippy::disallowed_methods)] // and may look at the clock
+
+mod app;
+mod bootstrap;
+mod cli;
+mod commands;
+mod config;
+mod demo;
+mod parts;
+mod report;
+mod shipped;
+
+use std::process::ExitCode;
+
+use churn_runtime::exit::{Exit, exit_of};
+use clap::Parser;
+
+use cli::Cli;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Drained };
+            // Where the terminal is gone there is nobody left to tell.
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    match commands::run(cli) {
+        Ok(()) => Exit::Drained.into(),
+        Err(error) => {
+            eprintln!("churn: {error:#}");
+            exit_of(error.as_ref()).into()
+        }
+    }
+}

@@ -5,8 +5,10 @@
 //! [`Customers::ignored`]. An empty cell or `NA` is a missing value.
 
 mod header;
+mod location;
 mod read;
 mod write;
 
+pub use location::read_locations;
 pub use read::{BadValue, Customers, ReadError, ReadOptions, UnknownCategory, read};
 pub use write::{Writer, neutralise_formula};

@@ -6,8 +6,9 @@ use csv::StringRecord;
 use thiserror::Error;
 
 use super::header::Header;
+use super::location::push_location;
 use crate::feature::LABEL_WORDS;
-use crate::{Column, FEATURES, Feature, Kind, LABEL, LOCATION_FIELDS, Locations, Table, Text};
+use crate::{Column, FEATURES, Feature, Kind, LABEL, Locations, Table, Text};
 
 /// What a reader does with a word that is not in a category's vocabulary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -170,7 +171,7 @@ impl Row {
             }
         }
         if let (Some(location), Some(at)) = (&mut into.location, header.location) {
-            self.push_location(location, at)?;
+            push_location(location, at.map(|at| self.cell(at))).map_err(|(field, value, expected)| self.bad(field, value, expected))?;
         }
         into.lines.push(self.line());
         Ok(())
@@ -204,27 +205,6 @@ impl Row {
         Ok(())
     }
 
-    fn push_location(&self, location: &mut Locations, at: [usize; LOCATION_FIELDS.len()]) -> Result<(), BadValue> {
-        let text = |field: usize| Some(self.cell(at[field])).filter(|cell| !is_missing(cell));
-        location.zip_code.push(text(0));
-        location.city.push(text(1));
-        location.county.push(text(2));
-        location.latitude.push(self.degrees(at[3], LOCATION_FIELDS[3], 90.0)?);
-        location.longitude.push(self.degrees(at[4], LOCATION_FIELDS[4], 180.0)?);
-        Ok(())
-    }
-
-    fn degrees(&self, at: usize, name: &str, limit: f64) -> Result<f64, BadValue> {
-        let cell = self.cell(at);
-        if is_missing(cell) {
-            return Ok(f64::NAN);
-        }
-        cell.parse()
-            .ok()
-            .filter(|degrees: &f64| degrees.abs() <= limit)
-            .ok_or_else(|| self.bad(name, cell, format!("degrees from -{limit} to {limit}")))
-    }
-
     fn cell(&self, at: usize) -> &str {
         self.record.get(at).unwrap_or_default().trim()
     }
@@ -238,7 +218,7 @@ impl Row {
     }
 }
 
-fn is_missing(cell: &str) -> bool {
+pub(super) fn is_missing(cell: &str) -> bool {
     cell.is_empty() || cell == "NA"
 }
 

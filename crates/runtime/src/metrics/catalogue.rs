@@ -9,10 +9,13 @@ use prometheus::{Counter, Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, 
 use super::spec::{MetricSpec, Spec, Unit};
 
 /// From one millisecond to a minute: a commit, a batch, a request.
-const SECONDS: &[f64] =
-    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const SECONDS: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+];
 /// From a single record to more than any batch holds.
-const RECORDS: &[f64] = &[1.0, 10.0, 50.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0, 25_000.0, 50_000.0];
+const RECORDS: &[f64] = &[
+    1.0, 10.0, 50.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0, 25_000.0, 50_000.0,
+];
 
 macro_rules! catalogue {
     ($($(#[doc = $doc:literal])+ $name:ident: $collector:ty = $spec:expr;)+) => {

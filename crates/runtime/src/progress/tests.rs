@@ -62,7 +62,15 @@ fn a_revoked_partition_leaves_lag_and_backlog() {
     let sink = progress.stage("sink");
     sink.consumes(SCORES, [0]);
     progress.observe_end(SCORES, 0, 100);
-    assert_eq!(progress.lags(), [Lag { stage: "sink".into(), topic: SCORES.into(), partition: 0, records: 100 }]);
+    assert_eq!(
+        progress.lags(),
+        [Lag {
+            stage: "sink".into(),
+            topic: SCORES.into(),
+            partition: 0,
+            records: 100
+        }]
+    );
     sink.revoked(SCORES, 0);
     assert_eq!(progress.lags(), []);
     assert_eq!(progress.backlog(SCORES), 0);
@@ -85,7 +93,10 @@ fn a_snapshot_holds_what_was_reported() {
     let snapshot = progress.snapshot();
     assert_eq!(snapshot.len(), 1);
     let s = &snapshot[0];
-    assert_eq!((s.read, s.done, s.durable, s.dead_lettered, s.failed, s.lag), (7, 6, 4, 1, 3, 9));
+    assert_eq!(
+        (s.read, s.done, s.durable, s.dead_lettered, s.failed, s.lag),
+        (7, 6, 4, 1, 3, 9)
+    );
     assert_eq!((s.latency.count, s.latency.max), (2, 20));
     assert_eq!(progress.topics(), [EVENTS]);
 }
@@ -95,7 +106,11 @@ fn a_snapshot_holds_what_was_reported() {
 #[test]
 fn drained_is_never_claimed_while_a_record_is_between_two_topics() {
     let progress = Progress::new();
-    let (source, scorer, sink) = (progress.stage("source"), progress.stage("scorer"), progress.stage("sink"));
+    let (source, scorer, sink) = (
+        progress.stage("source"),
+        progress.stage("scorer"),
+        progress.stage("sink"),
+    );
     scorer.consumes(EVENTS, [0]);
     sink.consumes(SCORES, [0]);
     source.produced(EVENTS, 0, 1);
@@ -113,7 +128,11 @@ fn drained_is_never_claimed_while_a_record_is_between_two_topics() {
     let mut claims = 0;
     while !writer.is_finished() {
         if progress.drained(&[SCORES, EVENTS]) {
-            assert_eq!(progress.produced_end(EVENTS, 0), Some(20_000), "drained was claimed too early");
+            assert_eq!(
+                progress.produced_end(EVENTS, 0),
+                Some(20_000),
+                "drained was claimed too early"
+            );
             claims += 1;
         }
     }
@@ -142,7 +161,9 @@ async fn a_change_between_looking_and_awaiting_is_not_lost() {
     let sink = progress.stage("sink");
     let changed = progress.changed();
     sink.consumed(SCORES, 0, 1);
-    tokio::time::timeout(Duration::from_secs(60), changed).await.expect("the change was made after changed()");
+    tokio::time::timeout(Duration::from_secs(60), changed)
+        .await
+        .expect("the change was made after changed()");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -152,7 +173,8 @@ async fn a_waiting_task_sees_every_position_reached() {
     sink.consumes(SCORES, [0]);
     progress.observe_end(SCORES, 0, 5000);
     let gauge = sink.partition(SCORES, 0);
-    let mover = tokio::task::spawn_blocking(move || (1..=5000).for_each(|next| gauge.advance(next)));
+    let mover =
+        tokio::task::spawn_blocking(move || (1..=5000).for_each(|next| gauge.advance(next)));
     let drained = async {
         loop {
             let changed = progress.changed();
@@ -162,6 +184,8 @@ async fn a_waiting_task_sees_every_position_reached() {
             changed.await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), drained).await.expect("woken until drained");
+    tokio::time::timeout(Duration::from_secs(60), drained)
+        .await
+        .expect("woken until drained");
     mover.await.unwrap();
 }

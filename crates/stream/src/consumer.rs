@@ -1,0 +1,427 @@
+//! A member of a consumer group, as a pipeline sees it.
+//!
+//! The pipeline's contract: after [`Event::Assigned`] call [`Consumer::assign`]; after [`Event::Revoked`] finish and commit what is
+//! in hand, then call [`Consumer::unassign`]; after [`Event::Lost`] drop what is in hand, then call [`Consumer::unassign`]. The
+//! group waits for these answers. Between `Revoked` or `Lost` and the next `assign` no record is handed out.
+//!
+//! The consumer reports to its stage by itself: records read, partitions assigned and revoked, and, by [`Consumer::durable`] and
+//! the commits built on it, positions. On a real cluster partitions are negotiated; the embedded broker's are assigned at once,
+//! all of them, through the same events.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use churn_runtime::progress::Stage;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerGroupMetadata};
+use rdkafka::topic_partition_list::Offset;
+use tokio::sync::{mpsc as channel, oneshot};
+
+use crate::cluster::blocking;
+use crate::poller::{Command, Item, Link, Poller, Start};
+use crate::rebalance::{Mailbox, MemberContext};
+use crate::{Cluster, RecordBatch, StreamError, TopicPartition};
+
+/// Grace beyond the transaction timeout for reading stored offsets: those of an open transaction are waited for.
+const STORED_GRACE: Duration = Duration::from_secs(10);
+
+pub(crate) type Member = BaseConsumer<MemberContext>;
+
+/// Where to begin reading a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    /// At this offset. An error when the partition does not hold it.
+    Offset(i64),
+    /// At the first record there is.
+    Beginning,
+    /// At the group's committed offset; at the beginning when the group has never committed.
+    Stored,
+}
+
+/// What a consumer has to tell.
+#[derive(Debug)]
+pub enum Event {
+    /// Records of the current assignment.
+    Records(RecordBatch),
+    /// These partitions are ours: choose their positions and call [`Consumer::assign`].
+    Assigned(Vec<TopicPartition>),
+    /// These partitions go to another member: finish, commit, call [`Consumer::unassign`].
+    Revoked(Vec<TopicPartition>),
+    /// These partitions are another member's already: drop what is in hand, call [`Consumer::unassign`].
+    Lost(Vec<TopicPartition>),
+    /// Reading cannot go on.
+    Failed(StreamError),
+}
+
+/// A member of a consumer group.
+pub struct Consumer {
+    cluster: Cluster,
+    group: String,
+    topics: Vec<String>,
+    stage: Stage,
+    member: Option<Arc<Member>>,
+    mailbox: Arc<Mailbox>,
+    link: Arc<Link>,
+    inbox: channel::UnboundedReceiver<Item>,
+    commands: mpsc::Sender<Command>,
+    thread: Option<JoinHandle<()>>,
+    generation: u64,
+    open: bool,
+    assigned: Vec<TopicPartition>,
+}
+
+impl Cluster {
+    /// Joins `group` (the prefix is added) to read `topics` (full names), reporting to `stage`.
+    ///
+    /// On the embedded broker a group has one member, which registers as a reader of all partitions at once: make consumers before
+    /// producers.
+    ///
+    /// # Errors
+    /// A topic does not exist, no broker answers, or the embedded group is taken.
+    pub async fn consumer(&self, stage: &Stage, group: &str, topics: &[&str]) -> Result<Consumer, StreamError> {
+        let mut partitions = Vec::new();
+        for topic in topics {
+            let count = self.topic_partitions(topic).await?;
+            partitions.extend((0..count).map(|partition| TopicPartition::new(topic, partition)));
+        }
+        let group = self.group_name(group);
+        if let Some(embedded) = &self.inner.embedded {
+            if !embedded.join(&group) {
+                let problem = format!("the embedded broker gives all partitions to one member, and group {group} has one already");
+                return Err(StreamError::Topic { topic: topics.join(", "), problem });
+            }
+            for partition in &partitions {
+                stage.consumes(&partition.topic, [partition.partition]);
+            }
+        }
+        let (cluster, stage, topics) = (self.clone(), stage.clone(), topics.iter().map(|&t| t.to_owned()).collect());
+        blocking("join a consumer group", move || Consumer::join(cluster, stage, group, topics, partitions)).await
+    }
+}
+
+impl Consumer {
+    fn join(cluster: Cluster, stage: Stage, group: String, topics: Vec<String>, all: Vec<TopicPartition>) -> Result<Self, StreamError> {
+        let action = || format!("join group {group} at {}", cluster.brokers());
+        let context = MemberContext::new(cluster.inner.progress.clone());
+        let mailbox = Arc::clone(&context.shared);
+        let member: Arc<Member> = Arc::new(
+            cluster.consumer_settings(&group).create_with_context(context).map_err(|e| StreamError::kafka(action(), &e))?,
+        );
+        let (outbox, inbox) = channel::unbounded_channel();
+        if cluster.is_embedded() {
+            // The receiver is alive: it is below.
+            let _ = outbox.send(Item::Assigned(all));
+        } else {
+            let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+            member.subscribe(&names).map_err(|e| StreamError::kafka(action(), &e))?;
+        }
+        let fetch = &cluster.config().fetch;
+        let link = Arc::new(Link::new(fetch.channel.as_usize()));
+        let (commands, orders) = mpsc::channel();
+        let names: Arc<[Arc<str>]> = topics.iter().map(|t| Arc::from(t.as_str())).collect();
+        let poller = Poller::new(Arc::clone(&member), &group, names, stage.clone(), Arc::clone(&link), outbox, orders, fetch);
+        let thread = std::thread::Builder::new()
+            .name(format!("kafka-{group}"))
+            .spawn(move || poller.run())
+            .map_err(|e| StreamError::Kafka { action: action(), reason: e.to_string(), retriable: false })?;
+        link.set_thread(thread.thread().clone());
+        Ok(Self {
+            cluster,
+            group,
+            topics,
+            stage,
+            member: Some(member),
+            mailbox,
+            link,
+            inbox,
+            commands,
+            thread: Some(thread),
+            generation: 0,
+            open: false,
+            assigned: Vec::new(),
+        })
+    }
+
+    /// The next event. Cancel-safe: nothing is lost when the future is dropped.
+    pub async fn next(&mut self) -> Event {
+        loop {
+            match self.inbox.recv().await {
+                Some(Item::Records { generation, batch }) => {
+                    self.link.release(batch.bytes());
+                    if generation == self.generation && self.open {
+                        self.stage.read(batch.len() as u64);
+                        return Event::Records(batch);
+                    }
+                }
+                Some(Item::Assigned(partitions)) => return Event::Assigned(partitions),
+                Some(Item::Revoked(partitions)) => {
+                    self.open = false;
+                    return Event::Revoked(partitions);
+                }
+                Some(Item::Lost(partitions)) => {
+                    self.open = false;
+                    return Event::Lost(partitions);
+                }
+                Some(Item::Failed(error)) => return Event::Failed(error),
+                None => return Event::Failed(StreamError::closed(format!("read as group {}", self.group))),
+            }
+        }
+    }
+
+    /// Starts reading exactly these partitions, each from its position; what was read before is forgotten. Also used to rewind.
+    ///
+    /// # Errors
+    /// Stored offsets or the beginning cannot be looked up, or the consumer is closed.
+    pub async fn assign(&mut self, partitions: &[(TopicPartition, Position)]) -> Result<(), StreamError> {
+        let starts = self.resolve(partitions.to_vec()).await?;
+        self.forget();
+        for start in &starts {
+            self.stage.assigned(&start.partition.topic, start.partition.partition, start.next);
+        }
+        self.assigned = starts.iter().map(|s| s.partition.clone()).collect();
+        self.generation += 1;
+        self.open = true;
+        let generation = self.generation;
+        self.order(|reply| Command::Assign { generation, starts, reply }).await
+    }
+
+    /// Stops reading, and tells the group that its partitions are free.
+    ///
+    /// # Errors
+    /// The consumer is closed.
+    pub async fn unassign(&mut self) -> Result<(), StreamError> {
+        self.forget();
+        self.generation += 1;
+        self.open = false;
+        self.order(|reply| Command::Unassign { reply }).await
+    }
+
+    /// Everything before these offsets is durable: tells the stage, not Kafka.
+    pub fn durable(&self, offsets: &[(TopicPartition, i64)]) {
+        for (partition, next) in offsets {
+            self.stage.consumed(&partition.topic, partition.partition, *next);
+        }
+    }
+
+    /// Commits the offsets for the group and waits until Kafka has them, then reports them as durable.
+    ///
+    /// # Errors
+    /// The commit failed or the partitions belong to another member by now.
+    pub async fn commit(&self, offsets: &[(TopicPartition, i64)]) -> Result<(), StreamError> {
+        if let Some(embedded) = &self.cluster.inner.embedded {
+            embedded.commit(&self.group, offsets);
+        } else {
+            let (member, list, action) = (self.member()?, offset_list(offsets)?, self.action("commit offsets"));
+            blocking("commit offsets", move || member.commit(&list, CommitMode::Sync).map_err(|e| StreamError::kafka(action, &e))).await?;
+        }
+        self.durable(offsets);
+        Ok(())
+    }
+
+    /// Shows the offsets to Kafka's tools without waiting, for a pipeline that keeps its own elsewhere. They are never read back.
+    pub fn mirror(&self, offsets: &[(TopicPartition, i64)]) {
+        if let Some(embedded) = &self.cluster.inner.embedded {
+            embedded.commit(&self.group, offsets);
+            return;
+        }
+        let sent = self.member().and_then(|member| {
+            let list = offset_list(offsets)?;
+            member.commit(&list, CommitMode::Async).map_err(|e| StreamError::kafka(self.action("mirror offsets"), &e))
+        });
+        if let Err(error) = sent {
+            tracing::debug!(%error, "cannot mirror offsets");
+        }
+    }
+
+    /// The next offset that will be read, by partition; past transaction markers once the end was reached. Partitions without a
+    /// position yet are left out.
+    ///
+    /// # Errors
+    /// The consumer is closed.
+    pub fn positions(&self) -> Result<Vec<(TopicPartition, i64)>, StreamError> {
+        let list = self.member()?.position().map_err(|e| StreamError::kafka(self.action("read positions"), &e))?;
+        Ok(numbered(&list))
+    }
+
+    /// Whether everything that is committed to the assigned partitions at the time of the call has been read. Transaction
+    /// markers do not count as unread.
+    ///
+    /// # Errors
+    /// No broker answers, or the consumer is closed.
+    pub async fn caught_up(&self) -> Result<bool, StreamError> {
+        for partition in &self.assigned {
+            let (low, high) = self.cluster.watermarks(&partition.topic, partition.partition).await?;
+            let position = self.positions()?.into_iter().find(|(p, _)| p == partition).map(|(_, next)| next);
+            // Without a position nothing has been read, which is right only for an empty partition.
+            if position.map_or(high > low, |next| next < high) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Partitions that are being read.
+    #[must_use]
+    pub fn assigned(&self) -> &[TopicPartition] {
+        &self.assigned
+    }
+
+    /// The group's full name.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// The topics' full names, in the order of [`crate::Record::topic_index`].
+    #[must_use]
+    pub fn topics(&self) -> &[String] {
+        &self.topics
+    }
+
+    /// Leaves the group. A static member keeps its partitions for the session timeout.
+    pub async fn close(mut self) {
+        self.leave();
+        if let Some(thread) = self.thread.take() {
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::warn!(group = %self.group, "a consumer's thread ended badly");
+            }
+        }
+    }
+
+    /// Needed to commit this group's offsets in a producer's transaction; none on the embedded broker, which forgets them.
+    pub(crate) fn group_metadata(&self) -> Result<Option<ConsumerGroupMetadata>, StreamError> {
+        if self.cluster.is_embedded() {
+            return Ok(None);
+        }
+        let metadata = self.member()?.group_metadata();
+        metadata.map(Some).ok_or_else(|| StreamError::closed(self.action("read group metadata")))
+    }
+
+    /// After a transaction with these offsets has committed.
+    pub(crate) fn committed(&self, offsets: &[(TopicPartition, i64)]) {
+        if let Some(embedded) = &self.cluster.inner.embedded {
+            embedded.commit(&self.group, offsets);
+        }
+        self.durable(offsets);
+    }
+
+    fn member(&self) -> Result<Arc<Member>, StreamError> {
+        self.member.clone().ok_or_else(|| StreamError::closed(self.action("use")))
+    }
+
+    fn action(&self, what: &str) -> String {
+        format!("{what} of group {} at {}", self.group, self.cluster.brokers())
+    }
+
+    fn forget(&mut self) {
+        for partition in self.assigned.drain(..) {
+            self.stage.revoked(&partition.topic, partition.partition);
+        }
+    }
+
+    async fn order(&self, command: impl FnOnce(oneshot::Sender<Result<(), StreamError>>) -> Command) -> Result<(), StreamError> {
+        let (reply, answer) = oneshot::channel();
+        let closed = || StreamError::closed(self.action("assign partitions"));
+        self.commands.send(command(reply)).map_err(|_| closed())?;
+        self.link.wake();
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    async fn resolve(&self, partitions: Vec<(TopicPartition, Position)>) -> Result<Vec<Start>, StreamError> {
+        if let Some(embedded) = &self.cluster.inner.embedded {
+            let starts = partitions.into_iter().map(|(partition, position)| match position {
+                Position::Offset(next) => Start::at(partition, next),
+                Position::Beginning => Start::beginning(partition, 0),
+                Position::Stored => match embedded.position(&self.group, &partition) {
+                    Some(next) => Start::at(partition, next),
+                    None => Start::beginning(partition, 0),
+                },
+            });
+            return Ok(starts.collect());
+        }
+        let member = self.member()?;
+        let action = self.action("look up positions");
+        let patience = self.cluster.config().transaction_timeout.get() + STORED_GRACE;
+        blocking("look up positions", move || resolve(&member, partitions, patience, &action)).await
+    }
+
+    fn leave(&mut self) {
+        self.mailbox.leave();
+        self.link.wake();
+        self.member = None;
+        self.forget();
+        if let Some(embedded) = &self.cluster.inner.embedded {
+            embedded.leave(&self.group);
+        }
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl std::fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Consumer").field("group", &self.group).field("topics", &self.topics).field("assigned", &self.assigned).finish_non_exhaustive()
+    }
+}
+
+fn resolve(member: &Member, partitions: Vec<(TopicPartition, Position)>, patience: Duration, action: &str) -> Result<Vec<Start>, StreamError> {
+    let error = |e: &rdkafka::error::KafkaError| StreamError::kafka(action, e);
+    let mut wanted = TopicPartitionList::new();
+    for (partition, _) in partitions.iter().filter(|(_, position)| *position == Position::Stored) {
+        wanted.add_partition(&partition.topic, partition.partition);
+    }
+    let stored = if wanted.count() == 0 { wanted } else { member.committed_offsets(wanted, patience).map_err(|e| error(&e))? };
+    let mut starts = Vec::with_capacity(partitions.len());
+    for (partition, position) in partitions {
+        let offset = match position {
+            Position::Offset(next) => Some(next),
+            Position::Beginning => None,
+            Position::Stored => stored_offset(&stored, &partition).map_err(|e| error(&e))?,
+        };
+        starts.push(match offset {
+            Some(next) => Start::at(partition, next),
+            None => {
+                let (low, _) = member.fetch_watermarks(&partition.topic, partition.partition, patience).map_err(|e| error(&e))?;
+                Start::beginning(partition, low)
+            }
+        });
+    }
+    Ok(starts)
+}
+
+fn stored_offset(list: &TopicPartitionList, partition: &TopicPartition) -> Result<Option<i64>, rdkafka::error::KafkaError> {
+    let Some(element) = list.find_partition(&partition.topic, partition.partition) else { return Ok(None) };
+    element.error()?;
+    Ok(match element.offset() {
+        Offset::Offset(next) => Some(next),
+        _ => None,
+    })
+}
+
+/// The partitions of `list` that have a numeric offset.
+pub(crate) fn numbered(list: &TopicPartitionList) -> Vec<(TopicPartition, i64)> {
+    let elements = list.elements();
+    elements
+        .iter()
+        .filter_map(|element| match element.offset() {
+            Offset::Offset(next) => Some((TopicPartition::new(element.topic(), element.partition()), next)),
+            _ => None,
+        })
+        .collect()
+}
+
+pub(crate) fn offset_list(offsets: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, StreamError> {
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for (partition, next) in offsets {
+        list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*next))
+            .map_err(|e| StreamError::kafka(format!("offset {next} of {partition}"), &e))?;
+    }
+    Ok(list)
+}

@@ -1,0 +1,388 @@
+//! The thread that polls librdkafka and hands batches over.
+//!
+//! It forwards what it has as soon as nothing more is waiting, so a lone record is not delayed, and closes a batch by count and
+//! bytes under load. When the pipeline does not keep up it first simply stops polling, and after [`STALL`] pauses the partitions
+//! and polls on, so that rebalances are still served.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use churn_runtime::progress::Stage;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::Offset;
+use tokio::sync::{mpsc as channel, oneshot};
+
+use crate::batch::{Builder, Pool};
+use crate::config::FetchConfig;
+use crate::consumer::{Member, numbered};
+use crate::rebalance::Rebalanced;
+use crate::{RecordBatch, StreamError, TopicPartition};
+
+/// How long a poll waits: the longest that an order (`assign`) waits too.
+const IDLE: Duration = Duration::from_millis(10);
+/// A pipeline that takes nothing for this long may keep a whole group waiting: pause and go on polling.
+const STALL: Duration = Duration::from_secs(2);
+/// Least time between two looks at positions past transaction markers.
+const SETTLE: Duration = Duration::from_millis(100);
+/// Records between two looks at orders while records keep coming.
+const ORDERS_EVERY: u32 = 256;
+/// Time for one watermark when explaining a position that is gone.
+const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// From the poller to the consumer's handle.
+pub(crate) enum Item {
+    Records { generation: u64, batch: RecordBatch },
+    Assigned(Vec<TopicPartition>),
+    Revoked(Vec<TopicPartition>),
+    Lost(Vec<TopicPartition>),
+    Failed(StreamError),
+}
+
+/// From the consumer's handle to the poller.
+pub(crate) enum Command {
+    Assign { generation: u64, starts: Vec<Start>, reply: oneshot::Sender<Result<(), StreamError>> },
+    Unassign { reply: oneshot::Sender<Result<(), StreamError>> },
+}
+
+/// Where a partition begins.
+pub(crate) struct Start {
+    pub(crate) partition: TopicPartition,
+    /// The first offset to be read, as far as it is known.
+    pub(crate) next: i64,
+    offset: Offset,
+}
+
+impl Start {
+    pub(crate) fn at(partition: TopicPartition, next: i64) -> Self {
+        Self { partition, next, offset: Offset::Offset(next) }
+    }
+
+    /// From the first record there is, which was `low` a moment ago.
+    pub(crate) fn beginning(partition: TopicPartition, low: i64) -> Self {
+        Self { partition, next: low, offset: Offset::Beginning }
+    }
+}
+
+/// Bytes between poller and pipeline, and the poller's thread to wake when there is room.
+#[derive(Debug)]
+pub(crate) struct Link {
+    queued: AtomicUsize,
+    limit: usize,
+    thread: OnceLock<Thread>,
+}
+
+impl Link {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { queued: AtomicUsize::new(0), limit, thread: OnceLock::new() }
+    }
+
+    pub(crate) fn set_thread(&self, thread: Thread) {
+        let _ = self.thread.set(thread);
+    }
+
+    pub(crate) fn wake(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    pub(crate) fn release(&self, bytes: usize) {
+        let before = self.queued.fetch_sub(bytes, Ordering::AcqRel);
+        if before >= self.limit {
+            self.wake();
+        }
+    }
+
+    /// One batch always fits an empty channel, however large a single record is.
+    fn has_room(&self) -> bool {
+        self.queued.load(Ordering::Acquire) < self.limit
+    }
+
+    fn add(&self, bytes: usize) {
+        self.queued.fetch_add(bytes, Ordering::AcqRel);
+    }
+}
+
+pub(crate) struct Poller {
+    member: Arc<Member>,
+    group: String,
+    stage: Stage,
+    link: Arc<Link>,
+    outbox: channel::UnboundedSender<Item>,
+    orders: Receiver<Command>,
+    batch: Builder,
+    max_records: usize,
+    max_bytes: usize,
+    generation: u64,
+    /// Between `assign` and the next revocation.
+    accepting: bool,
+    stalled: Option<Instant>,
+    paused: bool,
+    /// Next offset after what was handed over, or where the partition began.
+    handed: HashMap<TopicPartition, i64>,
+    /// A partition's end was reached since the last look at positions.
+    reached_end: bool,
+    settled: Instant,
+}
+
+impl Poller {
+    #[allow(clippy::too_many_arguments)] // called once, by the consumer that owns all of these
+    pub(crate) fn new(
+        member: Arc<Member>,
+        group: &str,
+        topics: Arc<[Arc<str>]>,
+        stage: Stage,
+        link: Arc<Link>,
+        outbox: channel::UnboundedSender<Item>,
+        orders: Receiver<Command>,
+        fetch: &FetchConfig,
+    ) -> Self {
+        Self {
+            member,
+            group: group.to_owned(),
+            stage,
+            link,
+            outbox,
+            orders,
+            batch: Builder::new(topics, Arc::new(Pool::default())),
+            max_records: fetch.batch_records as usize,
+            max_bytes: fetch.batch_bytes.as_usize(),
+            generation: 0,
+            accepting: false,
+            stalled: None,
+            paused: false,
+            handed: HashMap::new(),
+            reached_end: false,
+            settled: Instant::now(),
+        }
+    }
+
+    /// Runs until the handle leaves.
+    pub(crate) fn run(mut self) {
+        let mailbox = Arc::clone(&self.member.context().shared);
+        let mut until_orders = 0u32;
+        let mut idle = true;
+        while !mailbox.is_leaving() {
+            if idle || until_orders == 0 {
+                until_orders = ORDERS_EVERY;
+                if !self.serve_orders() {
+                    break;
+                }
+            }
+            until_orders -= 1;
+            let full = self.batch.len() >= self.max_records || self.batch.bytes() >= self.max_bytes;
+            if (full || idle) && !self.batch.is_empty() && self.link.has_room() {
+                self.hand_over();
+            } else if full && !self.paused {
+                self.wait_for_room();
+                idle = true;
+                continue;
+            }
+            let patience = if idle || self.paused { IDLE } else { Duration::ZERO };
+            idle = self.poll(patience);
+            for note in mailbox.take() {
+                self.forward(note);
+            }
+            if idle && self.reached_end && self.settled.elapsed() >= SETTLE {
+                self.settle();
+            }
+        }
+    }
+
+    /// Takes one message, or serves one event; says whether nothing was waiting.
+    fn poll(&mut self, patience: Duration) -> bool {
+        // The message borrows the client, and the batch is a field of the same struct: borrow them apart.
+        let Self { member, batch, accepting, .. } = self;
+        match member.poll(patience) {
+            None => true,
+            Some(Ok(message)) => {
+                if *accepting {
+                    batch.push(&message);
+                }
+                false
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => {
+                self.reached_end = true;
+                false
+            }
+            Some(Err(error)) => {
+                self.on_error(&error);
+                false
+            }
+        }
+    }
+
+    fn hand_over(&mut self) {
+        let batch = self.batch.finish();
+        for (partition, next) in batch.next_offsets() {
+            self.handed.insert(partition, next);
+        }
+        self.link.add(batch.bytes());
+        self.send(Item::Records { generation: self.generation, batch });
+        self.stalled = None;
+        if self.paused {
+            self.resume();
+        }
+    }
+
+    /// Nothing is lost when the pipeline is gone: it has left, and so will this thread.
+    fn send(&self, item: Item) {
+        let _ = self.outbox.send(item);
+    }
+
+    fn wait_for_room(&mut self) {
+        let since = *self.stalled.get_or_insert_with(Instant::now);
+        if since.elapsed() < STALL {
+            std::thread::park_timeout(IDLE);
+            return;
+        }
+        match self.member.assignment().and_then(|all| self.member.pause(&all)) {
+            Ok(()) => {
+                tracing::debug!(group = %self.group, "pipeline takes no records: fetching paused");
+                self.paused = true;
+            }
+            // Try again after the next stall rather than in a tight loop.
+            Err(error) => {
+                tracing::warn!(group = %self.group, %error, "cannot pause fetching");
+                self.stalled = None;
+            }
+        }
+    }
+
+    fn resume(&mut self) {
+        self.paused = false;
+        match self.member.assignment().and_then(|all| self.member.resume(&all)) {
+            Ok(()) => tracing::debug!(group = %self.group, "fetching resumed"),
+            Err(error) => self.send(Item::Failed(StreamError::kafka(format!("resume fetching as group {}", self.group), &error))),
+        }
+    }
+
+    /// The order of events is the order in the channel: first the records that came before, then the note.
+    fn forward(&mut self, note: Rebalanced) {
+        if !self.batch.is_empty() {
+            self.hand_over();
+        }
+        match note {
+            Rebalanced::Assigned(partitions) => self.send(Item::Assigned(partitions)),
+            Rebalanced::Revoked(partitions) => {
+                self.accepting = false;
+                self.send(Item::Revoked(partitions));
+            }
+            Rebalanced::Lost(partitions) => {
+                self.accepting = false;
+                self.send(Item::Lost(partitions));
+            }
+        }
+    }
+
+    /// False when the handle is gone.
+    fn serve_orders(&mut self) -> bool {
+        loop {
+            match self.orders.try_recv() {
+                Ok(Command::Assign { generation, starts, reply }) => {
+                    let done = self.assign(generation, &starts);
+                    let _ = reply.send(done);
+                }
+                Ok(Command::Unassign { reply }) => {
+                    self.forget();
+                    let action = format!("give back partitions of group {}", self.group);
+                    let _ = reply.send(self.member.unassign().map_err(|e| StreamError::kafka(action, &e)));
+                }
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn assign(&mut self, generation: u64, starts: &[Start]) -> Result<(), StreamError> {
+        let error = |e: &KafkaError| StreamError::kafka("assign partitions", e);
+        self.forget();
+        let mut list = TopicPartitionList::with_capacity(starts.len());
+        for start in starts {
+            list.add_partition_offset(&start.partition.topic, start.partition.partition, start.offset).map_err(|e| error(&e))?;
+            self.handed.insert(start.partition.clone(), start.next);
+        }
+        self.member.assign(&list).map_err(|e| error(&e))?;
+        self.member.resume(&list).map_err(|e| error(&e))?;
+        self.generation = generation;
+        self.accepting = true;
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        self.batch.clear();
+        self.handed.clear();
+        self.accepting = false;
+        self.stalled = None;
+        self.paused = false;
+    }
+
+    /// Where everything handed over is durable and the end was reached, moves the stage's position past transaction markers and
+    /// aborted records: they would be lag for ever.
+    fn settle(&mut self) {
+        self.settled = Instant::now();
+        if !self.batch.is_empty() || !self.accepting {
+            return;
+        }
+        let Ok(list) = self.member.position() else { return };
+        let mut pending = false;
+        for (partition, position) in numbered(&list) {
+            let Some(&handed) = self.handed.get(&partition) else { continue };
+            let durable = self.stage.position(&partition.topic, partition.partition).unwrap_or(0);
+            if durable < handed {
+                pending = true;
+            } else if position > handed {
+                self.stage.consumed(&partition.topic, partition.partition, position);
+                self.handed.insert(partition, position);
+            }
+        }
+        self.reached_end = pending;
+    }
+
+    fn on_error(&mut self, error: &KafkaError) {
+        use RDKafkaErrorCode as C;
+        let reason = self.member.context().reasons.take();
+        let action = format!("read as group {}", self.group);
+        if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+            return self.send(Item::Failed(StreamError::Fenced { action, reason: reason.unwrap_or_else(|| error.to_string()) }));
+        }
+        let Some(code) = error.rdkafka_error_code() else { return };
+        match code {
+            C::AutoOffsetReset | C::OffsetOutOfRange => {
+                let gone = self.explain_gone(reason);
+                self.send(Item::Failed(gone));
+            }
+            C::UnknownTopicOrPartition | C::UnknownTopic | C::UnknownPartition => {
+                let problem = format!("{}; `churn setup` creates topics", reason.unwrap_or_else(|| "does not exist".to_owned()));
+                self.send(Item::Failed(StreamError::Topic { topic: format!("of group {}", self.group), problem }));
+            }
+            C::TopicAuthorizationFailed | C::GroupAuthorizationFailed | C::SaslAuthenticationFailed | C::Authentication => {
+                let reason = reason.unwrap_or_else(|| error.to_string());
+                self.send(Item::Failed(StreamError::Kafka { action, reason, retriable: false }));
+            }
+            C::Fenced | C::FencedInstanceId | C::Fatal => {
+                self.send(Item::Failed(StreamError::Fenced { action, reason: reason.unwrap_or_else(|| error.to_string()) }));
+            }
+            // librdkafka goes on by itself: lost connections, coordinator changes, rebalances.
+            _ => tracing::debug!(group = %self.group, %error, reason, "consumer reports"),
+        }
+    }
+
+    /// librdkafka does not say which partition: find those whose position is outside of what they hold.
+    fn explain_gone(&self, reason: Option<String>) -> StreamError {
+        let gone = self.handed.iter().find_map(|(partition, &next)| {
+            let (low, high) = self.member.fetch_watermarks(&partition.topic, partition.partition, EXPLAIN_TIMEOUT).ok()?;
+            (next < low || next > high).then(|| (partition.to_string(), format!("offset {next} is outside of {low}..{high}")))
+        });
+        let (place, problem) = gone.unwrap_or_else(|| {
+            ("a partition".to_owned(), reason.unwrap_or_else(|| "the wanted offset is out of range".to_owned()))
+        });
+        StreamError::OffsetGone { group: self.group.clone(), place, problem }
+    }
+}

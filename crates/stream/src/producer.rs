@@ -1,0 +1,281 @@
+//! Sending records without a future for each: they are counted in and counted out.
+//!
+//! Acknowledgements are served by the calls of this type (`send`, `poll`, `flush`) and reported to the stage partition by
+//! partition. A record that fails is an error of the next call: nothing is dropped in silence. All calls may block for a bounded
+//! time, so pipelines make them inside `tokio::task::block_in_place`.
+
+use std::time::{Duration, Instant};
+
+use churn_runtime::progress::Stage;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+
+use crate::cluster::{blocking, partition_count};
+use crate::delivery::DeliveryContext;
+use crate::throttle::Throttle;
+use crate::{Cluster, Header, StreamError};
+
+/// Records between two looks at acknowledgements.
+const SERVE_EVERY: u32 = 64;
+/// One turn of a waiting loop. `BaseProducer::poll` always takes its whole time, so this is the grain of `flush` too.
+const TURN: Duration = Duration::from_millis(1);
+
+/// A record to be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// The topic, prefix included.
+    pub topic: &'a str,
+    /// The partition; `None` lets the key decide (murmur2, as Java does), or chance where there is no key.
+    pub partition: Option<i32>,
+    /// The key; `None` for null.
+    pub key: Option<&'a [u8]>,
+    /// The value; `None` for a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// Milliseconds since the Unix epoch; `None` for now.
+    pub timestamp_ms: Option<i64>,
+    /// Headers in order.
+    pub headers: &'a [Header<'a>],
+}
+
+impl<'a> Outgoing<'a> {
+    /// A record whose key chooses the partition, with the time of sending and no headers.
+    #[must_use]
+    pub fn new(topic: &'a str, key: &'a [u8], value: &'a [u8]) -> Self {
+        Self { topic, partition: None, key: Some(key), value: Some(value), timestamp_ms: None, headers: &[] }
+    }
+
+    /// The same record with a timestamp in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn at(mut self, timestamp_ms: i64) -> Self {
+        self.timestamp_ms = Some(timestamp_ms);
+        self
+    }
+
+    /// The same record for a chosen partition.
+    #[must_use]
+    pub fn to_partition(mut self, partition: i32) -> Self {
+        self.partition = Some(partition);
+        self
+    }
+
+    /// The same record with headers.
+    #[must_use]
+    pub fn with_headers(mut self, headers: &'a [Header<'a>]) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    fn bytes(&self) -> usize {
+        self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len)
+    }
+}
+
+/// An idempotent producer (acks=all): each record once and in order, as long as the process lives.
+pub struct Producer {
+    pub(crate) client: BaseProducer<DeliveryContext>,
+    pub(crate) cluster: Cluster,
+    topics: Vec<Known>,
+    last: usize,
+    until_serve: u32,
+    enqueued: u64,
+}
+
+/// A topic that was sent to before.
+struct Known {
+    name: String,
+    number: usize,
+    throttle: Option<Throttle>,
+}
+
+impl Cluster {
+    /// A producer that reports acknowledged ends to `stage`.
+    ///
+    /// # Errors
+    /// The settings do not fit together.
+    pub fn producer(&self, stage: &Stage) -> Result<Producer, StreamError> {
+        Producer::create(self, &self.producer_settings(), stage)
+    }
+}
+
+impl Producer {
+    pub(crate) fn create(cluster: &Cluster, settings: &ClientConfig, stage: &Stage) -> Result<Self, StreamError> {
+        let client = settings
+            .create_with_context(DeliveryContext::new(stage.clone()))
+            .map_err(|e| StreamError::kafka(format!("create a producer at {}", cluster.brokers()), &e))?;
+        Ok(Self { client, cluster: cluster.clone(), topics: Vec::new(), last: 0, until_serve: SERVE_EVERY, enqueued: 0 })
+    }
+
+    /// Hands a record to the client library, which sends it in a batch. Waits while the local queue is full, at most
+    /// `kafka.delivery_timeout`; on the embedded broker also while its readers are behind.
+    ///
+    /// # Errors
+    /// The record is too large, an earlier record failed, or there is no room in time.
+    pub fn send(&mut self, record: Outgoing<'_>) -> Result<(), StreamError> {
+        let topic = self.known(record.topic)?;
+        self.hold_back(topic, record.bytes())?;
+        self.until_serve -= 1;
+        if self.until_serve == 0 {
+            self.until_serve = SERVE_EVERY;
+            self.poll()?;
+        }
+        self.enqueue(topic, &record)
+    }
+
+    /// Serves acknowledgements that have arrived, and reports them. Call it now and then when nothing is sent for a while.
+    ///
+    /// # Errors
+    /// A record sent earlier failed, or the producer is beyond repair.
+    pub fn poll(&mut self) -> Result<(), StreamError> {
+        self.serve(Duration::ZERO);
+        self.check()
+    }
+
+    /// Waits until every record is acknowledged.
+    ///
+    /// # Errors
+    /// A record failed, or some are not acknowledged within `deadline`.
+    pub fn flush(&mut self, deadline: Duration) -> Result<(), StreamError> {
+        let start = Instant::now();
+        while self.client.in_flight_count() > 0 {
+            if start.elapsed() > deadline {
+                let action = format!("deliver {} records to {}", self.client.in_flight_count(), self.cluster.brokers());
+                self.context().publish();
+                return Err(self.check().err().unwrap_or_else(|| StreamError::timed_out(action, deadline)));
+            }
+            self.serve(TURN);
+        }
+        self.serve(Duration::ZERO);
+        self.check()
+    }
+
+    /// Records acknowledged since the producer was made.
+    #[must_use]
+    pub fn acknowledged(&self) -> u64 {
+        self.context().acknowledged()
+    }
+
+    /// Records handed over since the producer was made.
+    #[must_use]
+    pub fn enqueued(&self) -> u64 {
+        self.enqueued
+    }
+
+    pub(crate) fn context(&self) -> &DeliveryContext {
+        self.client.client().context()
+    }
+
+    pub(crate) fn serve(&self, patience: Duration) {
+        self.client.poll(patience);
+        self.context().publish();
+    }
+
+    /// The failure of a record sent earlier, if there was one.
+    pub(crate) fn check(&self) -> Result<(), StreamError> {
+        if let Some(reason) = self.context().fatal() {
+            return Err(StreamError::Fenced { action: format!("produce to {}", self.cluster.brokers()), reason });
+        }
+        let Some((failure, count)) = self.context().take_failure() else { return Ok(()) };
+        if failure.error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) {
+            return Err(StreamError::TooLarge { topic: failure.topic.to_string(), bytes: failure.bytes });
+        }
+        let mut error = StreamError::kafka(format!("deliver {count} record(s) to {}", failure.topic), &failure.error);
+        if let (StreamError::Kafka { reason, .. }, Some(log)) = (&mut error, self.context().reasons.take()) {
+            reason.push_str(": ");
+            reason.push_str(&log);
+        }
+        Err(error)
+    }
+
+    fn enqueue(&mut self, topic: usize, record: &Outgoing<'_>) -> Result<(), StreamError> {
+        let number = self.topics.get(topic).map_or(0, |t| t.number);
+        let patience = self.cluster.config().delivery_timeout.get();
+        let mut start = None;
+        let mut message = message(record, number);
+        loop {
+            let (error, back) = match self.client.send(message) {
+                Ok(()) => {
+                    self.enqueued += 1;
+                    return Ok(());
+                }
+                Err(refused) => refused,
+            };
+            match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::QueueFull) => {}
+                Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
+                    return Err(StreamError::TooLarge { topic: record.topic.to_owned(), bytes: record.bytes() });
+                }
+                _ => return Err(self.refused(record.topic, &error)),
+            }
+            if start.get_or_insert_with(Instant::now).elapsed() > patience {
+                return Err(StreamError::timed_out(format!("queue a record for {}", record.topic), patience));
+            }
+            self.serve(TURN);
+            self.check()?;
+            message = back;
+        }
+    }
+
+    fn refused(&self, topic: &str, error: &KafkaError) -> StreamError {
+        self.check().err().unwrap_or_else(|| StreamError::kafka(format!("produce to {topic}"), error))
+    }
+
+    fn hold_back(&mut self, topic: usize, bytes: usize) -> Result<(), StreamError> {
+        let Some(throttle) = self.topics.get_mut(topic).and_then(|t| t.throttle.as_mut()) else { return Ok(()) };
+        if !throttle.count(bytes) {
+            return Ok(());
+        }
+        let client = &self.client;
+        throttle.wait(&self.cluster, || {
+            client.poll(Duration::ZERO);
+            client.client().context().publish();
+        })
+    }
+
+    /// The place of `topic` in the list, made at its first record.
+    fn known(&mut self, topic: &str) -> Result<usize, StreamError> {
+        if self.topics.get(self.last).is_some_and(|t| t.name == topic) {
+            return Ok(self.last);
+        }
+        let place = match self.topics.iter().position(|t| t.name == topic) {
+            Some(place) => place,
+            None => self.meet(topic)?,
+        };
+        self.last = place;
+        Ok(place)
+    }
+
+    fn meet(&mut self, topic: &str) -> Result<usize, StreamError> {
+        let partitions = partition_count(&self.cluster.inner.ask, topic)
+            .map_err(|e| StreamError::kafka(format!("read metadata of {topic}"), &e))?
+            .ok_or_else(|| StreamError::Topic { topic: topic.to_owned(), problem: "does not exist; `churn setup` creates it".into() })?;
+        let throttle = self.cluster.is_embedded().then(|| Throttle::new(topic, partitions));
+        let number = self.context().topic_number(topic);
+        self.topics.push(Known { name: topic.to_owned(), number, throttle });
+        Ok(self.topics.len() - 1)
+    }
+}
+
+impl std::fmt::Debug for Producer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Producer").field("brokers", &self.cluster.brokers()).field("enqueued", &self.enqueued).finish_non_exhaustive()
+    }
+}
+
+fn message<'a>(record: &Outgoing<'a>, number: usize) -> BaseRecord<'a, [u8], [u8], usize> {
+    let headers = (!record.headers.is_empty()).then(|| {
+        let empty = OwnedHeaders::new_with_capacity(record.headers.len());
+        record.headers.iter().fold(empty, |all, h| all.insert(KafkaHeader { key: h.name, value: h.value }))
+    });
+    BaseRecord {
+        topic: record.topic,
+        partition: record.partition,
+        payload: record.value,
+        key: record.key,
+        timestamp: record.timestamp_ms,
+        headers,
+        delivery_opaque: number,
+    }
+}

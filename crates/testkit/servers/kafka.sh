@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# One Apache Kafka broker (KRaft, no ZooKeeper) for tests; see common.sh for the verbs.
+# FOLDER/address is its bootstrap address. Needs .tools/kafka/libs.
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=common.sh
+. "$here/common.sh"
+
+# The first compiler alone halves the start-up time; tests do not need the second one's speed.
+java=(java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dorg.slf4j.simpleLogger.showDateTime=true)
+
+start() {
+  export CLASSPATH="$tools/kafka/libs/*" # java expands the star itself
+  [ -f "$dir/server.properties" ] || configure
+  [ -f "$dir/data/meta.properties" ] || format
+  setsid "${java[@]}" -Xms512m -Xmx512m kafka.Kafka "$dir/server.properties" \
+    >>"$dir/server.log" 2>&1 </dev/null 9>&- &
+  echo $! >"$dir/pid"
+  port=$(sed 's/.*://' "$dir/address")
+  wait_until_ready "$dir/server.log" 120 running serving
+}
+
+# A KRaft broker opens its port when it has caught up and may serve.
+serving() {
+  listening "$port"
+}
+
+configure() {
+  local port controller
+  port=$(free_port)
+  controller=$(free_port)
+  sed "s#@PORT@#$port#g; s#@CONTROLLER_PORT@#$controller#g; s#@DIR@#$dir#g" \
+    "$servers/kafka.properties" >"$dir/server.properties"
+  echo "127.0.0.1:$port" >"$dir/address"
+}
+
+format() {
+  local id
+  # Kafka's ids are 16 bytes in URL-safe base64; a leading dash would look like an option.
+  id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=' | sed 's/^-/A/')
+  "${java[@]}" kafka.tools.StorageTool format -t "$id" -c "$dir/server.properties" \
+    >"$dir/format.log" 2>&1 || {
+    cat "$dir/format.log" >&2
+    die "cannot format $dir/data for kafka"
+  }
+}
+
+run_verb "${1:-}"

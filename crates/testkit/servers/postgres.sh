@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# One Postgres server for tests; see common.sh for the verbs.
+# FOLDER/address is postgres://user:password@host:port of a superuser, without a database.
+# It does not wait for the disk (fsync=off): kill -9 loses nothing, but it is no measure of speed.
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=common.sh
+. "$here/common.sh"
+
+# Postgres refuses to run as root: there it runs as another user.
+if [ "$(id -u)" = 0 ]; then
+  if id postgres >/dev/null 2>&1; then user=postgres; else user=nobody; fi
+  as_user() { (cd / && setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups "$@"); }
+else
+  as_user() { "$@"; }
+fi
+
+start() {
+  bin=$("$root/scripts/find-postgres.sh")
+  [ -s "$dir/address" ] || create
+  port=$(sed 's/.*://' "$dir/address")
+  log=$data/server.log
+  # A killed server's last children may hold its memory for a moment longer; the new one refuses to
+  # start until they are gone.
+  local attempt
+  for attempt in 1 2 3 4 5 6 7 8 9 10; do
+    if launch; then return; fi
+    ((attempt == 10)) || sleep 0.5
+  done
+  tail -n 20 "$log" >&2
+  die "postgres did not start in $dir; the end of its log is above"
+}
+
+# pg_ctl waits until connections are accepted.
+launch() {
+  as_user "$bin/pg_ctl" -D "$data" -l "$log" -w -t 60 start >/dev/null 2>&1 </dev/null 9>&-
+}
+
+create() {
+  port=$(free_port)
+  # Another user may not be able to enter the project's folder, so as root the data live outside.
+  if [ "$(id -u)" = 0 ]; then
+    data=$(mktemp -d "${TMPDIR:-/tmp}/churnstream-test-postgres.XXXXXX")
+    chown "$user" "$data"
+  else
+    data=$dir/data
+    mkdir -m 700 "$data"
+  fi
+  echo "$data" >"$dir/data-folder"
+  printf 'churn' | as_user tee "$data.password" >/dev/null
+  as_user "$bin/initdb" -D "$data" -U churn --pwfile="$data.password" -A scram-sha-256 -E UTF8 \
+    --locale=C --no-sync >"$dir/initdb.log" 2>&1 || {
+    cat "$dir/initdb.log" >&2
+    die "cannot make a postgres data folder in $data"
+  }
+  rm -f "$data.password"
+  as_user tee -a "$data/postgresql.conf" >/dev/null <<CONF
+port = $port
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+fsync = off
+# Many tests at once, each with a pool of its own.
+max_connections = 300
+CONF
+  echo "postgres://churn:churn@127.0.0.1:$port" >"$dir/address"
+}
+
+# The main process's id is the first line of a file that Postgres keeps itself.
+running() {
+  [ -f "$data/postmaster.pid" ] && is_server_of "$(head -n 1 "$data/postmaster.pid")" "$data"
+}
+
+# Its children end by themselves when they see that the main process is gone.
+kill9() {
+  running || die "no postgres runs in $dir"
+  kill -KILL "$(head -n 1 "$data/postmaster.pid")"
+  while running; do sleep 0.02; done
+}
+
+remove_data() {
+  [ -z "$data" ] || rm -rf "$data"
+  rm -rf "$dir"
+}
+
+data=
+if [ -f "$dir/data-folder" ]; then data=$(cat "$dir/data-folder"); fi
+run_verb "${1:-}"

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Installs what the tests' servers need and what is not there yet: a JDK, Maven and Postgres by apt
+# (root only; otherwise it says the command), Kafka and the schema registry by Maven into .tools/.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+dependency_plugin=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
+apicurio=3.0.9
+
+java_is_new_enough() {
+  local version
+  have java || return 1
+  version=$(java -version 2>&1 | sed -nE 's/.* version "([0-9]+).*/\1/p' | head -n 1)
+  [ "${version:-0}" -ge 17 ]
+}
+
+ensure_packages() {
+  local missing=()
+  java_is_new_enough || missing+=("$(jre_package)")
+  if [ ! -d .tools/kafka ] || [ ! -d .tools/apicurio ]; then
+    have mvn || missing+=(maven)
+  fi
+  scripts/find-postgres.sh >/dev/null || missing+=(postgresql)
+  ((${#missing[@]} == 0)) || apt_install "${missing[@]}"
+  java_is_new_enough || die "Java 17 or later is needed by the tests' Kafka; \`java -version\` says otherwise"
+}
+
+# Distributions differ in which versions they have, and the default one may be too old.
+jre_package() {
+  local version
+  for version in 21 17 25; do
+    if have apt-cache && apt-cache show "openjdk-$version-jre-headless" >/dev/null 2>&1; then
+      echo "openjdk-$version-jre-headless"
+      return
+    fi
+  done
+  echo default-jre-headless
+}
+
+# maven ARGS...: refuses a download whose checksum is wrong.
+maven() {
+  mvn -q -B -Dstyle.color=never --strict-checksums "$@" </dev/null >&2
+}
+
+# Each arrives under another name first, so that a broken download is not taken for a whole one.
+ensure_kafka() {
+  [ ! -d .tools/kafka ] || return 0
+  echo "fetching Kafka (54 MB)" >&2
+  rm -rf .tools/kafka.part
+  maven -f crates/testkit/servers/kafka-pom.xml "$dependency_plugin:copy-dependencies" \
+    -DincludeScope=runtime "-DoutputDirectory=$root/.tools/kafka.part/libs"
+  mv .tools/kafka.part .tools/kafka
+}
+
+# The file's description names a parent that may be missing from the repository, and only the plugin's
+# version 2 fetches a file without reading it. Its own local repository says where the file is.
+ensure_registry() {
+  [ ! -d .tools/apicurio ] || return 0
+  echo "fetching the Apicurio schema registry" >&2
+  local part=$root/.tools/apicurio.part
+  rm -rf "$part"
+  mkdir "$part"
+  maven org.apache.maven.plugins:maven-dependency-plugin:2.8:get -Dtransitive=false "-Dmaven.repo.local=$part/maven" \
+    "-Dartifact=io.apicurio:apicurio-registry-app:$apicurio:tar.gz:all"
+  tar -xzf "$part/maven/io/apicurio/apicurio-registry-app/$apicurio/apicurio-registry-app-$apicurio-all.tar.gz" -C "$part"
+  rm -rf "$part/maven"
+  mv "$part" .tools/apicurio
+}
+
+mkdir -p .tools
+ensure_packages
+ensure_kafka
+ensure_registry

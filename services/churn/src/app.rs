@@ -1,0 +1,105 @@
+//! What every command starts from: the configuration, and how to answer.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use churn_registry::Registry;
+use churn_runtime::config::{Loaded, Sources, load};
+use churn_runtime::exit::Ending;
+use churn_runtime::health::Health;
+use churn_runtime::metrics::Metrics;
+use churn_runtime::progress::Progress;
+use churn_runtime::telemetry;
+use serde::Serialize;
+
+use crate::cli::Global;
+use crate::config::Config;
+
+/// A named flag that stands for a configuration key.
+pub(crate) struct Flag {
+    pub(crate) key: &'static str,
+    pub(crate) flag: &'static str,
+    pub(crate) value: Option<String>,
+}
+
+/// The loaded configuration and the way to answer.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) loaded: Loaded<Config>,
+    pub(crate) json: bool,
+}
+
+/// What the parts of one process share.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shared {
+    pub(crate) progress: Progress,
+    pub(crate) metrics: Metrics,
+    pub(crate) health: Health,
+}
+
+impl Shared {
+    pub(crate) fn new() -> Self {
+        let shared = Self::default();
+        shared.metrics.export_progress(&shared.progress);
+        shared.metrics.export_health(&shared.health);
+        shared
+    }
+}
+
+impl App {
+    /// Loads the configuration and starts logging.
+    ///
+    /// # Errors
+    /// Every fault of the configuration at once.
+    pub(crate) fn start(global: &Global, flags: Vec<Flag>) -> anyhow::Result<Self> {
+        let app = Self { loaded: load(&sources(global, flags))?, json: global.json };
+        telemetry::init(&app.config().log).context("start logging")?;
+        Ok(app)
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.loaded.config
+    }
+
+    /// Opens the registry.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written.
+    pub(crate) fn registry(&self) -> anyhow::Result<Registry> {
+        let path = &self.config().registry.path;
+        Registry::folder(path).map_err(Ending::of).context("open the registry (registry.path)")
+    }
+
+    /// Prints an answer: JSON with `--json`, otherwise its text.
+    ///
+    /// # Errors
+    /// The answer does not fit into JSON.
+    pub(crate) fn answer<T: Serialize>(&self, answer: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(answer).context("write the answer as JSON")?);
+        } else {
+            println!("{}", text(answer));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn grace(&self) -> Duration {
+        self.config().grace.as_duration()
+    }
+}
+
+pub(crate) fn sources(global: &Global, flags: Vec<Flag>) -> Sources {
+    let mut sources = Sources::process();
+    if let Some(file) = &global.config {
+        sources = sources.with_file(file);
+    }
+    for assignment in &global.set {
+        sources = sources.with_set(assignment);
+    }
+    for Flag { key, flag, value } in flags {
+        if let Some(value) = value {
+            sources = sources.with_flag(key, value, flag);
+        }
+    }
+    sources
+}

@@ -1,0 +1,165 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use churn_synthesizer::Rate;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Scores a never-ending stream of telecom customers for churn.
+#[derive(Debug, Parser)]
+#[command(name = "churn", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Configuration file; without it churn.toml, where there is one.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Overrides one configuration key; may be repeated.
+    #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Answers in JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs everything in one process on a broker and a Postgres of its own, and shows it live.
+    Demo(Demo),
+    /// Runs one part, or all of them, against the configured Kafka and Postgres.
+    Run {
+        /// The part.
+        part: PartName,
+    },
+    /// Prepares topics, schemas, tables, partitions, reference rows, generator and first model; safe to repeat.
+    Setup {
+        /// Connects, checks permissions and says what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Puts customers of a CSV file into the stream.
+    Produce(Produce),
+    /// Scores customers of a CSV file with the champion.
+    Predict(Predict),
+    /// Fits generators of synthetic customers and samples from them.
+    #[command(subcommand)]
+    Synth(Synth),
+    /// Shows and checks the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PartName {
+    Synthesizer,
+    Scorer,
+    Sink,
+    Monitor,
+    Api,
+    All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Ends by itself after this time, such as 30s or 2m; without it, on Ctrl-C.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) duration: Option<String>,
+    /// Events a second, or max for as fast as backpressure lets it.
+    #[arg(long)]
+    pub(crate) rate: Option<Rate>,
+    /// Seed of the synthesized customers.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Writes the summary to this file as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Produce {
+    /// Customers, with the columns of data/README.md.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// Name of the stream; a name used before goes on after its last event.
+    #[arg(long, default_value = "produce")]
+    pub(crate) stream: String,
+    /// Events a second, or max.
+    #[arg(long, default_value = "max")]
+    pub(crate) rate: Rate,
+    /// Leaves out rows with a bad value and lists them.
+    #[arg(long)]
+    pub(crate) skip_bad_rows: bool,
+    /// Emits the churn column as outcomes, if the file has one.
+    #[arg(long)]
+    pub(crate) outcomes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Predict {
+    /// Customers, with the columns of data/README.md.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// Where the scored customers go.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Version of the model; the champion without it.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) model: Option<String>,
+    /// Leaves out rows with a bad value and lists them.
+    #[arg(long)]
+    pub(crate) skip_bad_rows: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Synth {
+    /// Fits a generator on real customers.
+    Fit {
+        /// Customers with the churn column.
+        #[arg(long, value_name = "FILE")]
+        data: PathBuf,
+        /// Locations to draw from when the data has none; the shipped ones without it.
+        #[arg(long, value_name = "FILE")]
+        locations: Option<PathBuf>,
+        /// Where the generator goes.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Leaves out rows with a bad value and lists them.
+        #[arg(long)]
+        skip_bad_rows: bool,
+    },
+    /// Samples customers: the same seed gives the same bytes on any number of threads.
+    Sample {
+        /// A file that fit wrote.
+        #[arg(long, value_name = "FILE")]
+        generator: PathBuf,
+        /// Number of customers.
+        #[arg(long)]
+        rows: u64,
+        /// Seed.
+        #[arg(long, default_value_t = 7)]
+        seed: u64,
+        /// Threads; all cores without it.
+        #[arg(long)]
+        threads: Option<usize>,
+        /// Where the customers go, as CSV.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Prints every effective value and where it came from; secrets are masked.
+    Show,
+    /// Lists every fault at once.
+    Check,
+    /// Prints what every key means.
+    Reference,
+}

@@ -1,0 +1,40 @@
+//! `churn config`: the effective configuration, its faults, and what its keys mean.
+
+use anyhow::Context;
+use churn_runtime::config::{KeyDoc, ShownKey, load, reference};
+use serde::Serialize;
+
+use crate::app::sources;
+use crate::cli::{ConfigCommand, Global};
+use crate::config::Config;
+
+pub(super) fn run(command: ConfigCommand, global: &Global) -> anyhow::Result<()> {
+    match command {
+        ConfigCommand::Reference => print(&reference::<Config>(), global, |keys| keys.iter().map(key_text).collect()),
+        ConfigCommand::Show => {
+            let loaded = load::<Config>(&sources(global, Vec::new()))?;
+            print(loaded.show(), global, |keys| keys.iter().map(shown_text).collect())
+        }
+        ConfigCommand::Check => {
+            load::<Config>(&sources(global, Vec::new()))?;
+            print(&serde_json::json!({ "faults": [] }), global, |_| vec!["the configuration has no faults".into()])
+        }
+    }
+}
+
+fn print<T: Serialize + ?Sized>(answer: &T, global: &Global, text: impl FnOnce(&T) -> Vec<String>) -> anyhow::Result<()> {
+    if global.json {
+        println!("{}", serde_json::to_string_pretty(answer).context("write the answer as JSON")?);
+    } else {
+        println!("{}", text(answer).join("\n"));
+    }
+    Ok(())
+}
+
+fn shown_text(key: &ShownKey) -> String {
+    format!("{} = {}  # {}", key.key, key.text(), key.origin)
+}
+
+fn key_text(key: &KeyDoc) -> String {
+    format!("{} ({}, default {})\n    {}\n    {}", key.key, key.type_name, key.default, key.help.replace('\n', " "), key.env)
+}

@@ -1,0 +1,54 @@
+//! The commands, one file each.
+
+mod config;
+mod predict;
+mod produce;
+mod run;
+mod setup;
+mod synth;
+
+use anyhow::Context;
+
+use crate::app::{App, Flag};
+use crate::cli::{Cli, Command};
+use crate::demo;
+
+/// Threads of the runtime. Parts block theirs while they compute or talk to Kafka (`block_in_place` then lends another), so
+/// there are more of them than cores: timers and HTTP must not wait for a batch.
+const WORKERS: usize = 4;
+
+/// Runs the command to its end.
+///
+/// # Errors
+/// Whatever ended it before its time, with the exit code it asks for.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
+    let Cli { global, command } = cli;
+    let start = |flags| App::start(&global, flags);
+    match command {
+        Command::Config(command) => config::run(command, &global),
+        Command::Synth(command) => synth::run(&start(Vec::new())?, command),
+        Command::Predict(args) => block_on(predict::run(&start(Vec::new())?, &args)),
+        Command::Produce(args) => block_on(produce::run(&start(Vec::new())?, args)),
+        Command::Setup { dry_run } => block_on(setup::run(&start(Vec::new())?, dry_run)),
+        Command::Run { part } => block_on(run::run(&start(Vec::new())?, part)),
+        Command::Demo(args) => {
+            let flags = vec![
+                Flag { key: "synthesizer.rate", flag: "--rate", value: args.rate.map(|rate| rate.to_string()) },
+                Flag { key: "synthesizer.seed", flag: "--seed", value: args.seed.map(|seed| seed.to_string()) },
+            ];
+            block_on(demo::run(demo::app(&global, flags)?, args))
+        }
+    }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .context("start the asynchronous runtime")?;
+    let result = runtime.block_on(work);
+    // Work that was abandoned on purpose (a grace time that ran out) must not keep the process.
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,108 @@
+//! The whole configuration: one section a part or server.
+
+use std::path::PathBuf;
+
+use churn_api::ApiConfig;
+use churn_monitor::MonitorConfig;
+use churn_runtime::config::{Fault, HumanDuration, Validate, within};
+use churn_runtime::http::HttpConfig;
+use churn_runtime::telemetry::LogConfig;
+use churn_scorer::ScorerConfig;
+use churn_sink::SinkConfig;
+use churn_store::PostgresConfig;
+use churn_stream::KafkaConfig;
+use churn_synthesizer::SynthesizerConfig;
+use churn_wire::WireConfig;
+use serde::{Deserialize, Serialize};
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// Log lines.
+    pub(crate) log: LogConfig,
+    /// The HTTP server of each part.
+    pub(crate) http: HttpConfig,
+    /// Kafka.
+    pub(crate) kafka: KafkaConfig,
+    /// The schema registry.
+    pub(crate) wire: WireConfig,
+    /// Postgres.
+    pub(crate) postgres: PostgresConfig,
+    /// Models and generators.
+    pub(crate) registry: RegistryConfig,
+    /// The rows that the first generator and model are fitted on.
+    pub(crate) data: DataConfig,
+    /// The synthesizer.
+    pub(crate) synthesizer: SynthesizerConfig,
+    /// The scorer.
+    pub(crate) scorer: ScorerConfig,
+    /// The sink.
+    pub(crate) sink: SinkConfig,
+    /// The monitor.
+    pub(crate) monitor: MonitorConfig,
+    /// The api.
+    pub(crate) api: ApiConfig,
+    /// How long draining may take after a request to stop, before the process gives up with exit code 1.
+    pub(crate) grace: HumanDuration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            log: LogConfig::default(),
+            http: HttpConfig::default(),
+            kafka: KafkaConfig::default(),
+            wire: WireConfig::default(),
+            postgres: PostgresConfig::default(),
+            registry: RegistryConfig::default(),
+            data: DataConfig::default(),
+            synthesizer: SynthesizerConfig::default(),
+            scorer: ScorerConfig::default(),
+            sink: SinkConfig::default(),
+            monitor: MonitorConfig::default(),
+            api: ApiConfig::default(),
+            grace: HumanDuration::from(std::time::Duration::from_secs(30)),
+        }
+    }
+}
+
+/// Where models and generators are kept.
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RegistryConfig {
+    /// Folder of the registry; made when it is not there.
+    pub(crate) path: PathBuf,
+}
+
+impl Default for RegistryConfig {
+    fn default() -> Self {
+        Self { path: ".churn/registry".into() }
+    }
+}
+
+/// The rows that the first generator and model are fitted on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DataConfig {
+    /// Customers with their outcome, as CSV; the shipped ones when empty.
+    pub(crate) customers: Option<PathBuf>,
+    /// Locations to draw from when the customers have none, as CSV; the shipped ones when empty.
+    pub(crate) locations: Option<PathBuf>,
+}
+
+impl Validate for Config {
+    fn validate(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        faults.extend(within("http", self.http.validate()));
+        faults.extend(within("kafka", self.kafka.validate()));
+        faults.extend(within("wire", self.wire.validate()));
+        faults.extend(within("postgres", self.postgres.validate()));
+        faults.extend(within("synthesizer", self.synthesizer.validate()));
+        faults.extend(within("scorer", self.scorer.validate()));
+        faults.extend(within("sink", self.sink.validate()));
+        faults.extend(within("monitor", self.monitor.validate()));
+        faults.extend(within("api", self.api.validate()));
+        faults
+    }
+}

@@ -1,0 +1,52 @@
+//! The `scorer` section of the configuration.
+
+use std::time::Duration;
+
+use churn_runtime::config::{ByteSize, Fault, HumanDuration, Validate};
+use serde::{Deserialize, Serialize};
+
+/// How events are scored.
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScorerConfig {
+    /// Consumer group of all scorers of this stream.
+    pub group: String,
+    /// Transactional id, unique among the running scorers and the same after a restart; in Kubernetes the pod's ordinal.
+    pub transactional_id: String,
+    /// Most events in a transaction. Larger costs less per event, smaller keeps the latency of a full stream low.
+    pub batch_rows: usize,
+    /// Most bytes of events in a transaction.
+    pub batch_bytes: ByteSize,
+    /// How long an event may wait for others to share its transaction.
+    pub max_delay: HumanDuration,
+    /// How often the registry is asked for a new champion.
+    pub model_poll: HumanDuration,
+}
+
+impl Default for ScorerConfig {
+    fn default() -> Self {
+        Self {
+            group: "churn-scorer".into(),
+            transactional_id: "churn-scorer-0".into(),
+            batch_rows: 5_000,
+            batch_bytes: ByteSize::from(4 << 20),
+            max_delay: HumanDuration::from(Duration::from_millis(20)),
+            model_poll: HumanDuration::from(Duration::from_secs(5)),
+        }
+    }
+}
+
+impl Validate for ScorerConfig {
+    fn validate(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for (key, text) in [("group", &self.group), ("transactional_id", &self.transactional_id)] {
+            if text.is_empty() {
+                faults.push(Fault::new(key, "must not be empty"));
+            }
+        }
+        if !(1..=100_000).contains(&self.batch_rows) {
+            faults.push(Fault::new("batch_rows", "must be from 1 to 100000"));
+        }
+        faults
+    }
+}

@@ -1,0 +1,66 @@
+//! What the scorer counts and logs.
+
+use std::time::Duration;
+
+use churn_domain::FEATURES;
+use churn_runtime::metrics::{Histogram, HistogramVec, IntCounter, IntCounterVec, Metrics, catalogue};
+use churn_serving::EncodeStats;
+
+/// The scorer's metrics; each method is one thing that happened.
+#[derive(Debug, Clone)]
+pub(crate) struct ScorerMetrics {
+    scored: IntCounterVec,
+    unknown: Vec<IntCounter>,
+    missing: Vec<IntCounter>,
+    batch_records: Histogram,
+    batch_seconds: HistogramVec,
+    dead_letters: IntCounterVec,
+    retries: IntCounterVec,
+    rebalances: IntCounterVec,
+}
+
+impl ScorerMetrics {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        let by_feature = |counters: IntCounterVec| FEATURES.iter().map(|f| counters.with_label_values(&[f.name])).collect();
+        Self {
+            scored: metrics.counter_vec(&catalogue::SCORER_EVENTS),
+            unknown: by_feature(metrics.counter_vec(&catalogue::SCORER_UNKNOWN_CATEGORIES)),
+            missing: by_feature(metrics.counter_vec(&catalogue::SCORER_MISSING_VALUES)),
+            batch_records: metrics.histogram(&catalogue::SCORER_BATCH_RECORDS),
+            batch_seconds: metrics.histogram_vec(&catalogue::SCORER_BATCH_SECONDS),
+            dead_letters: metrics.counter_vec(&catalogue::DEAD_LETTERS),
+            retries: metrics.counter_vec(&catalogue::RETRIES),
+            rebalances: metrics.counter_vec(&catalogue::REBALANCES),
+        }
+    }
+
+    pub(crate) fn step(&self, step: &str, took: Duration) {
+        self.batch_seconds.with_label_values(&[step]).observe(took.as_secs_f64());
+    }
+
+    /// A batch is committed.
+    pub(crate) fn committed(&self, model_version: &str, scored: usize, stats: &EncodeStats) {
+        self.batch_records.observe(scored as f64);
+        self.scored.with_label_values(&[model_version]).inc_by(scored as u64);
+        for (counter, count) in self.unknown.iter().zip(&stats.unknown) {
+            counter.inc_by(*count);
+        }
+        for (counter, count) in self.missing.iter().zip(&stats.missing) {
+            counter.inc_by(*count);
+        }
+    }
+
+    pub(crate) fn dead_letter(&self, class: &str) {
+        self.dead_letters.with_label_values(&["scorer", class]).inc();
+    }
+
+    pub(crate) fn retried(&self, target: &str, error: &dyn std::fmt::Display, delay: Duration) {
+        self.retries.with_label_values(&["scorer", target]).inc();
+        tracing::warn!(target_system = target, %error, delay_ms = delay.as_millis(), "trying again");
+    }
+
+    pub(crate) fn assigned(&self, partitions: usize) {
+        self.rebalances.with_label_values(&["scorer"]).inc();
+        tracing::info!(partitions, "partitions assigned");
+    }
+}

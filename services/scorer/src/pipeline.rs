@@ -1,0 +1,171 @@
+//! The loop: read, score, commit.
+//!
+//! Delivery: the scores of a batch, its dead letters and the positions of its events commit in one Kafka transaction, so each
+//! event is scored exactly once for readers of committed records. A batch that cannot commit is undone and read again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use churn_runtime::CancellationToken;
+use churn_runtime::clock::Stopwatch;
+use churn_runtime::exit::Ending;
+use churn_runtime::health::Component;
+use churn_runtime::progress::Stage;
+use churn_runtime::retry::Backoff;
+use churn_serving::{ModelSlot, Served};
+use churn_stream::{Consumer, Event, Fate, Pending, Position, StreamError, TopicPartition, TransactionalProducer};
+use tokio::task::block_in_place;
+
+use crate::batch::Batch;
+use crate::metrics::ScorerMetrics;
+
+/// Shortest and longest wait before another try.
+const RETRY_MIN: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// A scorer that has joined its group.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    pub(crate) consumer: Consumer,
+    pub(crate) producer: TransactionalProducer,
+    pub(crate) models: ModelSlot,
+    pub(crate) batch: Batch,
+    pub(crate) stage: Stage,
+    pub(crate) metrics: ScorerMetrics,
+    pub(crate) kafka: Component,
+    pub(crate) pending: Pending,
+}
+
+impl Pipeline {
+    pub(crate) async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        loop {
+            tokio::select! {
+                event = self.consumer.next() => self.handle(event, &stop).await?,
+                () = self.pending.due() => self.flush(&stop).await?,
+                () = stop.cancelled() => break,
+            }
+        }
+        self.flush(&stop).await?;
+        self.kafka.down("stopped");
+        self.consumer.close().await;
+        Ok(())
+    }
+
+    async fn handle(&mut self, event: Event, stop: &CancellationToken) -> anyhow::Result<()> {
+        match event {
+            Event::Records(records) => {
+                self.stage.read(records.len() as u64);
+                if self.pending.push(records) {
+                    self.flush(stop).await?;
+                }
+            }
+            Event::Assigned(partitions) => {
+                self.metrics.assigned(partitions.len());
+                self.assign(partitions).await?;
+                self.kafka.up();
+            }
+            Event::Revoked(_) => {
+                self.flush(stop).await?;
+                self.consumer.unassign().await.context("give partitions back")?;
+            }
+            Event::Lost(_) => {
+                self.pending.clear();
+                self.consumer.unassign().await.context("give up lost partitions")?;
+            }
+            Event::Failed(error) => {
+                self.kafka.down(&error);
+                return Err(ending(error)).context("read customer events");
+            }
+        }
+        Ok(())
+    }
+
+    async fn assign(&mut self, partitions: Vec<TopicPartition>) -> anyhow::Result<()> {
+        let stored: Vec<_> = partitions.into_iter().map(|partition| (partition, Position::Stored)).collect();
+        self.consumer.assign(&stored).await.map_err(ending).context("take over partitions")
+    }
+
+    /// Scores and commits what is pending. What cannot succeed now is tried again until it does or the process is asked to stop.
+    async fn flush(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let champion = self.score(stop).await?;
+        if let Err(error) = block_in_place(|| self.send()) {
+            return self.rewind(error).await;
+        }
+        let offsets = self.pending.next_offsets();
+        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+        let started = Stopwatch::start();
+        while let Err(error) = block_in_place(|| self.producer.commit(&offsets, &self.consumer)) {
+            match error {
+                StreamError::MustAbort { .. } => return self.rewind(error).await,
+                _ if error.fate() == Fate::External => self.pause("kafka", error.into(), &mut backoff, stop).await?,
+                _ => return Err(ending(error)).context("commit a batch of scores"),
+            }
+        }
+        self.metrics.step("commit", started.elapsed());
+        self.batch.committed(&self.stage, &self.metrics, &champion);
+        self.pending.clear();
+        self.kafka.up();
+        Ok(())
+    }
+
+    /// Decodes and scores what is pending with the champion of this moment.
+    async fn score(&mut self, stop: &CancellationToken) -> anyhow::Result<Arc<Served>> {
+        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+        while let Err(error) = self.batch.prepare(self.pending.records()).await {
+            self.pause("schema registry", error, &mut backoff, stop).await?;
+        }
+        let champion = self.models.current().context("no champion is loaded")?;
+        block_in_place(|| self.batch.score(self.pending.records(), &champion, &self.metrics))?;
+        Ok(champion)
+    }
+
+    fn send(&mut self) -> Result<(), StreamError> {
+        self.producer.begin()?;
+        let started = Stopwatch::start();
+        self.batch.send(&mut self.producer)?;
+        self.metrics.step("produce", started.elapsed());
+        Ok(())
+    }
+
+    /// Undoes the open transaction and reads again from the last committed positions.
+    async fn rewind(&mut self, error: StreamError) -> anyhow::Result<()> {
+        if matches!(error, StreamError::Fenced { .. }) {
+            return Err(ending(error)).context("another scorer runs with this transactional id");
+        }
+        tracing::warn!(%error, "transaction undone; the batch is read again");
+        self.pending.clear();
+        if self.producer.is_open() {
+            block_in_place(|| self.producer.abort()).map_err(ending).context("undo a transaction")?;
+        }
+        self.assign(self.consumer.assigned().to_vec()).await
+    }
+
+    /// Waits before another try, unless the process is asked to stop.
+    async fn pause(
+        &self,
+        target: &str,
+        error: anyhow::Error,
+        backoff: &mut Backoff,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let delay = backoff.next_delay();
+        self.metrics.retried(target, &format!("{error:#}"), delay);
+        self.kafka.down(format!("{error:#}"));
+        tokio::select! {
+            () = tokio::time::sleep(delay) => Ok(()),
+            () = stop.cancelled() => Err(error.context("stopped with an uncommitted batch; it will be read again")),
+        }
+    }
+}
+
+/// The error with the exit code that its fate asks for.
+fn ending(error: StreamError) -> anyhow::Error {
+    match error.fate() {
+        Fate::External => anyhow::Error::new(Ending::external(error)),
+        _ => anyhow::Error::new(error),
+    }
+}

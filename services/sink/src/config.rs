@@ -1,0 +1,44 @@
+//! The `sink` section of the configuration.
+
+use std::time::Duration;
+
+use churn_runtime::config::{ByteSize, Fault, HumanDuration, Validate};
+use serde::{Deserialize, Serialize};
+
+/// How scores and outcomes are stored.
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SinkConfig {
+    /// Consumer group of all sinks, and the name under which positions are kept in Postgres.
+    pub group: String,
+    /// Most rows in a transaction. Larger costs less per row; a failed transaction is repeated as a whole.
+    pub batch_rows: usize,
+    /// Most bytes of records in a transaction.
+    pub batch_bytes: ByteSize,
+    /// How long a record may wait for others to share its transaction.
+    pub max_delay: HumanDuration,
+}
+
+impl Default for SinkConfig {
+    fn default() -> Self {
+        Self {
+            group: "churn-sink".into(),
+            batch_rows: 10_000,
+            batch_bytes: ByteSize::from(8 << 20),
+            max_delay: HumanDuration::from(Duration::from_millis(50)),
+        }
+    }
+}
+
+impl Validate for SinkConfig {
+    fn validate(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if self.group.is_empty() {
+            faults.push(Fault::new("group", "must not be empty"));
+        }
+        if !(1..=1_000_000).contains(&self.batch_rows) {
+            faults.push(Fault::new("batch_rows", "must be from 1 to 1000000"));
+        }
+        faults
+    }
+}
