@@ -17,7 +17,10 @@ java_is_new_enough() {
 
 ensure_packages() {
   local missing=()
-  java_is_new_enough || missing+=("$(jre_package)")
+  if ! java_is_new_enough; then
+    apt_update
+    missing+=("$(jre_package)")
+  fi
   if [ ! -d .tools/kafka ] || [ ! -d .tools/apicurio ]; then
     have mvn || missing+=(maven)
   fi

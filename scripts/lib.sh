@@ -2,12 +2,11 @@
 # shellcheck shell=bash
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-cd "$root"
+cd "$root" || exit
 
-# rustup puts cargo here, but a container's shell may not have read its profile.
-if ! command -v cargo >/dev/null && [ -x "${HOME:-}/.cargo/bin/cargo" ]; then
-  PATH=$HOME/.cargo/bin:$PATH
-fi
+# `make` hands its own flags, and variables such as ARGS, to every make below it: also to the one that a
+# dependency's build runs.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
 
 die() {
   echo "$*" >&2
@@ -31,18 +30,25 @@ have() {
   command -v "$1" >/dev/null
 }
 
+may_use_apt() {
+  have apt-get && [ "$(id -u)" = 0 ]
+}
+
+# A fresh container knows no packages at all before this.
+apt_update() {
+  may_use_apt || return 0
+  apt-get update -qq </dev/null >&2
+}
+
 # apt_install PACKAGE...: by root, where there is apt; otherwise says the one command that does it.
 apt_install() {
-  if ! have apt-get; then
-    die "please install the equivalent of these Debian packages: $*"
-  fi
-  if [ "$(id -u)" != 0 ]; then
-    die "please run: sudo apt-get install --no-install-recommends -y $*"
-  fi
+  have apt-get || die "please install the equivalent of these Debian packages: $*"
+  may_use_apt || die "please run: sudo apt-get install --no-install-recommends -y $*"
   echo "installing $*" >&2
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq </dev/null >&2
-  apt-get install --no-install-recommends -y -qq "$@" </dev/null >&2
+  apt_update
+  # Another apt may be at work for a while, as on a machine that has just started.
+  DEBIAN_FRONTEND=noninteractive apt-get install --no-install-recommends -y -qq \
+    -o DPkg::Lock::Timeout=120 "$@" </dev/null >&2
 }
 
 ensure_rust() {

@@ -1,1 +1,38 @@
-//! Stub.
+//! Learning whether a customer leaves: encoder, learners, calibration, evaluation, and what an artifact holds.
+//!
+//! This crate is pure. It guarantees that a model scores everywhere as it did in training: one [`Encoder`] is fitted once
+//! and travels inside the [`Artifact`], whose golden rows are scored again on every load. The same customers and the same
+//! seed give the same bytes on any number of threads. Probabilities are those of leaving, calibrated out of fold.
+//!
+//! It refuses to know files, clocks, Kafka and SQL: artifacts arrive and leave as named bytes.
+//!
+//! ```text
+//! Customers ──train──▶ Artifact ──to_files──▶ (registry) ──from_files──▶ Artifact.model: ScoringModel ──predict──▶ probability
+//! ```
+
+mod artifact;
+mod calibration;
+mod encoder;
+mod error;
+mod fold;
+mod golden;
+mod learner;
+mod math;
+pub mod metrics;
+mod reference;
+mod scoring;
+mod train;
+
+pub use artifact::{ARTIFACT_FORMAT, Artifact};
+pub use calibration::Calibration;
+pub use encoder::{EncodeStats, Encoder, Matrix};
+pub use error::{ArtifactError, TrainError};
+pub use fold::stratified_folds;
+pub use golden::GoldenRow;
+pub use learner::{LearnerParams, LogisticParams, Model, TreeParams};
+pub use metrics::Metrics;
+pub use reference::{Distribution, FeatureReference, Reference};
+pub use scoring::{Scratch, ScoringModel};
+pub use train::{
+    CrossValidated, Examples, LearnerReport, Report, TrainParams, TrainProgress, TrainStep, Trained, cross_validate, train,
+};

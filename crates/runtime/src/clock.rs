@@ -26,9 +26,7 @@ pub struct Stopwatch {
 impl Stopwatch {
     /// Starts measuring now.
     pub fn start() -> Self {
-        Self {
-            started: monotonic(),
-        }
+        Self { started: monotonic() }
     }
 
     /// Time since the start, or since the last [`Stopwatch::lap`].

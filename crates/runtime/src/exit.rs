@@ -79,10 +79,7 @@ pub struct Ending {
 impl Ending {
     /// Ends the process with `exit`.
     pub fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self {
-            exit,
-            error: error.into(),
-        }
+        Self { exit, error: error.into() }
     }
 
     /// The command line or configuration is wrong.
@@ -157,9 +154,7 @@ mod tests {
     #[test]
     fn context_on_top_does_not_hide_the_exit_code() {
         let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "refused");
-        let error = Err::<(), _>(Ending::external(refused))
-            .context("reaching postgres")
-            .unwrap_err();
+        let error = Err::<(), _>(Ending::external(refused)).context("reaching postgres").unwrap_err();
         assert_eq!(exit_of(error.as_ref()), Exit::Unavailable);
         assert_eq!(format!("{error:#}"), "reaching postgres: refused");
     }
@@ -171,17 +166,13 @@ mod tests {
 
     #[test]
     fn faults_of_the_configuration_are_usage() {
-        let faults =
-            crate::config::Faults::from(vec![crate::config::Fault::new("a.b", "is wrong")]);
+        let faults = crate::config::Faults::from(vec![crate::config::Fault::new("a.b", "is wrong")]);
         let error = anyhow::Error::new(faults).context("starting");
         assert_eq!(exit_of(error.as_ref()).code(), 64);
     }
 
     #[test]
     fn each_fate_has_its_code() {
-        assert_eq!(
-            [Fate::Data, Fate::External, Fate::Internal].map(|fate| fate.exit().code()),
-            [65, 69, 1]
-        );
+        assert_eq!([Fate::Data, Fate::External, Fate::Internal].map(|fate| fate.exit().code()), [65, 69, 1]);
     }
 }

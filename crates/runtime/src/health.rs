@@ -31,55 +31,34 @@ impl Health {
 
     /// The handle of a component, which begins as down ("starting"). Asking again for the same name leaves its state alone.
     pub fn component(&self, name: &str) -> Component {
-        let mut components = self
-            .components
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        components
-            .entry(name.to_owned())
-            .or_insert_with(|| ComponentState::down("starting"));
-        Component {
-            name: name.to_owned(),
-            health: self.clone(),
-        }
+        let mut components = self.components.write().unwrap_or_else(PoisonError::into_inner);
+        components.entry(name.to_owned()).or_insert_with(|| ComponentState::down("starting"));
+        Component { name: name.to_owned(), health: self.clone() }
     }
 
     /// True when every component is up.
     pub fn ready(&self) -> bool {
-        self.components
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .all(|state| state.up)
+        self.components.read().unwrap_or_else(PoisonError::into_inner).values().all(|state| state.up)
     }
 
     /// Every component by name.
     pub fn snapshot(&self) -> BTreeMap<String, ComponentState> {
-        self.components
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.components.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, name: &str, state: ComponentState) {
-        let mut components = self
-            .components
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+    fn set(&self, name: &str, state: &ComponentState) {
+        let mut components = self.components.write().unwrap_or_else(PoisonError::into_inner);
         let before = components.insert(name.to_owned(), state.clone());
         drop(components);
-        if before.as_ref() != Some(&state) {
-            log(name, &state);
+        if before.as_ref() != Some(state) {
+            log(name, state);
         }
     }
 }
 
 impl ComponentState {
     fn down(reason: &str) -> Self {
-        Self {
-            up: false,
-            reason: Some(reason.to_owned()),
-        }
+        Self { up: false, reason: Some(reason.to_owned()) }
     }
 }
 
@@ -100,19 +79,12 @@ pub struct Component {
 impl Component {
     /// It works.
     pub fn up(&self) {
-        self.health.set(
-            &self.name,
-            ComponentState {
-                up: true,
-                reason: None,
-            },
-        );
+        self.health.set(&self.name, &ComponentState { up: true, reason: None });
     }
 
     /// It does not work. The reason is shown to anyone who may call `/readyz`: never put a secret in it.
     pub fn down(&self, reason: impl std::fmt::Display) {
-        self.health
-            .set(&self.name, ComponentState::down(&reason.to_string()));
+        self.health.set(&self.name, &ComponentState::down(&reason.to_string()));
     }
 }
 
@@ -124,20 +96,14 @@ mod tests {
     fn ready_only_when_every_component_has_come_up() {
         let health = Health::new();
         let (postgres, kafka) = (health.component("postgres"), health.component("kafka"));
-        assert_eq!(
-            health.snapshot()["kafka"].reason.as_deref(),
-            Some("starting")
-        );
+        assert_eq!(health.snapshot()["kafka"].reason.as_deref(), Some("starting"));
         postgres.up();
         assert!(!health.ready());
         kafka.up();
         assert!(health.ready());
         postgres.down("connection refused");
         assert!(!health.ready());
-        assert_eq!(
-            health.snapshot()["postgres"].reason.as_deref(),
-            Some("connection refused")
-        );
+        assert_eq!(health.snapshot()["postgres"].reason.as_deref(), Some("connection refused"));
     }
 
     #[test]

@@ -29,13 +29,7 @@ impl Backoff {
 
     /// The same with chosen jitter, for tests that compare delays.
     pub fn seeded(min: Duration, max: Duration, seed: u64) -> Self {
-        Self {
-            min,
-            max: max.max(min),
-            step: min,
-            attempts: 0,
-            state: seed,
-        }
+        Self { min, max: max.max(min), step: min, attempts: 0, state: seed }
     }
 
     /// The next delay, and doubles the step.
@@ -86,10 +80,7 @@ mod tests {
         let mut backoff = Backoff::seeded(Duration::from_millis(100), Duration::from_secs(1), 7);
         for upper in [100, 200, 400, 800, 1000, 1000, 1000] {
             let delay = backoff.next_delay().as_millis();
-            assert!(
-                (upper / 2..=upper).contains(&delay),
-                "{delay} ms of {upper}"
-            );
+            assert!((upper / 2..=upper).contains(&delay), "{delay} ms of {upper}");
         }
         assert_eq!(backoff.attempts(), 7);
         backoff.reset();

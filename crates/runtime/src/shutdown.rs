@@ -130,10 +130,7 @@ struct Signals {
 impl Signals {
     fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
     async fn next(&mut self) -> Signal {
@@ -171,9 +168,7 @@ mod tests {
         let shutdown = Shutdown::manual();
         shutdown.trigger("test");
         assert!(shutdown.is_requested());
-        let answer = shutdown
-            .grace(Duration::from_secs(60), "the answer", async { 42 })
-            .await;
+        let answer = shutdown.grace(Duration::from_secs(60), "the answer", async { 42 }).await;
         assert_eq!(answer.unwrap(), 42);
     }
 
@@ -183,17 +178,7 @@ mod tests {
         let token = shutdown.token();
         shutdown.trigger("test");
         token.cancelled().await;
-        let hung = shutdown
-            .grace(
-                Duration::from_millis(1),
-                "the sink",
-                std::future::pending::<()>(),
-            )
-            .await;
-        assert!(
-            hung.unwrap_err()
-                .to_string()
-                .contains("the sink did not finish")
-        );
+        let hung = shutdown.grace(Duration::from_millis(1), "the sink", std::future::pending::<()>()).await;
+        assert!(hung.unwrap_err().to_string().contains("the sink did not finish"));
     }
 }

@@ -20,10 +20,7 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self {
-            level: "info".to_owned(),
-            format: LogFormat::Auto,
-        }
+        Self { level: "info".to_owned(), format: LogFormat::Auto }
     }
 }
 
@@ -77,20 +74,11 @@ pub enum TelemetryError {
 /// [`TelemetryError`] for an unknown level, and when logging is already set up.
 pub fn init(config: &LogConfig) -> Result<(), TelemetryError> {
     let filter = filter(&config.level)?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let set = if config.format.is_json(stderr_is_terminal()) {
-        builder
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .try_init()
+        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
     } else {
-        builder
-            .with_ansi(stderr_is_terminal() && !no_color())
-            .try_init()
+        builder.with_ansi(stderr_is_terminal() && !no_color()).try_init()
     };
     set.map_err(|_| TelemetryError::AlreadySet)
 }
@@ -98,13 +86,12 @@ pub fn init(config: &LogConfig) -> Result<(), TelemetryError> {
 fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
     let unknown = || TelemetryError::Level(level.to_owned());
     // A bare unknown word would be taken for a module's name, and silence everything else.
-    let words = level
-        .split(',')
-        .map(str::trim)
-        .filter(|word| !word.contains('='));
+    let words = level.split(',').map(str::trim).filter(|word| !word.contains('='));
     for word in words {
-        word.parse::<tracing_subscriber::filter::LevelFilter>()
-            .map_err(|_| unknown())?;
+        if word.is_empty() {
+            return Err(unknown()); // it would parse, as "error"
+        }
+        word.parse::<tracing_subscriber::filter::LevelFilter>().map_err(|_| unknown())?;
     }
     EnvFilter::try_new(level).map_err(|_| unknown())
 }
@@ -130,24 +117,11 @@ mod tests {
 
     #[test]
     fn an_unknown_level_is_a_fault_that_lists_the_known_ones() {
-        let config = LogConfig {
-            level: "verbos".to_owned(),
-            ..LogConfig::default()
-        };
+        let config = LogConfig { level: "verbos".to_owned(), ..LogConfig::default() };
         let faults = config.validate();
         assert_eq!(faults.len(), 1);
-        assert!(
-            faults[0].to_string().contains("warn, info"),
-            "{}",
-            faults[0]
-        );
-        for level in [
-            "info",
-            "WARN",
-            "off",
-            "info,rdkafka=warn",
-            "churn_sink=debug",
-        ] {
+        assert!(faults[0].to_string().contains("warn, info"), "{}", faults[0]);
+        for level in ["info", "WARN", "off", "info,rdkafka=warn", "churn_sink=debug"] {
             assert!(filter(level).is_ok(), "{level}");
         }
         for level in ["", "info,", "=", "info,a=b=c", "rdkafka=loud"] {
@@ -157,10 +131,7 @@ mod tests {
 
     #[test]
     fn setting_it_up_twice_is_an_error_not_a_panic() {
-        let config = LogConfig {
-            level: "off".to_owned(),
-            ..LogConfig::default()
-        };
+        let config = LogConfig { level: "off".to_owned(), ..LogConfig::default() };
         let _ = init(&config);
         assert!(matches!(init(&config), Err(TelemetryError::AlreadySet)));
     }

@@ -1,1 +1,30 @@
-//! Stub.
+//! Everything Postgres: the tables, the sink's exactly-once writer, the private server of the demo.
+//!
+//! Guarantees: a batch's rows and the positions it came from are stored in one transaction or not at all, and only by the current
+//! owner of those positions ([`SinkWriter`]); the feature columns are those of `churn_domain::FEATURES`; no error holds a password.
+//!
+//! Refuses to know: Kafka, Avro, models. A batch arrives as columns, a position as topic, partition and offset.
+
+mod audit;
+mod config;
+mod connect;
+mod copy;
+mod error;
+mod migrate;
+mod partition;
+mod permission;
+pub mod private;
+mod reference;
+mod sink;
+mod store;
+
+pub use audit::Audit;
+pub use config::{PostgresConfig, PrivateConfig};
+pub use error::StoreError;
+pub use migrate::MigrationStatus;
+pub use partition::{DAY_MS, Partition};
+pub use permission::Duty;
+pub use sink::{
+    Claim, Conflict, OffsetAdvance, Rejected, Resolution, SinkWriter, Staged, Target, TopicPartition, WriteError, Written,
+};
+pub use store::Store;

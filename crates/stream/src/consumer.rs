@@ -8,14 +8,15 @@
 //! the commits built on it, positions. On a real cluster partitions are negotiated; the embedded broker's are assigned at once,
 //! all of them, through the same events.
 
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::collections::HashMap;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use churn_runtime::progress::Stage;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::Offset;
 use tokio::sync::{mpsc as channel, oneshot};
 
@@ -26,6 +27,9 @@ use crate::{Cluster, RecordBatch, StreamError, TopicPartition};
 
 /// Grace beyond the transaction timeout for reading stored offsets: those of an open transaction are waited for.
 const STORED_GRACE: Duration = Duration::from_secs(10);
+
+/// How long looking up one partition's beginning may take.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) type Member = BaseConsumer<MemberContext>;
 
@@ -331,21 +335,28 @@ impl Consumer {
     }
 
     async fn resolve(&self, partitions: Vec<(TopicPartition, Position)>) -> Result<Vec<Start>, StreamError> {
-        if let Some(embedded) = &self.cluster.inner.embedded {
-            let starts = partitions.into_iter().map(|(partition, position)| match position {
-                Position::Offset(next) => Start::at(partition, next),
-                Position::Beginning => Start::beginning(partition, 0),
-                Position::Stored => match embedded.position(&self.group, &partition) {
-                    Some(next) => Start::at(partition, next),
-                    None => Start::beginning(partition, 0),
-                },
-            });
-            return Ok(starts.collect());
-        }
-        let member = self.member()?;
+        let (cluster, group, member) = (self.cluster.clone(), self.group.clone(), self.member()?);
         let action = self.action("look up positions");
-        let patience = self.cluster.config().transaction_timeout.get() + STORED_GRACE;
-        blocking("look up positions", move || resolve(&member, partitions, patience, &action)).await
+        blocking("look up positions", move || {
+            let error = |e: &KafkaError| StreamError::kafka(action.as_str(), e);
+            let stored = stored_offsets(&cluster, &group, &member, &partitions).map_err(|e| error(&e))?;
+            let mut starts = Vec::with_capacity(partitions.len());
+            for (partition, position) in partitions {
+                let known = match position {
+                    Position::Offset(next) => Some(next),
+                    Position::Beginning => None,
+                    Position::Stored => stored.get(&partition).copied(),
+                };
+                let next = match known {
+                    Some(next) => next,
+                    // librdkafka's own "beginning" takes half a second more, and does not say where it began.
+                    None => first_offset(&cluster, &partition).map_err(|e| error(&e))?,
+                };
+                starts.push(Start { partition, next });
+            }
+            Ok(starts)
+        })
+        .await
     }
 
     fn leave(&mut self) {
@@ -371,38 +382,33 @@ impl std::fmt::Debug for Consumer {
     }
 }
 
-fn resolve(member: &Member, partitions: Vec<(TopicPartition, Position)>, patience: Duration, action: &str) -> Result<Vec<Start>, StreamError> {
-    let error = |e: &rdkafka::error::KafkaError| StreamError::kafka(action, e);
-    let mut wanted = TopicPartitionList::new();
-    for (partition, _) in partitions.iter().filter(|(_, position)| *position == Position::Stored) {
-        wanted.add_partition(&partition.topic, partition.partition);
+/// The group's committed offsets of those partitions that are to begin there and have one.
+fn stored_offsets(
+    cluster: &Cluster,
+    group: &str,
+    member: &Member,
+    partitions: &[(TopicPartition, Position)],
+) -> KafkaResult<HashMap<TopicPartition, i64>> {
+    let wanted = partitions.iter().filter(|(_, position)| *position == Position::Stored).map(|(partition, _)| partition);
+    if let Some(embedded) = &cluster.inner.embedded {
+        return Ok(wanted.filter_map(|p| embedded.position(group, p).map(|next| (p.clone(), next))).collect());
     }
-    let stored = if wanted.count() == 0 { wanted } else { member.committed_offsets(wanted, patience).map_err(|e| error(&e))? };
-    let mut starts = Vec::with_capacity(partitions.len());
-    for (partition, position) in partitions {
-        let offset = match position {
-            Position::Offset(next) => Some(next),
-            Position::Beginning => None,
-            Position::Stored => stored_offset(&stored, &partition).map_err(|e| error(&e))?,
-        };
-        starts.push(match offset {
-            Some(next) => Start::at(partition, next),
-            None => {
-                let (low, _) = member.fetch_watermarks(&partition.topic, partition.partition, patience).map_err(|e| error(&e))?;
-                Start::beginning(partition, low)
-            }
-        });
+    let mut list = TopicPartitionList::new();
+    for partition in wanted {
+        list.add_partition(&partition.topic, partition.partition);
     }
-    Ok(starts)
+    if list.count() == 0 {
+        return Ok(HashMap::new());
+    }
+    let patience = cluster.config().transaction_timeout.get() + STORED_GRACE;
+    let stored = member.committed_offsets(list, patience)?;
+    stored.elements().iter().try_for_each(|element| element.error())?;
+    Ok(numbered(&stored).into_iter().collect())
 }
 
-fn stored_offset(list: &TopicPartitionList, partition: &TopicPartition) -> Result<Option<i64>, rdkafka::error::KafkaError> {
-    let Some(element) = list.find_partition(&partition.topic, partition.partition) else { return Ok(None) };
-    element.error()?;
-    Ok(match element.offset() {
-        Offset::Offset(next) => Some(next),
-        _ => None,
-    })
+fn first_offset(cluster: &Cluster, partition: &TopicPartition) -> KafkaResult<i64> {
+    let (low, _) = cluster.inner.ask.fetch_watermarks(&partition.topic, partition.partition, LOOK_UP_TIMEOUT)?;
+    Ok(low)
 }
 
 /// The partitions of `list` that have a numeric offset.

@@ -53,20 +53,8 @@ pub(crate) enum Command {
 /// Where a partition begins.
 pub(crate) struct Start {
     pub(crate) partition: TopicPartition,
-    /// The first offset to be read, as far as it is known.
+    /// The first offset to be read.
     pub(crate) next: i64,
-    offset: Offset,
-}
-
-impl Start {
-    pub(crate) fn at(partition: TopicPartition, next: i64) -> Self {
-        Self { partition, next, offset: Offset::Offset(next) }
-    }
-
-    /// From the first record there is, which was `low` a moment ago.
-    pub(crate) fn beginning(partition: TopicPartition, low: i64) -> Self {
-        Self { partition, next: low, offset: Offset::Beginning }
-    }
 }
 
 /// Bytes between poller and pipeline, and the poller's thread to wake when there is room.
@@ -305,7 +293,7 @@ impl Poller {
         self.forget();
         let mut list = TopicPartitionList::with_capacity(starts.len());
         for start in starts {
-            list.add_partition_offset(&start.partition.topic, start.partition.partition, start.offset).map_err(|e| error(&e))?;
+            list.add_partition_offset(&start.partition.topic, start.partition.partition, Offset::Offset(start.next)).map_err(|e| error(&e))?;
             self.handed.insert(start.partition.clone(), start.next);
         }
         self.member.assign(&list).map_err(|e| error(&e))?;

@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 
 use churn_runtime::progress::Stage;
 use rdkafka::ClientConfig;
-use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
-use crate::cluster::{blocking, partition_count};
+use crate::cluster::partition_count;
 use crate::delivery::DeliveryContext;
 use crate::throttle::Throttle;
 use crate::{Cluster, Header, StreamError};
@@ -22,6 +21,9 @@ use crate::{Cluster, Header, StreamError};
 const SERVE_EVERY: u32 = 64;
 /// One turn of a waiting loop. `BaseProducer::poll` always takes its whole time, so this is the grain of `flush` too.
 const TURN: Duration = Duration::from_millis(1);
+
+/// How long a broker may take to describe a topic.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A record to be sent.
 #[derive(Debug, Clone, Copy)]
@@ -248,9 +250,12 @@ impl Producer {
     }
 
     fn meet(&mut self, topic: &str) -> Result<usize, StreamError> {
+        let error = |e: &KafkaError| StreamError::kafka(format!("read metadata of {topic}"), e);
         let partitions = partition_count(&self.cluster.inner.ask, topic)
-            .map_err(|e| StreamError::kafka(format!("read metadata of {topic}"), &e))?
+            .map_err(|e| error(&e))?
             .ok_or_else(|| StreamError::Topic { topic: topic.to_owned(), problem: "does not exist; `churn setup` creates it".into() })?;
+        // Otherwise the first record waits for librdkafka's next look at its topics, up to a second.
+        self.client.client().fetch_metadata(Some(topic), METADATA_TIMEOUT).map_err(|e| error(&e))?;
         let throttle = self.cluster.is_embedded().then(|| Throttle::new(topic, partitions));
         let number = self.context().topic_number(topic);
         self.topics.push(Known { name: topic.to_owned(), number, throttle });

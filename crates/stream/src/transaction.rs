@@ -88,6 +88,14 @@ impl TransactionalProducer {
         self.producer.send(record).map_err(|error| self.abortable(error))
     }
 
+    /// Waits until every record is acknowledged (see [`Producer::flush`]); `commit` does so by itself.
+    ///
+    /// # Errors
+    /// A record of the open transaction failed, or some are not acknowledged within `deadline`.
+    pub fn flush(&mut self, deadline: Duration) -> Result<(), StreamError> {
+        self.producer.flush(deadline).map_err(|error| self.abortable(error))
+    }
+
     /// Serves acknowledgements (see [`Producer::poll`]).
     ///
     /// # Errors

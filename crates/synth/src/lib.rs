@@ -1,1 +1,40 @@
-//! Stub.
+//! Synthetic customers: a Gaussian copula that keeps the rules.
+//!
+//! A [`Generator`] is fitted on real customers with their label ([`Generator::fit`]). Customers are split by their bundle
+//! of services and by their label; each part is a Gaussian copula of the columns that are free in it, and the rules
+//! (`constraint`) put whole customers together from free values.
+//!
+//! It guarantees that no sampled row is impossible and that none is drawn in vain; that a row is a function of generator,
+//! seed and row number alone, so that any range may be drawn on any number of threads with the same bytes; and that a
+//! generator read back from JSON is the one that was written. [`EventSource`] adds customers who come again, [`quality`]
+//! measures a sample against real rows as SDMetrics does.
+//!
+//! It refuses to know files, clocks, threads' number or where chance comes from: bytes, seeds and counts are arguments.
+
+// Codes, months and group numbers are small by construction, and row numbers stay below 2^53 where they become floats.
+mod constraint;
+mod correlation;
+mod error;
+mod fit;
+mod fitted;
+mod generator;
+mod marginal;
+mod normal;
+mod outcome;
+mod places;
+mod polychoric;
+pub mod quality;
+mod random;
+mod roles;
+mod row;
+mod sample;
+mod stratum;
+mod stream;
+
+pub use error::{FitError, LoadError};
+pub use fit::FitParams;
+pub use fitted::{FitSummary, GENERATOR_VERSION};
+pub use generator::Generator;
+pub use places::{PlacesError, read_places};
+pub use sample::Sample;
+pub use stream::{EventSource, InvalidRecurrence, Recurrence, StreamSample};

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use churn_domain::{FEATURES, Kind, feature_index};
+use churn_domain::{FEATURE_COUNT, FEATURES, Kind, feature_index};
 
 /// The part of every feature, by its index in [`FEATURES`].
 #[derive(Debug)]
@@ -24,6 +24,9 @@ pub(crate) struct Roles {
     pub(crate) contract: usize,
     pub(crate) payment: usize,
     pub(crate) paperless: usize,
+    /// Codes that say yes and no, by feature; looking words up costs too much in every row.
+    yes: [u16; FEATURE_COUNT],
+    no: [u16; FEATURE_COUNT],
 }
 
 static ROLES: LazyLock<Roles> = LazyLock::new(Roles::find);
@@ -52,6 +55,8 @@ impl Roles {
             lines,
             internet,
             add_ons,
+            yes: std::array::from_fn(|feature| word(feature, "Yes").unwrap_or(1)),
+            no: std::array::from_fn(|feature| word(feature, "No").unwrap_or(0)),
             tenure,
             monthly,
             total,
@@ -74,29 +79,27 @@ pub(crate) fn cardinality(feature: usize) -> usize {
     }
 }
 
-/// Code of the word that says yes: 1 of a flag, the place of `Yes` in a category.
+/// Code of the word that says yes: 1 of a flag, the place of `Yes` in a category that has it.
 pub(crate) fn yes(feature: usize) -> u16 {
-    match FEATURES[feature].kind {
-        Kind::Category(_) => code(feature, "Yes"),
-        _ => 1,
-    }
+    roles().yes[feature]
 }
 
 /// Code of the word that says no.
 pub(crate) fn no(feature: usize) -> u16 {
-    match FEATURES[feature].kind {
-        Kind::Category(_) => code(feature, "No"),
-        _ => 0,
-    }
+    roles().no[feature]
 }
 
 fn index(name: &str) -> usize {
     feature_index(name).expect("the generator's rules name features of the feature table")
 }
 
-fn code(feature: usize, word: &str) -> u16 {
-    let place = FEATURES[feature].categories().iter().position(|known| *known == word);
-    u16::try_from(place.expect("the generator's rules name words of the feature table")).unwrap_or(u16::MAX)
+fn code(feature: usize, name: &str) -> u16 {
+    word(feature, name).expect("the generator's rules name words of the feature table")
+}
+
+fn word(feature: usize, name: &str) -> Option<u16> {
+    let place = FEATURES[feature].categories().iter().position(|known| *known == name)?;
+    u16::try_from(place).ok()
 }
 
 #[cfg(test)]

@@ -15,27 +15,19 @@ else
 fi
 
 start() {
+  local bin log
   bin=$("$root/scripts/find-postgres.sh")
   [ -s "$dir/address" ] || create
-  port=$(sed 's/.*://' "$dir/address")
   log=$data/server.log
-  # A killed server's last children may hold its memory for a moment longer; the new one refuses to
-  # start until they are gone.
-  local attempt
-  for attempt in 1 2 3 4 5 6 7 8 9 10; do
-    if launch; then return; fi
-    ((attempt == 10)) || sleep 0.5
-  done
-  tail -n 20 "$log" >&2
-  die "postgres did not start in $dir; the end of its log is above"
-}
-
-# pg_ctl waits until connections are accepted.
-launch() {
-  as_user "$bin/pg_ctl" -D "$data" -l "$log" -w -t 60 start >/dev/null 2>&1 </dev/null 9>&-
+  # pg_ctl waits until connections are accepted.
+  as_user "$bin/pg_ctl" -D "$data" -l "$log" -w -t 60 start >/dev/null 2>&1 </dev/null 9>&- || {
+    tail -n 20 "$log" >&2
+    die "postgres did not start in $dir; the end of its log is above"
+  }
 }
 
 create() {
+  local port
   port=$(free_port)
   # Another user may not be able to enter the project's folder, so as root the data live outside.
   if [ "$(id -u)" = 0 ]; then
@@ -69,11 +61,20 @@ running() {
   [ -f "$data/postmaster.pid" ] && is_server_of "$(head -n 1 "$data/postmaster.pid")" "$data"
 }
 
-# Its children end by themselves when they see that the main process is gone.
+# The whole server at once, as when its machine loses power. Its children would end by themselves, but
+# only later, and until then a new server refuses to start.
 kill9() {
   running || die "no postgres runs in $dir"
-  kill -KILL "$(head -n 1 "$data/postmaster.pid")"
-  while running; do sleep 0.02; done
+  local main family pid
+  main=$(head -n 1 "$data/postmaster.pid")
+  family="$main $(cat "/proc/$main/task/$main/children" 2>/dev/null || true)"
+  # shellcheck disable=SC2086 # several process ids; some may have ended by now
+  kill -KILL $family 2>/dev/null || true
+  for pid in $family; do
+    while is_server_of "$pid" postgres; do sleep 0.02; done
+  done
+  # Where nobody collects dead processes, the id in this file would still look alive to a new server.
+  rm -f "$data/postmaster.pid"
 }
 
 remove_data() {

@@ -62,10 +62,7 @@ impl<A: Answer, E: Display> Answer for Result<A, E> {
 /// # Errors
 /// When the time is up: names the caller's line and the last answer. A probe that hangs is cut off.
 #[track_caller]
-pub fn poll_until<A, F, P>(
-    timeout: Duration,
-    mut probe: F,
-) -> impl Future<Output = anyhow::Result<A::Value>>
+pub fn poll_until<A, F, P>(timeout: Duration, mut probe: F) -> impl Future<Output = anyhow::Result<A::Value>>
 where
     A: Answer,
     F: FnMut() -> P,
@@ -79,6 +76,10 @@ where
             match answer.settle() {
                 Ok(value) => return Ok(value),
                 Err(reason) => last = reason,
+            }
+            // A probe that answers at once is asked even after the deadline, so it cannot end the loop.
+            if Instant::now() >= deadline {
+                break;
             }
             tokio::time::sleep(PAUSE).await;
         }

@@ -36,9 +36,8 @@ impl Program {
     {
         let path = path.as_ref();
         let output = tempfile::tempdir().context("cannot make a folder for a program's output")?;
-        let file = |name: &str| {
-            File::create(output.path().join(name)).context("cannot make a file for a program's output")
-        };
+        let file =
+            |name: &str| File::create(output.path().join(name)).context("cannot make a file for a program's output");
         let mut command = Command::new(path);
         for (key, _) in std::env::vars_os() {
             if key.to_string_lossy().starts_with("CHURN__") {

@@ -40,9 +40,8 @@ pub fn schema_registry() -> String {
 }
 
 pub(crate) fn shared() -> Servers {
-    read(&run_folder().join("servers.json")).unwrap_or_else(|error| {
-        panic!("the test servers are not up: run `make test-servers` first ({error:#})")
-    })
+    read(&run_folder().join("servers.json"))
+        .unwrap_or_else(|error| panic!("the test servers are not up: run `make test-servers` first ({error:#})"))
 }
 
 fn read(file: &Path) -> Result<Servers> {

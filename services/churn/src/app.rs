@@ -52,7 +52,17 @@ impl App {
     /// # Errors
     /// Every fault of the configuration at once.
     pub(crate) fn start(global: &Global, flags: Vec<Flag>) -> anyhow::Result<Self> {
-        let app = Self { loaded: load(&sources(global, flags))?, json: global.json };
+        Self::start_with(global, flags, |_| {})
+    }
+
+    /// As [`Self::start`], with a last word of the command on values that nobody set.
+    pub(crate) fn start_with(
+        global: &Global,
+        flags: Vec<Flag>,
+        adjust: impl FnOnce(&mut Loaded<Config>),
+    ) -> anyhow::Result<Self> {
+        let mut app = Self { loaded: load(&sources(global, flags))?, json: global.json };
+        adjust(&mut app.loaded);
         telemetry::init(&app.config().log).context("start logging")?;
         Ok(app)
     }

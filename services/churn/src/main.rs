@@ -10,7 +10,6 @@ mod commands;
 mod config;
 mod demo;
 mod parts;
-mod report;
 mod shipped;
 
 use std::process::ExitCode;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use churn_domain::FEATURES;
 use churn_runtime::metrics::{Histogram, HistogramVec, IntCounter, IntCounterVec, Metrics, catalogue};
-use churn_serving::EncodeStats;
+
+use crate::batch::Batch;
 
 /// The scorer's metrics; each method is one thing that happened.
 #[derive(Debug, Clone)]
@@ -39,19 +40,18 @@ impl ScorerMetrics {
     }
 
     /// A batch is committed.
-    pub(crate) fn committed(&self, model_version: &str, scored: usize, stats: &EncodeStats) {
-        self.batch_records.observe(scored as f64);
-        self.scored.with_label_values(&[model_version]).inc_by(scored as u64);
-        for (counter, count) in self.unknown.iter().zip(&stats.unknown) {
+    pub(crate) fn committed(&self, model_version: &str, batch: &Batch) {
+        self.batch_records.observe(batch.scored() as f64);
+        self.scored.with_label_values(&[model_version]).inc_by(batch.scored() as u64);
+        for (counter, count) in self.unknown.iter().zip(&batch.stats().unknown) {
             counter.inc_by(*count);
         }
-        for (counter, count) in self.missing.iter().zip(&stats.missing) {
+        for (counter, count) in self.missing.iter().zip(&batch.stats().missing) {
             counter.inc_by(*count);
         }
-    }
-
-    pub(crate) fn dead_letter(&self, class: &str) {
-        self.dead_letters.with_label_values(&["scorer", class]).inc();
+        for class in batch.refused() {
+            self.dead_letters.with_label_values(&["scorer", class]).inc();
+        }
     }
 
     pub(crate) fn retried(&self, target: &str, error: &dyn std::fmt::Display, delay: Duration) {

@@ -106,27 +106,36 @@ impl Pipeline {
             }
         }
         self.metrics.step("commit", started.elapsed());
-        self.batch.committed(&self.stage, &self.metrics, &champion);
+        self.committed(&champion);
+        Ok(())
+    }
+
+    fn committed(&mut self, champion: &Served) {
+        self.stage.done(self.pending.rows() as u64);
+        self.stage.durable(self.batch.scored() as u64);
+        self.stage.dead_lettered(self.batch.refused().len() as u64);
+        self.metrics.committed(champion.version(), &self.batch);
         self.pending.clear();
         self.kafka.up();
-        Ok(())
     }
 
     /// Decodes and scores what is pending with the champion of this moment.
     async fn score(&mut self, stop: &CancellationToken) -> anyhow::Result<Arc<Served>> {
         let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
-        while let Err(error) = self.batch.prepare(self.pending.records()).await {
-            self.pause("schema registry", error, &mut backoff, stop).await?;
+        let started = Stopwatch::start();
+        while let Err(error) = self.batch.decode(self.pending.records()).await {
+            self.pause("schema registry", error.into(), &mut backoff, stop).await?;
         }
+        self.metrics.step("decode", started.elapsed());
         let champion = self.models.current().context("no champion is loaded")?;
-        block_in_place(|| self.batch.score(self.pending.records(), &champion, &self.metrics))?;
+        block_in_place(|| self.batch.score(&champion, &self.metrics)).context("score a batch")?;
         Ok(champion)
     }
 
     fn send(&mut self) -> Result<(), StreamError> {
         self.producer.begin()?;
         let started = Stopwatch::start();
-        self.batch.send(&mut self.producer)?;
+        self.batch.send(self.pending.records(), &mut self.producer)?;
         self.metrics.step("produce", started.elapsed());
         Ok(())
     }

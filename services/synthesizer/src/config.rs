@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use churn_runtime::config::{Fault, HumanDuration, Validate};
+use churn_synth::Recurrence;
 use serde::{Deserialize, Serialize};
 
 /// What to synthesize, how fast, and when the truth comes out.
@@ -23,7 +24,7 @@ pub struct SynthesizerConfig {
     pub max_pending_outcomes: usize,
     /// Most events synthesized at once. Larger is faster, smaller keeps the pace even.
     pub batch_rows: usize,
-    /// Share of the events, from 0 to 1, that are later versions of an earlier customer.
+    /// Share of the events, from 0 to 0.5, that are later versions of an earlier customer.
     pub returning_share: f64,
 }
 
@@ -53,7 +54,8 @@ impl Validate for SynthesizerConfig {
         check((1..=100_000).contains(&self.batch_rows), "batch_rows", "must be from 1 to 100000".into());
         let least = self.batch_rows;
         check(self.max_pending_outcomes >= least, "max_pending_outcomes", format!("must be at least batch_rows ({least})"));
-        check((0.0..=0.9).contains(&self.returning_share), "returning_share", "must be from 0 to 0.9".into());
+        let most = Recurrence::MAX_SHARE;
+        check((0.0..=most).contains(&self.returning_share), "returning_share", format!("must be from 0 to {most}"));
         faults
     }
 }

@@ -7,27 +7,28 @@ use crate::config::Rate;
 
 /// The schedule of a run. Times are microseconds since the run began.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub struct Pace {
     rate: Option<f64>,
     emitted: u64,
 }
 
 /// Events that are due now.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Due {
+pub struct Due {
     /// How many, at least one.
-    pub(crate) events: u64,
+    pub events: u64,
     /// The first one's place in the run.
-    pub(crate) first: u64,
+    pub first: u64,
 }
 
 impl Pace {
-    pub(crate) fn new(rate: Rate) -> Self {
+    /// A schedule that begins now.
+    pub fn new(rate: Rate) -> Self {
         Self { rate: rate.per_second(), emitted: 0 }
     }
 
     /// Takes up to `most` events that are due at `now_us`, or says how long until the next one is.
-    pub(crate) fn take(&mut self, now_us: u64, most: u64) -> Result<Due, Duration> {
+    pub fn take(&mut self, now_us: u64, most: u64) -> Result<Due, Duration> {
         let due = match self.rate {
             None => most,
             Some(rate) => ((now_us as f64 * rate / 1e6) as u64 + 1).saturating_sub(self.emitted).min(most),
@@ -42,7 +43,7 @@ impl Pace {
     }
 
     /// When the `index`-th event of the run is scheduled for; now, when there is no rate.
-    pub(crate) fn scheduled_us(&self, index: u64, now_us: u64) -> u64 {
+    pub fn scheduled_us(&self, index: u64, now_us: u64) -> u64 {
         self.rate.map_or(now_us, |rate| (index as f64 * 1e6 / rate).ceil() as u64)
     }
 }

@@ -49,6 +49,11 @@ impl PendingOutcomes {
         self.queue.front().map(|pending| pending.event_time_ms + self.delay_ms)
     }
 
+    /// When the last outcome is due, epoch milliseconds.
+    pub(crate) fn last_due_ms(&self) -> Option<i64> {
+        self.queue.back().map(|pending| pending.event_time_ms + self.delay_ms)
+    }
+
     /// Moves the outcomes that are due at `now_ms`, at most `most`, into `into`, which is emptied first.
     pub(crate) fn take_due(&mut self, stream: &str, now_ms: i64, most: usize, into: &mut OutcomeBatch) {
         into.truncate(0);

@@ -35,7 +35,9 @@ mod tests {
     #[test]
     fn small_numbers_survive_beside_large_ones() {
         let mut sum = Sum::default();
-        [1.0, 1e100, 1.0, -1e100].map(|value| sum.add(value));
+        for value in [1.0, 1e100, 1.0, -1e100] {
+            sum.add(value);
+        }
         assert_eq!(sum.get(), 2.0);
     }
 }

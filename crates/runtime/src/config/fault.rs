@@ -18,19 +18,11 @@ pub struct Fault {
 impl Fault {
     /// A fault of the value at `key`, which is relative to the struct that validates.
     pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            origin: None,
-            message: message.into(),
-        }
+        Self { key: key.into(), origin: None, message: message.into() }
     }
 
     pub(crate) fn at(key: impl Into<String>, origin: Origin, message: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            origin: Some(origin),
-            message: message.into(),
-        }
+        Self { key: key.into(), origin: Some(origin), message: message.into() }
     }
 }
 
@@ -58,11 +50,7 @@ impl fmt::Display for Fault {
 /// ```
 pub fn within(section: &str, faults: Vec<Fault>) -> Vec<Fault> {
     let under = |mut fault: Fault| {
-        fault.key = if fault.key.is_empty() {
-            section.to_owned()
-        } else {
-            format!("{section}.{}", fault.key)
-        };
+        fault.key = if fault.key.is_empty() { section.to_owned() } else { format!("{section}.{}", fault.key) };
         fault
     };
     faults.into_iter().map(under).collect()

@@ -32,29 +32,16 @@ pub(crate) struct Entry {
 
 /// All entries in order of strength, weakest first, and every fault met on the way.
 pub(crate) fn read(sources: &Sources, keys: &Keys) -> (Vec<Entry>, Vec<Fault>) {
-    let mut layers = Layers {
-        keys,
-        entries: Vec::new(),
-        faults: Vec::new(),
-    };
+    let mut layers = Layers { keys, entries: Vec::new(), faults: Vec::new() };
     match sources.read_file() {
         Ok(Some((path, text))) => layers.file(&path, &text),
         Ok(None) => {}
         Err(message) => layers.faults.push(Fault::new("", message)),
     }
     layers.env(sources);
-    layers.faults.extend(
-        sources
-            .malformed
-            .iter()
-            .map(|message| Fault::new("", message.clone())),
-    );
+    layers.faults.extend(sources.malformed.iter().map(|message| Fault::new("", message.clone())));
     for flag in &sources.flags {
-        layers.entry(
-            &flag.key,
-            Found::Text(flag.value.clone()),
-            Origin::Flag(flag.flag.clone()),
-        );
+        layers.entry(&flag.key, Found::Text(flag.value.clone()), Origin::Flag(flag.flag.clone()));
     }
     (layers.entries, layers.faults)
 }
@@ -69,9 +56,7 @@ impl Layers<'_> {
     fn file(&mut self, path: &Path, text: &str) {
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in errors {
-            let line = error
-                .span()
-                .map_or(1, |span| tomls::line_of(text, span.start));
+            let line = error.span().map_or(1, |span| tomls::line_of(text, span.start));
             // The error's own rendering quotes the line, which may hold a secret: only its message is kept.
             self.faults.push(Fault::at(
                 "",
@@ -85,11 +70,7 @@ impl Layers<'_> {
     fn table(&mut self, prefix: &str, table: &DeTable<'_>, path: &Path, text: &str) {
         for (name, value) in table {
             let name = name.get_ref();
-            let key = if prefix.is_empty() {
-                name.to_string()
-            } else {
-                format!("{prefix}.{name}")
-            };
+            let key = if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") };
             self.file_value(&key, value, path, text);
         }
     }
@@ -104,23 +85,15 @@ impl Layers<'_> {
             return;
         }
         match value.get_ref() {
-            DeValue::Table(inner) if self.keys.sections.contains(key) => {
-                self.table(key, inner, path, text)
-            }
+            DeValue::Table(inner) if self.keys.sections.contains(key) => self.table(key, inner, path, text),
             // Each unknown key of an unknown section is named, with the key that was probably meant.
-            DeValue::Table(inner) if !inner.is_empty() && !self.below_leaf(key) => {
-                self.table(key, inner, path, text)
-            }
+            DeValue::Table(inner) if !inner.is_empty() && !self.below_leaf(key) => self.table(key, inner, path, text),
             _ => self.unknown(key, origin),
         }
     }
 
     fn env(&mut self, sources: &Sources) {
-        let mut variables: Vec<_> = sources
-            .env
-            .iter()
-            .filter(|(name, _)| is_ours(name))
-            .collect();
+        let mut variables: Vec<_> = sources.env.iter().filter(|(name, _)| is_ours(name)).collect();
         variables.sort(); // the same faults in the same order on every run
         for (name, value) in variables {
             let name = name.to_string_lossy().into_owned();
@@ -137,20 +110,14 @@ impl Layers<'_> {
             let key = key.to_ascii_lowercase().replace("__", ".");
             match value.to_str() {
                 Some(text) => self.entry(&key, Found::Text(text.to_owned()), origin),
-                None => self
-                    .faults
-                    .push(Fault::at(key, origin, "is not UTF-8 text")),
+                None => self.faults.push(Fault::at(key, origin, "is not UTF-8 text")),
             }
         }
     }
 
     fn entry(&mut self, key: &str, found: Found, origin: Origin) {
         if self.keys.leaves.contains_key(key) {
-            self.entries.push(Entry {
-                key: key.to_owned(),
-                found,
-                origin,
-            });
+            self.entries.push(Entry { key: key.to_owned(), found, origin });
         } else {
             self.unknown(key, origin);
         }
@@ -174,10 +141,7 @@ impl Layers<'_> {
 
     fn unknown(&mut self, key: &str, origin: Origin) {
         let message = if self.keys.sections.contains(key) {
-            format!(
-                "is a section, not a value: set one of its keys, such as `{}`",
-                self.first_below(key)
-            )
+            format!("is a section, not a value: set one of its keys, such as `{}`", self.first_below(key))
         } else if let Some(parent) = self.leaf_above(key) {
             format!("lies inside `{parent}`, which is set as a whole")
         } else {
@@ -191,19 +155,12 @@ impl Layers<'_> {
 
     fn first_below(&self, section: &str) -> &str {
         let prefix = format!("{section}.");
-        self.keys
-            .leaves
-            .keys()
-            .find(|key| key.starts_with(&prefix))
-            .map_or("", String::as_str)
+        self.keys.leaves.keys().find(|key| key.starts_with(&prefix)).map_or("", String::as_str)
     }
 }
 
 /// `CHURN__…`, and `CHURN_SECTION__KEY`, which can only be a slip of the former.
 fn is_ours(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    name.starts_with(ENV_PREFIX)
-        || name
-            .strip_prefix("CHURN_")
-            .is_some_and(|rest| rest.contains("__"))
+    name.starts_with(ENV_PREFIX) || name.strip_prefix("CHURN_").is_some_and(|rest| rest.contains("__"))
 }

@@ -36,9 +36,9 @@ impl<C: Serialize + DeserializeOwned + Default + JsonSchema + Validate> Config f
 /// # Errors
 /// [`Faults`] with every fault of every layer: unreadable file, broken TOML, unknown keys, wrong types, broken rules.
 pub fn load<C: Config>(sources: &Sources) -> Result<Loaded<C>, Faults> {
-    let keys = Keys::of::<C>().map_err(broken_defaults)?;
+    let keys = Keys::of::<C>().map_err(|error| broken_defaults(&error))?;
     if let Err(error) = serde_json::from_value::<C>(keys.defaults.clone()) {
-        return Err(broken_defaults(error));
+        return Err(broken_defaults(&error));
     }
     let (entries, mut faults) = layer::read(sources, &keys);
     let mut values = keys.defaults.clone();
@@ -58,25 +58,18 @@ pub fn load<C: Config>(sources: &Sources) -> Result<Loaded<C>, Faults> {
     }
     let config = finish::<C>(&values, &origins, &mut faults);
     match config {
-        Some(config) if faults.is_empty() => Ok(Loaded::new(config, keys, values, origins)),
+        Some(config) if faults.is_empty() => Ok(Loaded::new(config, keys, &values, origins)),
         _ => Err(Faults::from(faults)),
     }
 }
 
 /// The whole configuration with the values that were accepted, and its broken rules.
-fn finish<C: Config>(
-    values: &Value,
-    origins: &BTreeMap<String, Origin>,
-    faults: &mut Vec<Fault>,
-) -> Option<C> {
+fn finish<C: Config>(values: &Value, origins: &BTreeMap<String, Origin>, faults: &mut Vec<Fault>) -> Option<C> {
     match serde_json::from_value::<C>(values.clone()) {
         Ok(config) => {
             for mut fault in config.validate() {
                 // A rule about a value that was refused was checked against its default: that says nothing.
-                if faults
-                    .iter()
-                    .any(|known| known.key == fault.key && !fault.key.is_empty())
-                {
+                if faults.iter().any(|known| known.key == fault.key && !fault.key.is_empty()) {
                     continue;
                 }
                 fault.origin = origins.get(&fault.key).cloned();
@@ -86,28 +79,18 @@ fn finish<C: Config>(
         }
         Err(_) => {
             // Each value was fine by itself, so the type has a rule between fields; serde's text could quote a secret.
-            faults.push(Fault::new(
-                "",
-                "the values are right one by one but not together",
-            ));
+            faults.push(Fault::new("", "the values are right one by one but not together"));
             None
         }
     }
 }
 
-fn broken_defaults(error: serde_json::Error) -> Faults {
-    Faults::from(vec![Fault::new(
-        "",
-        format!("the built-in defaults cannot be read back, which is a bug: {error}"),
-    )])
+fn broken_defaults(error: &serde_json::Error) -> Faults {
+    Faults::from(vec![Fault::new("", format!("the built-in defaults cannot be read back, which is a bug: {error}"))])
 }
 
 /// The value to set, in the first reading that the type takes.
-fn accept<C: DeserializeOwned>(
-    defaults: &Value,
-    leaf: &Leaf,
-    found: Found,
-) -> Result<Value, String> {
+fn accept<C: DeserializeOwned>(defaults: &Value, leaf: &Leaf, found: Found) -> Result<Value, String> {
     let (shown, readings) = match found {
         Found::Typed(value) => (value.clone(), vec![value]),
         Found::Text(text) => (Value::String(text.clone()), readings(&text, leaf)),
@@ -138,7 +121,7 @@ fn readings(text: &str, leaf: &Leaf) -> Vec<Value> {
     }
     if leaf.takes_list() && !text.trim_start().starts_with('[') {
         return vec![
-            separated(text, Value::from),
+            separated(text, |item| item.into()),
             separated(text, |item| tomls::parse(item).unwrap_or(item.into())),
         ];
     }
@@ -147,28 +130,15 @@ fn readings(text: &str, leaf: &Leaf) -> Vec<Value> {
 
 /// `a,b` as a list of two; nothing as an empty list.
 fn separated(text: &str, item: impl Fn(&str) -> Value) -> Value {
-    Value::Array(
-        text.split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-            .map(item)
-            .collect(),
-    )
+    Value::Array(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(item).collect())
 }
 
 fn refused(leaf: &Leaf, value: &Value, reason: &str) -> String {
-    let mut message = format!(
-        "{} is not {}",
-        text_of(&leaf.masked(value)),
-        leaf.type_name()
-    );
+    let mut message = format!("{} is not {}", text_of(&leaf.masked(value)), leaf.type_name());
     // Serde's own reasons repeat the type and quote the value, which may be secret. A type's own reason (a secret's file that
     // cannot be read) says more; inside tables and lists nobody knows what it would quote.
     let generic = ["invalid ", "unknown variant", "data did not match"];
-    if !reason.is_empty()
-        && !leaf.is_compound()
-        && !generic.iter().any(|start| reason.starts_with(start))
-    {
+    if !reason.is_empty() && !leaf.is_compound() && !generic.iter().any(|start| reason.starts_with(start)) {
         message.push_str(": ");
         message.push_str(reason);
     }

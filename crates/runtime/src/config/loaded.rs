@@ -1,6 +1,7 @@
 //! A configuration that passed, and what can be said about it without giving a secret away.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,7 +11,6 @@ use super::origin::Origin;
 use super::schema::Keys;
 
 /// A checked configuration and where each value came from.
-#[derive(Debug)]
 pub struct Loaded<C> {
     /// The configuration.
     pub config: C,
@@ -37,30 +37,23 @@ impl ShownKey {
     }
 }
 
+/// Shows what [`Loaded::show`] shows: the configuration itself may hold a plain map with a password in it.
+impl<C> fmt::Debug for Loaded<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pairs = self.shown.iter().map(|shown| (&shown.key, shown.text()));
+        f.debug_map().entries(pairs).finish()
+    }
+}
+
 impl<C> Loaded<C> {
-    pub(crate) fn new(
-        config: C,
-        keys: Keys,
-        values: Value,
-        mut origins: BTreeMap<String, Origin>,
-    ) -> Self {
+    pub(crate) fn new(config: C, keys: Keys, values: &Value, mut origins: BTreeMap<String, Origin>) -> Self {
         let shown = keys.leaves.into_values().map(|leaf| {
-            let value = values
-                .pointer(&format!("/{}", leaf.key.replace('.', "/")))
-                .unwrap_or(&Value::Null);
+            let value = values.pointer(&format!("/{}", leaf.key.replace('.', "/"))).unwrap_or(&Value::Null);
             let value = leaf.masked(value);
             let origin = origins.remove(&leaf.key).unwrap_or(Origin::Default);
-            ShownKey {
-                key: leaf.key,
-                value,
-                origin,
-                help: leaf.help,
-            }
+            ShownKey { key: leaf.key, value, origin, help: leaf.help }
         });
-        Self {
-            config,
-            shown: shown.collect(),
-        }
+        Self { config, shown: shown.collect() }
     }
 
     /// Every key with its effective value, by key.
@@ -70,10 +63,7 @@ impl<C> Loaded<C> {
 
     /// Where a key's value came from; none for an unknown key.
     pub fn origin(&self, key: &str) -> Option<&Origin> {
-        self.shown
-            .iter()
-            .find(|shown| shown.key == key)
-            .map(|shown| &shown.origin)
+        self.shown.iter().find(|shown| shown.key == key).map(|shown| &shown.origin)
     }
 }
 
@@ -97,11 +87,7 @@ pub struct KeyDoc {
 pub fn reference<C: Config>() -> Vec<KeyDoc> {
     let leaves = Keys::of::<C>().map(|keys| keys.leaves).unwrap_or_default();
     let doc = |(key, leaf): (String, super::schema::Leaf)| KeyDoc {
-        env: format!(
-            "{}{}",
-            super::source::ENV_PREFIX,
-            key.to_ascii_uppercase().replace('.', "__")
-        ),
+        env: format!("{}{}", super::source::ENV_PREFIX, key.to_ascii_uppercase().replace('.', "__")),
         type_name: leaf.type_name(),
         default: text_of(&leaf.masked(&leaf.default)),
         help: leaf.help,
@@ -115,20 +101,11 @@ pub(crate) fn text_of(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Object(table) => {
-            let pairs: Vec<_> = table
-                .iter()
-                .map(|(key, value)| format!("{} = {}", quoted(key), text_of(value)))
-                .collect();
-            if pairs.is_empty() {
-                "{}".to_owned()
-            } else {
-                format!("{{ {} }}", pairs.join(", "))
-            }
+            let pairs: Vec<_> =
+                table.iter().map(|(key, value)| format!("{} = {}", quoted(key), text_of(value))).collect();
+            if pairs.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", pairs.join(", ")) }
         }
-        Value::Array(list) => format!(
-            "[{}]",
-            list.iter().map(text_of).collect::<Vec<_>>().join(", ")
-        ),
+        Value::Array(list) => format!("[{}]", list.iter().map(text_of).collect::<Vec<_>>().join(", ")),
         Value::String(text) => quoted(text),
         plain => plain.to_string(),
     }

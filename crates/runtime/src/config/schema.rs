@@ -36,11 +36,7 @@ impl Keys {
     pub(crate) fn of<C: Serialize + Default + JsonSchema>() -> Result<Self, serde_json::Error> {
         let defaults = serde_json::to_value(C::default())?;
         let root = schemars::schema_for!(C).to_value();
-        let mut keys = Self {
-            leaves: BTreeMap::new(),
-            sections: BTreeSet::new(),
-            defaults: defaults.clone(),
-        };
+        let mut keys = Self { leaves: BTreeMap::new(), sections: BTreeSet::new(), defaults: defaults.clone() };
         keys.walk("", &root, &defaults, &root);
         Ok(keys)
     }
@@ -50,31 +46,16 @@ impl Keys {
             return;
         };
         for (name, property) in properties {
-            let key = if prefix.is_empty() {
-                name.clone()
-            } else {
-                format!("{prefix}.{name}")
-            };
+            let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
             let resolved = resolve(property, root);
             let default = default.get(name).unwrap_or(&Value::Null);
             if resolved.get("properties").is_some() && default.is_object() {
                 self.sections.insert(key.clone());
                 self.walk(&key, &resolved, default, root);
             } else {
-                let help = resolved
-                    .get("description")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
+                let help = resolved.get("description").and_then(Value::as_str).unwrap_or_default();
                 let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-                self.leaves.insert(
-                    key.clone(),
-                    Leaf {
-                        key,
-                        default: default.clone(),
-                        help,
-                        schema: resolved,
-                    },
-                );
+                self.leaves.insert(key.clone(), Leaf { key, default: default.clone(), help, schema: resolved });
             }
         }
     }
@@ -82,9 +63,7 @@ impl Keys {
     /// The known key most like `key`, for "did you mean". Never none while there is any key.
     pub(crate) fn nearest(&self, key: &str) -> Option<&str> {
         let known = self.leaves.keys().chain(&self.sections);
-        known
-            .max_by(|a, b| likeness(key, a).total_cmp(&likeness(key, b)))
-            .map(String::as_str)
+        known.max_by(|a, b| likeness(key, a).total_cmp(&likeness(key, b))).map(String::as_str)
     }
 }
 
@@ -107,10 +86,7 @@ fn resolve(schema: &Value, root: &Value) -> Value {
         let Some(Value::Object(mut inner)) = inner else {
             break;
         };
-        let description = schema
-            .get("description")
-            .cloned()
-            .or_else(|| inner.get("description").cloned());
+        let description = schema.get("description").cloned().or_else(|| inner.get("description").cloned());
         if is_nullable(&schema) {
             inner.insert("x-optional".to_owned(), Value::Bool(true));
         }
@@ -135,10 +111,7 @@ fn optional_inner(schema: &Value) -> Option<Value> {
 fn is_nullable(schema: &Value) -> bool {
     schema.get("x-optional").is_some()
         || type_is(schema, "null")
-        || schema
-            .get("anyOf")
-            .and_then(Value::as_array)
-            .is_some_and(|any| any.iter().any(|one| type_is(one, "null")))
+        || schema.get("anyOf").and_then(Value::as_array).is_some_and(|any| any.iter().any(|one| type_is(one, "null")))
 }
 
 fn type_is(schema: &Value, name: &str) -> bool {
@@ -152,9 +125,7 @@ fn type_is(schema: &Value, name: &str) -> bool {
 /// The texts of an enum whose variants are all plain words.
 fn words(schema: &Value) -> Option<Vec<&str>> {
     let word = |one: &'_ Value| {
-        one.get("const")
-            .or_else(|| one.get("enum")?.as_array()?.first())
-            .is_some_and(Value::is_string)
+        one.get("const").or_else(|| one.get("enum")?.as_array()?.first()).is_some_and(Value::is_string)
     };
     if let Some(list) = schema.get("enum").and_then(Value::as_array) {
         return list.iter().map(Value::as_str).collect();
@@ -163,16 +134,10 @@ fn words(schema: &Value) -> Option<Vec<&str>> {
     if !variants.iter().all(word) {
         return None;
     }
-    let texts = variants
-        .iter()
-        .flat_map(|one| match one.get("enum").and_then(Value::as_array) {
-            Some(list) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>(),
-            None => one
-                .get("const")
-                .and_then(Value::as_str)
-                .into_iter()
-                .collect(),
-        });
+    let texts = variants.iter().flat_map(|one| match one.get("enum").and_then(Value::as_array) {
+        Some(list) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>(),
+        None => one.get("const").and_then(Value::as_str).into_iter().collect(),
+    });
     Some(texts.collect())
 }
 
@@ -182,15 +147,10 @@ impl Leaf {
         let any = |key: &str| {
             let list = self.schema.get(key).and_then(Value::as_array);
             list.is_some_and(|list| {
-                list.iter().any(|one| {
-                    type_is(one, "string") || one.get("const").is_some_and(Value::is_string)
-                })
+                list.iter().any(|one| type_is(one, "string") || one.get("const").is_some_and(Value::is_string))
             })
         };
-        type_is(&self.schema, "string")
-            || words(&self.schema).is_some()
-            || any("anyOf")
-            || any("oneOf")
+        type_is(&self.schema, "string") || words(&self.schema).is_some() || any("anyOf") || any("oneOf")
     }
 
     pub(crate) fn takes_list(&self) -> bool {
@@ -204,11 +164,7 @@ impl Leaf {
     /// The type in a reader's words.
     pub(crate) fn type_name(&self) -> String {
         let name = type_name(&self.schema);
-        if self.is_optional() {
-            format!("{name}, or nothing")
-        } else {
-            name
-        }
+        if self.is_optional() { format!("{name}, or nothing") } else { name }
     }
 
     /// The value as it may be shown: secrets masked, passwords cut out of URLs.
@@ -231,10 +187,7 @@ fn type_name(schema: &Value) -> String {
         let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
         return format!("one of {}", quoted.join(", "));
     }
-    let format = schema
-        .get("format")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
     let named = match format {
         "duration" => "a duration such as \"250ms\", \"30s\" or \"2m\"",
         "byte-size" => "a size such as \"512 KiB\" or \"64 MiB\"",
@@ -252,20 +205,14 @@ fn type_name(schema: &Value) -> String {
             None => "a list".to_owned(),
         };
     }
-    let plain = [
-        ("string", "text"),
-        ("boolean", "true or false"),
-        ("number", "a number"),
-        ("object", "a table"),
-    ];
+    let plain = [("string", "text"), ("boolean", "true or false"), ("number", "a number"), ("object", "a table")];
     if type_is(schema, "integer") {
         return integer_name(schema);
     }
-    plain
-        .iter()
-        .find(|(name, _)| type_is(schema, name))
-        .map_or("a value", |(_, words)| words)
-        .to_owned()
+    if let Some(values @ Value::Object(_)) = schema.get("additionalProperties") {
+        return format!("a table, each value {}", type_name(values));
+    }
+    plain.iter().find(|(name, _)| type_is(schema, name)).map_or("a value", |(_, words)| words).to_owned()
 }
 
 fn integer_name(schema: &Value) -> String {
@@ -283,9 +230,7 @@ fn mask(value: &Value, schema: &Value) -> Value {
     match value {
         Value::Null => Value::Null,
         // A path is no secret, and knowing which file is read is the point of showing it.
-        Value::String(text)
-            if format == Some(SECRET_FORMAT) && (text.is_empty() || text.starts_with("file:")) =>
-        {
+        Value::String(text) if format == Some(SECRET_FORMAT) && (text.is_empty() || text.starts_with("file:")) => {
             value.clone()
         }
         _ if format == Some(SECRET_FORMAT) => Value::String(MASK.to_owned()),
@@ -305,23 +250,11 @@ fn mask(value: &Value, schema: &Value) -> Value {
 
 /// A free-form table (client properties) has no schema that marks its secrets: their names do.
 fn mask_table(table: &Map<String, Value>) -> Map<String, Value> {
-    let telling = [
-        "password",
-        "secret",
-        "token",
-        "credential",
-        "key",
-        "passwd",
-        "jaas",
-    ];
+    let telling = ["password", "secret", "token", "credential", "key", "passwd", "jaas"];
     let entry = |(name, value): (&String, &Value)| {
         let lower = name.to_ascii_lowercase();
         let secret = telling.iter().any(|word| lower.contains(word));
-        let shown = if secret {
-            Value::String(MASK.to_owned())
-        } else {
-            mask(value, &Value::Null)
-        };
+        let shown = if secret { Value::String(MASK.to_owned()) } else { mask(value, &Value::Null) };
         (name.clone(), shown)
     };
     table.iter().map(entry).collect()

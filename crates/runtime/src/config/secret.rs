@@ -55,9 +55,7 @@ impl Serialize for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        resolve(String::deserialize(deserializer)?)
-            .map(Self)
-            .map_err(de::Error::custom)
+        resolve(String::deserialize(deserializer)?).map(Self).map_err(de::Error::custom)
     }
 }
 
@@ -80,8 +78,8 @@ pub(crate) fn resolve(text: String) -> Result<String, String> {
     let Some(path) = text.strip_prefix(FILE_PREFIX) else {
         return Ok(text);
     };
-    let content = std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read the secret's file {path}: {error}"))?;
+    let content =
+        std::fs::read_to_string(path).map_err(|error| format!("cannot read the secret's file {path}: {error}"))?;
     let content = content.strip_suffix('\n').unwrap_or(&content);
     let content = content.strip_suffix('\r').unwrap_or(content);
     if content.is_empty() {

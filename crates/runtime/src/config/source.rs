@@ -48,11 +48,7 @@ impl Sources {
     /// `churn.toml` of the working folder where there is one, and this process's environment.
     pub fn process() -> Self {
         let env = std::env::vars_os().collect();
-        Self {
-            file: File::IfPresent(DEFAULT_FILE.into()),
-            env,
-            ..Self::default()
-        }
+        Self { file: File::IfPresent(DEFAULT_FILE.into()), env, ..Self::default() }
     }
 
     /// Reads this file; it is a fault when it is missing.
@@ -62,44 +58,26 @@ impl Sources {
     }
 
     /// Takes these variables instead of the process's.
-    pub fn with_env<K: Into<OsString>, V: Into<OsString>>(
-        mut self,
-        env: impl IntoIterator<Item = (K, V)>,
-    ) -> Self {
-        self.env = env
-            .into_iter()
-            .map(|(key, value)| (key.into(), value.into()))
-            .collect();
+    pub fn with_env<K: Into<OsString>, V: Into<OsString>>(mut self, env: impl IntoIterator<Item = (K, V)>) -> Self {
+        self.env = env.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
         self
     }
 
     /// `--set section.key=value`. Text without `=` is reported by `load` with the other faults.
     pub fn with_set(mut self, assignment: &str) -> Self {
         match assignment.split_once('=') {
-            Some((key, value)) if !key.trim().is_empty() => {
-                self.with_flag(key.trim(), value, "--set")
-            }
+            Some((key, value)) if !key.trim().is_empty() => self.with_flag(key.trim(), value, "--set"),
             _ => {
                 let key = assignment.split('=').next().unwrap_or_default().trim();
-                self.malformed
-                    .push(format!("--set {key}: expected --set section.key=value"));
+                self.malformed.push(format!("--set {key}: expected --set section.key=value"));
                 self
             }
         }
     }
 
     /// A named flag that stands for a key: dotted key, value as typed, and the flag's name for messages.
-    pub fn with_flag(
-        mut self,
-        key: impl Into<String>,
-        value: impl Into<String>,
-        flag: impl Into<String>,
-    ) -> Self {
-        self.flags.push(FlagValue {
-            key: key.into(),
-            value: value.into(),
-            flag: flag.into(),
-        });
+    pub fn with_flag(mut self, key: impl Into<String>, value: impl Into<String>, flag: impl Into<String>) -> Self {
+        self.flags.push(FlagValue { key: key.into(), value: value.into(), flag: flag.into() });
         self
     }
 
@@ -122,8 +100,5 @@ fn read(path: &Path) -> std::io::Result<(PathBuf, String)> {
 }
 
 fn describe(path: &Path, error: &std::io::Error) -> String {
-    format!(
-        "cannot read the configuration file {}: {error}",
-        path.display()
-    )
+    format!("cannot read the configuration file {}: {error}", path.display())
 }

@@ -11,11 +11,9 @@ pub(crate) fn to_json(value: &DeValue<'_>) -> Result<Value, String> {
         DeValue::Datetime(date) => Value::String(date.to_string()),
         DeValue::Integer(number) => integer(number.as_str(), number.radix())?,
         DeValue::Float(number) => float(number.as_str())?,
-        DeValue::Array(list) => Value::Array(
-            list.iter()
-                .map(|item| to_json(item.get_ref()))
-                .collect::<Result<_, _>>()?,
-        ),
+        DeValue::Array(list) => {
+            Value::Array(list.iter().map(|item| to_json(item.get_ref())).collect::<Result<_, _>>()?)
+        }
         DeValue::Table(table) => {
             let entry = |(key, value): (&toml::Spanned<_>, &toml::Spanned<DeValue<'_>>)| {
                 let key: &toml::de::DeString<'_> = key.get_ref();
@@ -30,16 +28,12 @@ fn integer(digits: &str, radix: u32) -> Result<Value, String> {
     if let Ok(number) = i64::from_str_radix(digits, radix) {
         return Ok(number.into());
     }
-    u64::from_str_radix(digits, radix)
-        .map(Value::from)
-        .map_err(|_| "is a number too large to hold".to_owned())
+    u64::from_str_radix(digits, radix).map(Value::from).map_err(|_| "is a number too large to hold".to_owned())
 }
 
 fn float(digits: &str) -> Result<Value, String> {
     let finite = digits.parse().ok().and_then(serde_json::Number::from_f64);
-    finite
-        .map(Value::Number)
-        .ok_or_else(|| "is not a finite number".to_owned())
+    finite.map(Value::Number).ok_or_else(|| "is not a finite number".to_owned())
 }
 
 /// The TOML value that a text spells, if it spells one.
@@ -49,9 +43,5 @@ pub(crate) fn parse(text: &str) -> Option<Value> {
 
 /// The line, counted from 1, that a byte position lies on.
 pub(crate) fn line_of(text: &str, position: usize) -> usize {
-    text.bytes()
-        .take(position)
-        .filter(|&byte| byte == b'\n')
-        .count()
-        + 1
+    text.bytes().take(position).filter(|&byte| byte == b'\n').count() + 1
 }

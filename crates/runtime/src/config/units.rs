@@ -85,18 +85,13 @@ impl FromStr for ByteSize {
             let (_, factor) = SIZES.iter().find(|(name, _)| *name == unit)?;
             number.checked_mul(*factor)
         };
-        parsed().map(Self).ok_or(UnitError {
-            expected: "a size such as \"512 KiB\" or \"64 MiB\"",
-        })
+        parsed().map(Self).ok_or(UnitError { expected: "a size such as \"512 KiB\" or \"64 MiB\"" })
     }
 }
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match SIZES[..WRITTEN_SIZES]
-            .iter()
-            .find(|(_, factor)| self.0 > 0 && self.0 % factor == 0)
-        {
+        match SIZES[..WRITTEN_SIZES].iter().find(|(_, factor)| self.0 > 0 && self.0.is_multiple_of(*factor)) {
             Some((unit, factor)) => write!(f, "{} {unit}", self.0 / factor),
             None => write!(f, "{} B", self.0),
         }
@@ -151,9 +146,7 @@ impl FromStr for HumanDuration {
             loop {
                 let (number, after) = split_number(rest)?;
                 let after = after.trim_start();
-                let end = after
-                    .find(|c: char| !c.is_ascii_alphabetic())
-                    .unwrap_or(after.len());
+                let end = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
                 let (_, factor) = TIMES.iter().find(|(name, _)| *name == &after[..end])?;
                 nanos = nanos.checked_add(number.checked_mul(*factor)?)?;
                 rest = after[end..].trim_start();
@@ -162,19 +155,14 @@ impl FromStr for HumanDuration {
                 }
             }
         };
-        parsed().map(Self).ok_or(UnitError {
-            expected: "a duration such as \"250ms\", \"30s\" or \"2m\"",
-        })
+        parsed().map(Self).ok_or(UnitError { expected: "a duration such as \"250ms\", \"30s\" or \"2m\"" })
     }
 }
 
 impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0.as_nanos();
-        match TIMES
-            .iter()
-            .find(|(_, factor)| nanos > 0 && nanos % u128::from(*factor) == 0)
-        {
+        match TIMES.iter().find(|(_, factor)| nanos > 0 && nanos.is_multiple_of(u128::from(*factor))) {
             Some((unit, factor)) => write!(f, "{}{unit}", nanos / u128::from(*factor)),
             None => f.write_str("0s"),
         }
@@ -183,9 +171,7 @@ impl fmt::Display for HumanDuration {
 
 /// The whole number at the start, and what follows it.
 fn split_number(text: &str) -> Option<(u64, &str)> {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     Some((text[..end].parse().ok()?, &text[end..]))
 }
 
@@ -272,28 +258,13 @@ mod tests {
             ("2048 GiB", 2 << 40, "2 TiB"),
         ] {
             let size: ByteSize = text.parse().unwrap();
-            assert_eq!(
-                (size.get(), size.to_string().as_str()),
-                (bytes, written),
-                "{text}"
-            );
+            assert_eq!((size.get(), size.to_string().as_str()), (bytes, written), "{text}");
             assert_eq!(written.parse::<ByteSize>().unwrap(), size);
         }
-        for text in [
-            "",
-            "MiB",
-            "-1 MiB",
-            "1.5 MiB",
-            "64 Mob",
-            "99999999999999 TiB",
-            "1 MiB x",
-        ] {
+        for text in ["", "MiB", "-1 MiB", "1.5 MiB", "64 Mob", "99999999999999 TiB", "1 MiB x"] {
             assert!(text.parse::<ByteSize>().is_err(), "{text}");
         }
-        assert_eq!(
-            serde_json::from_str::<ByteSize>("2048").unwrap(),
-            ByteSize::kib(2)
-        );
+        assert_eq!(serde_json::from_str::<ByteSize>("2048").unwrap(), ByteSize::kib(2));
     }
 
     #[test]
@@ -309,24 +280,10 @@ mod tests {
             ("2d", 172_800_000, "2d"),
         ] {
             let duration: HumanDuration = text.parse().unwrap();
-            assert_eq!(
-                (duration.as_millis(), duration.to_string().as_str()),
-                (millis, written),
-                "{text}"
-            );
+            assert_eq!((duration.as_millis(), duration.to_string().as_str()), (millis, written), "{text}");
             assert_eq!(written.parse::<HumanDuration>().unwrap(), duration);
         }
-        for text in [
-            "",
-            "30",
-            "s",
-            "-1s",
-            "1.5s",
-            "30 seconds",
-            "1h30",
-            "9999999999999999d",
-            "1s,",
-        ] {
+        for text in ["", "30", "s", "-1s", "1.5s", "30 seconds", "1h30", "9999999999999999d", "1s,"] {
             assert!(text.parse::<HumanDuration>().is_err(), "{text}");
         }
     }

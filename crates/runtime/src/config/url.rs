@@ -51,12 +51,9 @@ impl Serialize for ConnectionUrl {
 
 impl<'de> Deserialize<'de> for ConnectionUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text =
-            secret::resolve(String::deserialize(deserializer)?).map_err(de::Error::custom)?;
+        let text = secret::resolve(String::deserialize(deserializer)?).map_err(de::Error::custom)?;
         if text.is_empty()
-            || text
-                .split_once("://")
-                .is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty())
+            || text.split_once("://").is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty())
         {
             return Ok(Self(text));
         }
@@ -105,22 +102,13 @@ fn mask_parameters(host: &str) -> String {
     };
     let parameter = |pair: &str| match pair.split_once('=') {
         Some((name, _))
-            if ["password", "secret", "token", "key"]
-                .iter()
-                .any(|word| name.to_ascii_lowercase().contains(word)) =>
+            if ["password", "secret", "token", "key"].iter().any(|word| name.to_ascii_lowercase().contains(word)) =>
         {
             format!("{name}={MASK}")
         }
         _ => pair.to_owned(),
     };
-    format!(
-        "{host}?{}",
-        query
-            .split('&')
-            .map(parameter)
-            .collect::<Vec<_>>()
-            .join("&")
-    )
+    format!("{host}?{}", query.split('&').map(parameter).collect::<Vec<_>>().join("&"))
 }
 
 #[cfg(test)]
@@ -130,16 +118,10 @@ mod tests {
     #[test]
     fn a_url_is_shown_without_its_password() {
         let cases = [
-            (
-                "postgres://churn:hunter2@db:5432/churn",
-                "postgres://churn:***@db:5432/churn",
-            ),
+            ("postgres://churn:hunter2@db:5432/churn", "postgres://churn:***@db:5432/churn"),
             ("postgres://db/churn", "postgres://db/churn"),
             ("postgres://churn@db/churn", "postgres://churn@db/churn"),
-            (
-                "postgres://db/churn?user=a&password=hunter2",
-                "postgres://db/churn?user=a&password=***",
-            ),
+            ("postgres://db/churn?user=a&password=hunter2", "postgres://db/churn?user=a&password=***"),
             ("postgres://churn:hunter2", "postgres://churn:hunter2"), // a host and a bad port, as far as anyone can tell
             ("http://u:hun@ter2/x@db/c", "http://u:***@db/c"),
             ("http://u:hun?ter2@db/c", "http://u:***@db/c"),
@@ -149,21 +131,13 @@ mod tests {
         for (url, shown) in cases {
             assert_eq!(mask_url(url), shown, "{url}");
         }
-        assert_eq!(
-            format!("{:?}", ConnectionUrl::new("a://b:c@d")),
-            "a://b:***@d"
-        );
+        assert_eq!(format!("{:?}", ConnectionUrl::new("a://b:c@d")), "a://b:***@d");
         assert_eq!(ConnectionUrl::default().to_string(), "unset");
     }
 
     #[test]
     fn a_url_without_a_scheme_is_refused_without_quoting_it() {
-        let error = serde_json::from_str::<ConnectionUrl>("\"hunter2\"")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("scheme") && !error.contains("hunter2"),
-            "{error}"
-        );
+        let error = serde_json::from_str::<ConnectionUrl>("\"hunter2\"").unwrap_err().to_string();
+        assert!(error.contains("scheme") && !error.contains("hunter2"), "{error}");
     }
 }

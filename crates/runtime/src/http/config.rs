@@ -56,18 +56,11 @@ impl Validate for HttpConfig {
     fn validate(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         if self.is_open() {
-            let message = format!(
-                "is needed to listen on {}, which others can reach; or listen on 127.0.0.1",
-                self.listen
-            );
+            let message =
+                format!("is needed to listen on {}, which others can reach; or listen on 127.0.0.1", self.listen);
             faults.push(Fault::new("token", message));
         }
-        if !self
-            .token
-            .expose()
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic())
-        {
+        if !self.token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
             faults.push(Fault::new(
                 "token",
                 "holds characters that no Authorization header can carry: use visible ASCII",
@@ -83,10 +76,7 @@ impl Validate for HttpConfig {
             faults.push(Fault::new("concurrent_requests", "must be at least 1"));
         }
         if self.requests_per_second == Some(0) {
-            faults.push(Fault::new(
-                "requests_per_second",
-                "must be at least 1; leave it out for no limit",
-            ));
+            faults.push(Fault::new("requests_per_second", "must be at least 1; leave it out for no limit"));
         }
         for host in &self.allowed_hosts {
             if host.is_empty() || host.contains(['/', '*', ' ']) {

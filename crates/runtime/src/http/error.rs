@@ -14,9 +14,7 @@ use crate::exit::Exit;
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// Strangers could connect.
-    #[error(
-        "refusing to listen on {listen} without a token: set `http.token`, or `http.listen` to a loopback address"
-    )]
+    #[error("refusing to listen on {listen} without a token: set `http.token`, or `http.listen` to a loopback address")]
     Open {
         /// The address asked for.
         listen: SocketAddr,
@@ -77,12 +75,7 @@ struct Inner<'a> {
 impl ErrorResponse {
     /// `code` is for programs and never changes; `message` is for people.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            details: Value::Null,
-        }
+        Self { status, code, message: message.into(), details: Value::Null }
     }
 
     /// 400: the request cannot be understood.
@@ -113,11 +106,7 @@ impl ErrorResponse {
 
     /// The body as JSON, for a response with more to say than the error.
     pub fn body(&self) -> Value {
-        let error = Inner {
-            code: self.code,
-            message: &self.message,
-            details: &self.details,
-        };
+        let error = Inner { code: self.code, message: &self.message, details: &self.details };
         serde_json::to_value(Body { error }).unwrap_or_default()
     }
 
@@ -136,15 +125,7 @@ impl ErrorResponse {
             _ => "internal",
         };
         let reason = status.canonical_reason().unwrap_or("error").to_lowercase();
-        Self::new(
-            status,
-            code,
-            if message.is_empty() {
-                reason
-            } else {
-                message.to_owned()
-            },
-        )
+        Self::new(status, code, if message.is_empty() { reason } else { message.to_owned() })
     }
 }
 

@@ -28,11 +28,7 @@ impl Guard {
     pub(super) fn new(config: &HttpConfig, local: SocketAddr) -> Self {
         Self {
             local,
-            allowed_hosts: config
-                .allowed_hosts
-                .iter()
-                .map(|host| host.to_ascii_lowercase())
-                .collect(),
+            allowed_hosts: config.allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             token: config.token.clone(),
             rate: config.requests_per_second.map(Bucket::new),
         }
@@ -51,9 +47,7 @@ impl Guard {
             return Ok(());
         }
         self.check_token(request.headers())?;
-        self.rate
-            .as_ref()
-            .map_or(Ok(()), |rate| rate.take(clock::monotonic()))
+        self.rate.as_ref().map_or(Ok(()), |rate| rate.take(clock::monotonic()))
     }
 
     fn check_host(&self, host: &str) -> Result<(), ErrorResponse> {
@@ -61,47 +55,27 @@ impl Guard {
         let (name, port) = split_port(&host);
         let known = match name.trim_matches(['[', ']']).parse::<IpAddr>() {
             // A rebinding page has a name, never a bare address; listening everywhere means every address is this machine's.
-            Ok(ip) => {
-                ip.to_canonical().is_loopback()
-                    || ip == self.local.ip()
-                    || self.local.ip().is_unspecified()
-            }
+            Ok(ip) => ip.to_canonical().is_loopback() || ip == self.local.ip() || self.local.ip().is_unspecified(),
             Err(_) => name == "localhost",
         };
-        let listed = self
-            .allowed_hosts
-            .iter()
-            .any(|allowed| *allowed == host || (allowed == name && port.is_some()));
+        let listed = self.allowed_hosts.iter().any(|allowed| *allowed == host || (allowed == name && port.is_some()));
         if known || listed {
             return Ok(());
         }
-        let message = format!(
-            "host {host:?} is not served here: add it to `http.allowed_hosts` if it should be"
-        );
-        Err(ErrorResponse::new(
-            StatusCode::MISDIRECTED_REQUEST,
-            "wrong_host",
-            message,
-        ))
+        let message = format!("host {host:?} is not served here: add it to `http.allowed_hosts` if it should be");
+        Err(ErrorResponse::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", message))
     }
 
     fn check_token(&self, headers: &HeaderMap) -> Result<(), ErrorResponse> {
         if self.token.is_empty() {
             return Ok(());
         }
-        let given = headers
-            .get(header::AUTHORIZATION)
-            .and_then(bearer)
-            .unwrap_or_default();
+        let given = headers.get(header::AUTHORIZATION).and_then(bearer).unwrap_or_default();
         if same(given.as_bytes(), self.token.expose().as_bytes()) {
             return Ok(());
         }
         let message = "a valid token is needed: send \"Authorization: Bearer <http.token>\"";
-        Err(ErrorResponse::new(
-            StatusCode::UNAUTHORIZED,
-            "unauthorized",
-            message,
-        ))
+        Err(ErrorResponse::new(StatusCode::UNAUTHORIZED, "unauthorized", message))
     }
 }
 
@@ -112,33 +86,21 @@ fn host_of(headers: &HeaderMap, uri: &Uri) -> Result<String, ErrorResponse> {
         (Some(host), None) => host.to_str().ok(),
         (None, _) => uri.authority().map(|authority| authority.as_str()),
     };
-    host.map(str::to_owned)
-        .ok_or_else(|| ErrorResponse::bad_request("exactly one Host header is needed"))
+    host.map(str::to_owned).ok_or_else(|| ErrorResponse::bad_request("exactly one Host header is needed"))
 }
 
 /// A browser sends Origin with whatever a page does to another site: only our own pages may.
 fn check_origin(headers: &HeaderMap, host: &str) -> Result<(), ErrorResponse> {
     for origin in headers.get_all(header::ORIGIN) {
-        let own = origin
-            .to_str()
-            .ok()
-            .and_then(|origin| origin.split_once("://"))
-            .is_some_and(|(scheme, authority)| {
+        let own =
+            origin.to_str().ok().and_then(|origin| origin.split_once("://")).is_some_and(|(scheme, authority)| {
                 let default = if scheme == "https" { ":443" } else { ":80" };
-                let plain = |host: &str| {
-                    host.strip_suffix(default)
-                        .unwrap_or(host)
-                        .to_ascii_lowercase()
-                };
+                let plain = |host: &str| host.strip_suffix(default).unwrap_or(host).to_ascii_lowercase();
                 plain(authority) == plain(host)
             });
         if !own {
             let message = "requests from pages of another origin are refused";
-            return Err(ErrorResponse::new(
-                StatusCode::FORBIDDEN,
-                "foreign_origin",
-                message,
-            ));
+            return Err(ErrorResponse::new(StatusCode::FORBIDDEN, "foreign_origin", message));
         }
     }
     Ok(())
@@ -153,8 +115,7 @@ fn bearer(value: &HeaderValue) -> Option<&str> {
 fn split_port(host: &str) -> (&str, Option<&str>) {
     match host.rsplit_once(':') {
         Some((name, port))
-            if port.bytes().all(|b| b.is_ascii_digit())
-                && !(name.contains(':') && !name.ends_with(']')) =>
+            if port.bytes().all(|b| b.is_ascii_digit()) && (name.ends_with(']') || !name.contains(':')) =>
         {
             (name, Some(port))
         }
@@ -182,10 +143,7 @@ struct Bucket {
 impl Bucket {
     fn new(per_second: u32) -> Self {
         let per_second = f64::from(per_second);
-        Self {
-            per_second,
-            state: Mutex::new((per_second, clock::monotonic())),
-        }
+        Self { per_second, state: Mutex::new((per_second, clock::monotonic())) }
     }
 
     fn take(&self, now: Instant) -> Result<(), ErrorResponse> {
@@ -196,11 +154,7 @@ impl Bucket {
         if tokens < 1.0 {
             *state = (tokens, now);
             let message = format!("more than {} requests a second", self.per_second);
-            return Err(ErrorResponse::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too_many_requests",
-                message,
-            ));
+            return Err(ErrorResponse::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", message));
         }
         *state = (tokens - 1.0, now);
         Ok(())
@@ -214,10 +168,8 @@ mod tests {
     use super::*;
 
     fn guard(listen: &str, allowed: &[&str]) -> Guard {
-        let config = HttpConfig {
-            allowed_hosts: allowed.iter().map(|&h| h.to_owned()).collect(),
-            ..HttpConfig::default()
-        };
+        let config =
+            HttpConfig { allowed_hosts: allowed.iter().map(|&h| h.to_owned()).collect(), ..HttpConfig::default() };
         Guard::new(&config, listen.parse().unwrap())
     }
 
@@ -288,9 +240,6 @@ mod tests {
         let bucket = Bucket::new(2);
         let start = clock::monotonic() + Duration::from_secs(10);
         let at = |ms: u64| bucket.take(start + Duration::from_millis(ms)).is_ok();
-        assert_eq!(
-            [at(0), at(0), at(0), at(500), at(600), at(1000)],
-            [true, true, false, true, false, true]
-        );
+        assert_eq!([at(0), at(0), at(0), at(500), at(600), at(1000)], [true, true, false, true, false, true]);
     }
 }

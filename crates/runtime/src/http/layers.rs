@@ -23,35 +23,20 @@ use crate::metrics::{HistogramVec, IntCounterVec, Metrics};
 const REFUSAL_LIMIT: usize = 4096;
 
 /// Puts all layers around the routes.
-pub(super) fn around(
-    routes: Router,
-    config: &HttpConfig,
-    guard: Guard,
-    metrics: &Metrics,
-) -> Router {
+pub(super) fn around(routes: Router, config: &HttpConfig, guard: Guard, metrics: &Metrics) -> Router {
     let turns = Arc::new(Semaphore::new(config.concurrent_requests as usize));
-    let counted = Counted {
-        requests: metrics.counter_vec(&HTTP_REQUESTS),
-        seconds: metrics.histogram_vec(&HTTP_SECONDS),
-    };
+    let counted =
+        Counted { requests: metrics.counter_vec(&HTTP_REQUESTS), seconds: metrics.histogram_vec(&HTTP_SECONDS) };
     routes
-        .fallback(|| async {
-            ErrorResponse::from_status(StatusCode::NOT_FOUND, "there is no such route")
-        })
+        .fallback(|| async { ErrorResponse::from_status(StatusCode::NOT_FOUND, "there is no such route") })
         .method_not_allowed_fallback(|| async {
-            ErrorResponse::from_status(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "this route does not answer to that method",
-            )
+            ErrorResponse::from_status(StatusCode::METHOD_NOT_ALLOWED, "this route does not answer to that method")
         })
         // axum's own limit of 2 MB would undercut a larger one of ours.
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(config.body_limit.as_usize()))
         .layer(from_fn_with_state(turns, take_turn))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::SERVICE_UNAVAILABLE,
-            config.request_timeout.get(),
-        ))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, config.request_timeout.get()))
         .layer(from_fn_with_state(Arc::new(guard), refuse))
         .layer(from_fn(one_form))
         .layer(from_fn_with_state(counted, count))
@@ -65,21 +50,11 @@ struct Counted {
 
 async fn count(State(counted): State<Counted>, request: Request, next: Next) -> Response {
     // The pattern of the route, never the path: paths are made up by whoever asks, and every one would be a new series.
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("unmatched", MatchedPath::as_str)
-        .to_owned();
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let taken = Stopwatch::start();
     let response = next.run(request).await;
-    counted
-        .seconds
-        .with_label_values(&[&route])
-        .observe(taken.seconds());
-    counted
-        .requests
-        .with_label_values(&[route.as_str(), response.status().as_str()])
-        .inc();
+    counted.seconds.with_label_values(&[&route]).observe(taken.seconds());
+    counted.requests.with_label_values(&[route.as_str(), response.status().as_str()]).inc();
     response
 }
 
@@ -95,9 +70,7 @@ async fn one_form(request: Request, next: Next) -> Response {
     let message = String::from_utf8_lossy(&text);
     let message = match status {
         StatusCode::PAYLOAD_TOO_LARGE => "the body is larger than `http.body_limit`",
-        StatusCode::SERVICE_UNAVAILABLE if message.is_empty() => {
-            "the request took longer than `http.request_timeout`"
-        }
+        StatusCode::SERVICE_UNAVAILABLE if message.is_empty() => "the request took longer than `http.request_timeout`",
         _ => message.as_ref(),
     };
     let mut rewritten = ErrorResponse::from_status(status, message).into_response();
@@ -110,15 +83,8 @@ async fn one_form(request: Request, next: Next) -> Response {
 }
 
 fn is_json(response: &Response) -> bool {
-    let json = |value: &HeaderValue| {
-        value
-            .to_str()
-            .is_ok_and(|kind| kind.starts_with("application/json"))
-    };
-    response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(json)
+    let json = |value: &HeaderValue| value.to_str().is_ok_and(|kind| kind.starts_with("application/json"));
+    response.headers().get(header::CONTENT_TYPE).is_some_and(json)
 }
 
 async fn refuse(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
@@ -134,9 +100,7 @@ async fn refuse(State(guard): State<Arc<Guard>>, request: Request, next: Next) -
         _ => None,
     };
     if let Some((name, value)) = hint {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }

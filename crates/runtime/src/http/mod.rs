@@ -60,28 +60,13 @@ pub async fn serve(
     let local = listener.local_addr().map_err(bind_error)?;
     state.metrics.export_progress(&state.progress);
     state.metrics.export_health(&state.health);
-    let build = [
-        state.version.version.as_str(),
-        state.version.commit.as_str(),
-    ];
-    state
-        .metrics
-        .gauge_vec(&BUILD_INFO)
-        .with_label_values(&build)
-        .set(1.0);
+    let build = [state.version.version.as_str(), state.version.commit.as_str()];
+    state.metrics.gauge_vec(&BUILD_INFO).with_label_values(&build).set(1.0);
     let metrics = state.metrics.clone();
-    let app = layers::around(
-        routes::router(state).merge(extra),
-        config,
-        Guard::new(config, local),
-        &metrics,
-    );
+    let app = layers::around(routes::router(state).merge(extra), config, Guard::new(config, local), &metrics);
     let closing = close.clone();
-    let task = tokio::spawn(async move {
-        axum::serve(listener, app)
-            .with_graceful_shutdown(closing.cancelled_owned())
-            .await
-    });
+    let task =
+        tokio::spawn(async move { axum::serve(listener, app).with_graceful_shutdown(closing.cancelled_owned()).await });
     tracing::info!(%local, "admin server listens");
     Ok(RunningServer { local, close, task })
 }
@@ -117,7 +102,5 @@ impl RunningServer {
 }
 
 fn flatten(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> Result<(), HttpError> {
-    ended
-        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-        .map_err(HttpError::Serve)
+    ended.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(HttpError::Serve)
 }

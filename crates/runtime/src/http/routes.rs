@@ -76,16 +76,8 @@ pub(super) fn router(state: AdminState) -> Router {
         .route("/livez", get(|| async { Json(json!({ "live": true })) }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .route(
-            "/version",
-            get(|State(state): State<AdminState>| async move { Json(state.version) }),
-        )
-        .route(
-            "/v1/status",
-            get(
-                move |State(state): State<AdminState>| async move { Json(status(&state, started)) },
-            ),
-        )
+        .route("/version", get(|State(state): State<AdminState>| async move { Json(state.version) }))
+        .route("/v1/status", get(move |State(state): State<AdminState>| async move { Json(status(&state, started)) }))
         .with_state(state)
 }
 
@@ -95,9 +87,8 @@ async fn readyz(State(state): State<AdminState>) -> Response {
     if down.is_empty() {
         return Json(json!({ "ready": true, "components": components })).into_response();
     }
-    let reason = |(name, state): &(&String, &ComponentState)| {
-        format!("{name}: {}", state.reason.as_deref().unwrap_or("down"))
-    };
+    let reason =
+        |(name, state): &(&String, &ComponentState)| format!("{name}: {}", state.reason.as_deref().unwrap_or("down"));
     let message = down.iter().map(reason).collect::<Vec<_>>().join("; ");
     let error = ErrorResponse::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message);
     let mut body = error.body();
@@ -107,10 +98,7 @@ async fn readyz(State(state): State<AdminState>) -> Response {
 }
 
 async fn metrics(State(state): State<AdminState>) -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, TEXT_FORMAT)],
-        state.metrics.render(),
-    )
+    ([(header::CONTENT_TYPE, TEXT_FORMAT)], state.metrics.render())
 }
 
 fn status(state: &AdminState, started: Stopwatch) -> Status {

@@ -9,13 +9,9 @@ use prometheus::{Counter, Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, 
 use super::spec::{MetricSpec, Spec, Unit};
 
 /// From one millisecond to a minute: a commit, a batch, a request.
-const SECONDS: &[f64] = &[
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
-];
+const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 /// From a single record to more than any batch holds.
-const RECORDS: &[f64] = &[
-    1.0, 10.0, 50.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0, 25_000.0, 50_000.0,
-];
+const RECORDS: &[f64] = &[1.0, 10.0, 50.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0, 25_000.0, 50_000.0];
 
 macro_rules! catalogue {
     ($($(#[doc = $doc:literal])+ $name:ident: $collector:ty = $spec:expr;)+) => {
@@ -69,6 +65,9 @@ catalogue! {
     /// Scorer: models swapped while running.
     SCORER_MODEL_SWAPS: IntCounter = Spec::<IntCounter>::counter(
         "churn_scorer_model_swaps_total", "Champion models swapped in while running.");
+    /// Scorer: champions that were refused.
+    SCORER_MODEL_REFUSALS: IntCounter = Spec::<IntCounter>::counter(
+        "churn_scorer_model_refusals_total", "Champions refused as corrupt, incompatible or unreadable; the model before stays.");
     /// Scorer: mean probability of the last batch.
     SCORER_MEAN_PROBABILITY: GaugeVec = Spec::<GaugeVec>::gauge_vec(
         "churn_scorer_mean_probability_ratio", Unit::Ratio, &["model_version"], "Mean probability of churn in the last batch.");
@@ -171,6 +170,13 @@ catalogue! {
     /// Monitor: outcomes without a score.
     MONITOR_ORPHAN_OUTCOMES: IntCounter = Spec::<IntCounter>::counter(
         "churn_monitor_orphan_outcomes_total", "Outcomes whose score was not in the join window when given up.");
+
+    /// Api: customers scored.
+    API_PREDICTED: IntCounter = Spec::<IntCounter>::counter(
+        "churn_api_predicted_customers_total", "Customers scored over HTTP.");
+    /// Api: customers synthesized.
+    API_SYNTHESIZED: IntCounter = Spec::<IntCounter>::counter(
+        "churn_api_synthesized_customers_total", "Customers synthesized over HTTP.");
 
     /// Admin server: requests by route and status.
     HTTP_REQUESTS: IntCounterVec = Spec::<IntCounterVec>::counter_vec(

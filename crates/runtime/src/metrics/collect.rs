@@ -5,8 +5,8 @@ use prometheus::proto::MetricFamily;
 use prometheus::{Counter, Gauge, GaugeVec, IntCounterVec, Opts};
 
 use super::catalogue::{
-    COMPONENT_READY, CONSUMER_LAG, PROCESS_CPU, PROCESS_PEAK, PROCESS_RESIDENT, PROCESS_START,
-    STAGE_DONE, STAGE_DURABLE, STAGE_READ,
+    COMPONENT_READY, CONSUMER_LAG, PROCESS_CPU, PROCESS_PEAK, PROCESS_RESIDENT, PROCESS_START, STAGE_DONE,
+    STAGE_DURABLE, STAGE_READ,
 };
 use super::process;
 use super::spec::MetricSpec;
@@ -19,13 +19,7 @@ pub(super) fn opts(spec: &MetricSpec) -> Opts {
 
 fn desc(spec: &MetricSpec) -> Desc {
     let labels = spec.labels.iter().map(|&label| label.to_owned()).collect();
-    Desc::new(
-        spec.name.to_owned(),
-        spec.help.to_owned(),
-        labels,
-        Default::default(),
-    )
-    .expect(super::DECLARED)
+    Desc::new(spec.name.to_owned(), spec.help.to_owned(), labels, Default::default()).expect(super::DECLARED)
 }
 
 /// A collector that makes its families anew at every collection.
@@ -36,10 +30,7 @@ pub(super) struct OnDemand<F> {
 
 impl<F: Fn() -> prometheus::Result<Vec<MetricFamily>> + Send + Sync> OnDemand<F> {
     fn new(specs: &[&MetricSpec], families: F) -> Self {
-        Self {
-            descs: specs.iter().map(|spec| desc(spec)).collect(),
-            families,
-        }
+        Self { descs: specs.iter().map(|spec| desc(spec)).collect(), families }
     }
 }
 
@@ -57,12 +48,8 @@ impl<F: Fn() -> prometheus::Result<Vec<MetricFamily>> + Send + Sync> Collector f
 }
 
 pub(super) fn of_process(started_seconds: f64) -> impl Collector + 'static {
-    let specs = [
-        PROCESS_RESIDENT.describe(),
-        PROCESS_PEAK.describe(),
-        PROCESS_CPU.describe(),
-        PROCESS_START.describe(),
-    ];
+    let specs =
+        [PROCESS_RESIDENT.describe(), PROCESS_PEAK.describe(), PROCESS_CPU.describe(), PROCESS_START.describe()];
     OnDemand::new(&specs, move || {
         let mut families = gauge(PROCESS_START.describe(), started_seconds)?;
         if let Some(memory) = process::memory() {
@@ -85,12 +72,7 @@ fn gauge(spec: &MetricSpec, value: f64) -> prometheus::Result<Vec<MetricFamily>>
 }
 
 pub(super) fn of_progress(progress: Progress) -> impl Collector + 'static {
-    let specs = [
-        STAGE_READ.describe(),
-        STAGE_DONE.describe(),
-        STAGE_DURABLE.describe(),
-        CONSUMER_LAG.describe(),
-    ];
+    let specs = [STAGE_READ.describe(), STAGE_DONE.describe(), STAGE_DURABLE.describe(), CONSUMER_LAG.describe()];
     OnDemand::new(&specs, move || {
         let [read, done, durable] = [&STAGE_READ, &STAGE_DONE, &STAGE_DURABLE]
             .map(|spec| IntCounterVec::new(opts(spec.describe()), spec.describe().labels));
@@ -101,34 +83,19 @@ pub(super) fn of_progress(progress: Progress) -> impl Collector + 'static {
             done.with_label_values(&label).inc_by(stage.done);
             durable.with_label_values(&label).inc_by(stage.durable);
         }
-        let lags = GaugeVec::new(
-            opts(CONSUMER_LAG.describe()),
-            CONSUMER_LAG.describe().labels,
-        )?;
+        let lags = GaugeVec::new(opts(CONSUMER_LAG.describe()), CONSUMER_LAG.describe().labels)?;
         for lag in progress.lags() {
-            lags.with_label_values(&[&lag.stage, &lag.topic, &lag.partition.to_string()])
-                .set(lag.records as f64);
+            lags.with_label_values(&[&lag.stage, &lag.topic, &lag.partition.to_string()]).set(lag.records as f64);
         }
-        Ok([
-            read.collect(),
-            done.collect(),
-            durable.collect(),
-            lags.collect(),
-        ]
-        .concat())
+        Ok([read.collect(), done.collect(), durable.collect(), lags.collect()].concat())
     })
 }
 
 pub(super) fn of_health(health: Health) -> impl Collector + 'static {
     OnDemand::new(&[COMPONENT_READY.describe()], move || {
-        let ready = GaugeVec::new(
-            opts(COMPONENT_READY.describe()),
-            COMPONENT_READY.describe().labels,
-        )?;
+        let ready = GaugeVec::new(opts(COMPONENT_READY.describe()), COMPONENT_READY.describe().labels)?;
         for (component, state) in health.snapshot() {
-            ready
-                .with_label_values(&[&component])
-                .set(f64::from(u8::from(state.up)));
+            ready.with_label_values(&[&component]).set(f64::from(u8::from(state.up)));
         }
         Ok(ready.collect())
     })

@@ -18,9 +18,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::core::Collector;
-pub use prometheus::{
-    Counter, Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec,
-};
+pub use prometheus::{Counter, Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec};
 use prometheus::{HistogramOpts, Registry, TextEncoder};
 pub use spec::{Kind, MetricSpec, Spec, Unit};
 
@@ -55,10 +53,7 @@ impl Default for Metrics {
 impl Metrics {
     /// With the process's own metrics.
     pub fn new() -> Self {
-        let metrics = Self {
-            registry: Registry::new(),
-            collectors: Arc::default(),
-        };
+        let metrics = Self { registry: Registry::new(), collectors: Arc::default() };
         metrics.add(collect::of_process(clock::now_ms() as f64 / 1000.0));
         metrics
     }
@@ -118,20 +113,12 @@ impl Metrics {
     }
 
     pub(crate) fn collector<C: Declared>(&self, spec: &Spec<C>) -> C {
-        let mut collectors = self
-            .collectors
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(collector) = collectors
-            .get(spec.spec.name)
-            .and_then(|known| known.downcast_ref::<C>())
-        {
+        let mut collectors = self.collectors.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(collector) = collectors.get(spec.spec.name).and_then(|known| known.downcast_ref::<C>()) {
             return collector.clone();
         }
         let collector = C::declare(&spec.spec).expect(DECLARED);
-        self.registry
-            .register(Box::new(collector.clone()))
-            .expect(DECLARED);
+        self.registry.register(Box::new(collector.clone())).expect(DECLARED);
         collectors.insert(spec.spec.name, Box::new(collector.clone()));
         collector
     }
@@ -187,10 +174,7 @@ impl Declared for Histogram {
 
 impl Declared for HistogramVec {
     fn declare(spec: &MetricSpec) -> prometheus::Result<Self> {
-        Self::new(
-            HistogramOpts::from(collect::opts(spec)).buckets(spec.buckets.to_vec()),
-            spec.labels,
-        )
+        Self::new(HistogramOpts::from(collect::opts(spec)).buckets(spec.buckets.to_vec()), spec.labels)
     }
 }
 

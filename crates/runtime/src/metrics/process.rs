@@ -25,19 +25,11 @@ pub fn cpu_seconds() -> Option<f64> {
 fn parse_status(status: &str) -> Option<Memory> {
     let kib = |key: &str| -> Option<u64> {
         let line = status.lines().find_map(|line| line.strip_prefix(key))?;
-        line.trim_start_matches(':')
-            .trim()
-            .strip_suffix("kB")?
-            .trim()
-            .parse()
-            .ok()
+        line.trim_start_matches(':').trim().strip_suffix("kB")?.trim().parse().ok()
     };
     let resident = kib("VmRSS")? * 1024;
     // Some sandboxes leave the peak out: then it is at least what is resident now.
-    Some(Memory {
-        resident,
-        peak: kib("VmHWM").map_or(resident, |peak| peak * 1024),
-    })
+    Some(Memory { resident, peak: kib("VmHWM").map_or(resident, |peak| peak * 1024) })
 }
 
 fn parse_stat(stat: &str) -> Option<f64> {
@@ -55,20 +47,8 @@ mod tests {
     #[test]
     fn memory_is_read_in_bytes() {
         let status = "Name:\tchurn\nVmHWM:\t  2048 kB\nVmRSS:\t  1024 kB\n";
-        assert_eq!(
-            parse_status(status),
-            Some(Memory {
-                resident: 1 << 20,
-                peak: 2 << 20
-            })
-        );
-        assert_eq!(
-            parse_status("VmRSS:\t1 kB\n"),
-            Some(Memory {
-                resident: 1024,
-                peak: 1024
-            })
-        );
+        assert_eq!(parse_status(status), Some(Memory { resident: 1 << 20, peak: 2 << 20 }));
+        assert_eq!(parse_status("VmRSS:\t1 kB\n"), Some(Memory { resident: 1024, peak: 1024 }));
         assert_eq!(parse_status("Name: x\nVmRSS: much\n"), None);
     }
 

@@ -64,10 +64,7 @@ impl<C> Spec<C> {
     }
 
     const fn of(spec: MetricSpec) -> Self {
-        Self {
-            spec,
-            collector: PhantomData,
-        }
+        Self { spec, collector: PhantomData }
     }
 }
 
@@ -82,14 +79,7 @@ const fn spec(
     buckets: Buckets,
     help: &'static str,
 ) -> MetricSpec {
-    MetricSpec {
-        name,
-        kind,
-        unit,
-        labels,
-        buckets,
-        help,
-    }
+    MetricSpec { name, kind, unit, labels, buckets, help }
 }
 
 impl Spec<prometheus::IntCounter> {
@@ -105,11 +95,7 @@ impl Spec<prometheus::Counter> {
 }
 
 impl Spec<prometheus::IntCounterVec> {
-    pub(super) const fn counter_vec(
-        name: &'static str,
-        labels: Labels,
-        help: &'static str,
-    ) -> Self {
+    pub(super) const fn counter_vec(name: &'static str, labels: Labels, help: &'static str) -> Self {
         Self::of(spec(name, Kind::Counter, Unit::Count, labels, &[], help))
     }
 }
@@ -121,23 +107,13 @@ impl Spec<prometheus::Gauge> {
 }
 
 impl Spec<prometheus::GaugeVec> {
-    pub(super) const fn gauge_vec(
-        name: &'static str,
-        unit: Unit,
-        labels: Labels,
-        help: &'static str,
-    ) -> Self {
+    pub(super) const fn gauge_vec(name: &'static str, unit: Unit, labels: Labels, help: &'static str) -> Self {
         Self::of(spec(name, Kind::Gauge, unit, labels, &[], help))
     }
 }
 
 impl Spec<prometheus::Histogram> {
-    pub(super) const fn histogram(
-        name: &'static str,
-        unit: Unit,
-        buckets: Buckets,
-        help: &'static str,
-    ) -> Self {
+    pub(super) const fn histogram(name: &'static str, unit: Unit, buckets: Buckets, help: &'static str) -> Self {
         Self::of(spec(name, Kind::Histogram, unit, &[], buckets, help))
     }
 }

@@ -4,60 +4,19 @@ use super::*;
 
 #[test]
 fn every_name_follows_the_rules_of_prometheus() {
-    let allowed = |name: &str| {
-        name.bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-    };
+    let allowed = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     for spec in catalogue() {
         let name = spec.name;
-        assert!(
-            name.starts_with("churn_") && allowed(name) && !name.contains("__"),
-            "{name}"
-        );
-        assert_eq!(
-            name.ends_with("_total"),
-            spec.kind == Kind::Counter,
-            "{name}: _total marks counters"
-        );
-        assert_eq!(
-            name.contains("_seconds"),
-            spec.unit == Unit::Seconds,
-            "{name}: _seconds marks the unit"
-        );
-        assert_eq!(
-            name.ends_with("_bytes"),
-            spec.unit == Unit::Bytes,
-            "{name}: _bytes marks the unit"
-        );
-        assert_eq!(
-            name.ends_with("_info"),
-            spec.unit == Unit::Info,
-            "{name}: _info marks constants"
-        );
-        assert_eq!(
-            name.ends_with("_ratio"),
-            spec.unit == Unit::Ratio,
-            "{name}: _ratio marks shares"
-        );
-        assert_eq!(
-            spec.buckets.is_empty(),
-            spec.kind != Kind::Histogram,
-            "{name}: buckets belong to histograms"
-        );
-        assert!(
-            spec.buckets.windows(2).all(|pair| pair[0] < pair[1]),
-            "{name}: buckets ascend"
-        );
-        assert!(
-            spec.help.ends_with('.') && spec.help.len() > 15,
-            "{name}: help is a sentence"
-        );
-        assert!(
-            spec.labels
-                .iter()
-                .all(|label| allowed(label) && *label != "le"),
-            "{name}: labels"
-        );
+        assert!(name.starts_with("churn_") && allowed(name) && !name.contains("__"), "{name}");
+        assert_eq!(name.ends_with("_total"), spec.kind == Kind::Counter, "{name}: _total marks counters");
+        assert_eq!(name.contains("_seconds"), spec.unit == Unit::Seconds, "{name}: _seconds marks the unit");
+        assert_eq!(name.ends_with("_bytes"), spec.unit == Unit::Bytes, "{name}: _bytes marks the unit");
+        assert_eq!(name.ends_with("_info"), spec.unit == Unit::Info, "{name}: _info marks constants");
+        assert_eq!(name.ends_with("_ratio"), spec.unit == Unit::Ratio, "{name}: _ratio marks shares");
+        assert_eq!(spec.buckets.is_empty(), spec.kind != Kind::Histogram, "{name}: buckets belong to histograms");
+        assert!(spec.buckets.windows(2).all(|pair| pair[0] < pair[1]), "{name}: buckets ascend");
+        assert!(spec.help.ends_with('.') && spec.help.len() > 15, "{name}: help is a sentence");
+        assert!(spec.labels.iter().all(|label| allowed(label) && *label != "le"), "{name}: labels");
     }
 }
 
@@ -69,10 +28,7 @@ fn every_name_is_declared_once() {
 
 #[test]
 fn the_whole_catalogue_registers_twice_without_a_clash() {
-    let metrics = Metrics {
-        registry: Registry::new(),
-        collectors: Arc::default(),
-    };
+    let metrics = Metrics { registry: Registry::new(), collectors: Arc::default() };
     catalogue::register_all(&metrics);
     catalogue::register_all(&metrics);
 }
@@ -83,11 +39,7 @@ fn two_parts_of_one_process_share_a_collector() {
     let other = metrics.clone();
     metrics.counter(&catalogue::SYNTH_EVENTS).inc_by(2);
     other.counter(&catalogue::SYNTH_EVENTS).inc_by(3);
-    assert!(
-        metrics
-            .render()
-            .contains("churn_synthesizer_events_total 5\n")
-    );
+    assert!(metrics.render().contains("churn_synthesizer_events_total 5\n"));
 }
 
 #[test]
@@ -102,57 +54,30 @@ fn progress_and_health_are_shown_as_they_are_when_asked() {
     progress.observe_end("events", 1, 12);
     health.component("kafka").up();
     let text = metrics.render();
+    assert!(text.contains("churn_stage_read_total{stage=\"scorer\"} 7\n"), "{text}");
     assert!(
-        text.contains("churn_stage_read_total{stage=\"scorer\"} 7\n"),
+        text.contains("churn_consumer_lag_records{partition=\"1\",stage=\"scorer\",topic=\"events\"} 12\n"),
         "{text}"
     );
-    assert!(
-        text.contains(
-            "churn_consumer_lag_records{partition=\"1\",stage=\"scorer\",topic=\"events\"} 12\n"
-        ),
-        "{text}"
-    );
-    assert!(
-        text.contains("churn_component_ready{component=\"kafka\"} 1\n"),
-        "{text}"
-    );
+    assert!(text.contains("churn_component_ready{component=\"kafka\"} 1\n"), "{text}");
     stage.revoked("events", 1);
-    assert!(
-        !metrics.render().contains("churn_consumer_lag_records{"),
-        "a revoked partition has no lag"
-    );
+    assert!(!metrics.render().contains("churn_consumer_lag_records{"), "a revoked partition has no lag");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn the_process_is_measured() {
     let text = Metrics::new().render();
-    for name in [
-        "resident_memory_bytes",
-        "peak_resident_memory_bytes",
-        "cpu_seconds_total",
-        "start_time_seconds",
-    ] {
-        assert!(
-            text.contains(&format!("\nchurn_process_{name} ")),
-            "{name} in {text}"
-        );
+    for name in ["resident_memory_bytes", "peak_resident_memory_bytes", "cpu_seconds_total", "start_time_seconds"] {
+        assert!(text.contains(&format!("\nchurn_process_{name} ")), "{name} in {text}");
     }
 }
 
 #[test]
 fn histograms_use_the_declared_buckets() {
     let metrics = Metrics::new();
-    metrics
-        .histogram(&catalogue::END_TO_END_SECONDS)
-        .observe(0.3);
+    metrics.histogram(&catalogue::END_TO_END_SECONDS).observe(0.3);
     let text = metrics.render();
-    assert!(
-        text.contains("churn_end_to_end_seconds_bucket{le=\"0.25\"} 0\n"),
-        "{text}"
-    );
-    assert!(
-        text.contains("churn_end_to_end_seconds_bucket{le=\"0.5\"} 1\n"),
-        "{text}"
-    );
+    assert!(text.contains("churn_end_to_end_seconds_bucket{le=\"0.25\"} 0\n"), "{text}");
+    assert!(text.contains("churn_end_to_end_seconds_bucket{le=\"0.5\"} 1\n"), "{text}");
 }

@@ -25,10 +25,7 @@ impl Change {
     pub(crate) fn with(&self, store: impl FnOnce()) {
         self.begun.fetch_add(1, Ordering::SeqCst);
         store();
-        *self
-            .announced
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) += 1;
+        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.threads.notify_all();
         self.tasks.notify_waiters();
     }
@@ -45,28 +42,16 @@ impl Change {
     pub(crate) fn wait_until(&self, timeout: Duration, reached: impl Fn() -> bool) -> bool {
         let waited = Stopwatch::start();
         loop {
-            let seen = *self
-                .announced
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let seen = *self.announced.lock().unwrap_or_else(PoisonError::into_inner);
             if reached() {
                 return true;
             }
-            let Some(left) = timeout
-                .checked_sub(waited.elapsed())
-                .filter(|left| !left.is_zero())
-            else {
+            let Some(left) = timeout.checked_sub(waited.elapsed()).filter(|left| !left.is_zero()) else {
                 return false;
             };
-            let guard = self
-                .announced
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let guard = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
             // The guard only orders waiting and waking; its value is read again above.
-            drop(
-                self.threads
-                    .wait_timeout_while(guard, left, |now| *now == seen),
-            );
+            drop(self.threads.wait_timeout_while(guard, left, |now| *now == seen));
         }
     }
 }

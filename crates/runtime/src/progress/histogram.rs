@@ -20,21 +20,13 @@ pub struct LatencyHistogram {
 
 impl std::fmt::Debug for LatencyHistogram {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LatencyHistogram")
-            .field("count", &self.count)
-            .field("max", &self.max)
-            .finish_non_exhaustive()
+        f.debug_struct("LatencyHistogram").field("count", &self.count).field("max", &self.max).finish_non_exhaustive()
     }
 }
 
 impl Default for LatencyHistogram {
     fn default() -> Self {
-        Self {
-            counts: vec![0; bucket(LARGEST) + 1].into_boxed_slice(),
-            count: 0,
-            sum: 0,
-            max: 0,
-        }
+        Self { counts: vec![0; bucket(LARGEST) + 1].into_boxed_slice(), count: 0, sum: 0, max: 0 }
     }
 }
 
@@ -91,11 +83,7 @@ impl LatencyHistogram {
 
     /// Arithmetic mean, exact. 0 when empty.
     pub fn mean(&self) -> f64 {
-        if self.count == 0 {
-            0.0
-        } else {
-            self.sum as f64 / self.count as f64
-        }
+        if self.count == 0 { 0.0 } else { self.sum as f64 / self.count as f64 }
     }
 
     /// The smallest recorded value that at least `q` (0 to 1) of all values do not exceed (nearest rank), to within 1 %, as the
@@ -140,17 +128,10 @@ mod tests {
         while value < LARGEST {
             let index = bucket(value);
             let end = upper_end(index);
-            assert!(
-                end >= value && bucket(end) == index,
-                "{value} in bucket {index} ending {end}"
-            );
+            assert!(end >= value && bucket(end) == index, "{value} in bucket {index} ending {end}");
             assert!(end - value <= value / 100, "{value}..{end}");
             if end < LARGEST {
-                assert_eq!(
-                    bucket(end + 1),
-                    index + 1,
-                    "buckets leave no gap after {end}"
-                );
+                assert_eq!(bucket(end + 1), index + 1, "buckets leave no gap after {end}");
             }
             value = end + 1;
         }
@@ -165,40 +146,27 @@ mod tests {
         for q in [0.001, 0.5, 0.9, 0.99, 0.999, 1.0] {
             let exact = values[(q * 10_000.0) as usize - 1] as f64;
             let got = histogram.quantile(q) as f64;
-            assert!(
-                (got - exact).abs() <= exact * 0.01 + 0.5,
-                "q{q}: {got} for {exact}"
-            );
+            assert!((got - exact).abs() <= exact * 0.01 + 0.5, "q{q}: {got} for {exact}");
         }
         assert_eq!(histogram.max(), 9_999 * 9_999 / 37);
     }
 
     #[test]
     fn merging_equals_recording_into_one() {
-        let (mut a, mut b, mut both) = (
-            LatencyHistogram::new(),
-            LatencyHistogram::new(),
-            LatencyHistogram::new(),
-        );
+        let (mut a, mut b, mut both) = (LatencyHistogram::new(), LatencyHistogram::new(), LatencyHistogram::new());
         for v in 0..1000 {
             if v % 3 == 0 { &mut a } else { &mut b }.record(v * 7);
             both.record(v * 7);
         }
         a.merge(&b);
-        assert_eq!(
-            (a.count(), a.max(), a.quantile(0.5)),
-            (both.count(), both.max(), both.quantile(0.5))
-        );
+        assert_eq!((a.count(), a.max(), a.quantile(0.5)), (both.count(), both.max(), both.quantile(0.5)));
         assert!((a.mean() - both.mean()).abs() < 1e-9);
     }
 
     #[test]
     fn an_empty_histogram_and_impossible_values_give_numbers_not_panics() {
         let mut histogram = LatencyHistogram::new();
-        assert_eq!(
-            (histogram.quantile(0.99), histogram.max(), histogram.count()),
-            (0, 0, 0)
-        );
+        assert_eq!((histogram.quantile(0.99), histogram.max(), histogram.count()), (0, 0, 0));
         histogram.record(-5);
         histogram.record(i64::MAX);
         assert_eq!(histogram.quantile(0.5), 0);

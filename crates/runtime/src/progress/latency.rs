@@ -28,13 +28,7 @@ pub struct LatencySnapshot {
 
 impl From<&LatencyHistogram> for LatencySnapshot {
     fn from(h: &LatencyHistogram) -> Self {
-        Self {
-            count: h.count(),
-            p50: h.quantile(0.5),
-            p99: h.quantile(0.99),
-            max: h.max(),
-            mean: h.mean(),
-        }
+        Self { count: h.count(), p50: h.quantile(0.5), p99: h.quantile(0.99), max: h.max(), mean: h.mean() }
     }
 }
 
@@ -100,11 +94,7 @@ impl Latency {
         self.lock().total.clone()
     }
 
-    fn record_at(
-        &self,
-        now_ms: i64,
-        record: impl FnOnce(&mut LatencyHistogram, &mut LatencyHistogram),
-    ) {
+    fn record_at(&self, now_ms: i64, record: impl FnOnce(&mut LatencyHistogram, &mut LatencyHistogram)) {
         let second = now_ms.div_euclid(SLOT_MS);
         let mut windows = self.lock();
         let Windows { total, slots } = &mut *windows;
@@ -149,11 +139,7 @@ mod tests {
         record(1_000_000, 900);
         record(1_005_000, 10);
         assert_eq!(latency.recent_at(1_005_500).count(), 2);
-        assert_eq!(
-            latency.recent_at(1_012_000).count(),
-            1,
-            "the first is 12 seconds old"
-        );
+        assert_eq!(latency.recent_at(1_012_000).count(), 1, "the first is 12 seconds old");
         assert_eq!(latency.recent_at(1_012_000).max(), 10);
         record(1_010_000, 20); // reuses the first one's slot
         assert_eq!(latency.recent_at(1_010_000).max(), 20);

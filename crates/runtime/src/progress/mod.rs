@@ -54,34 +54,17 @@ impl Progress {
 
     /// The stage of that name, made at the first call.
     pub fn stage(&self, name: &str) -> Stage {
-        let mut stages = self
-            .shared
-            .stages
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        let state = stages.entry(name.to_owned()).or_insert_with(|| {
-            Arc::new(StageState {
-                name: name.to_owned(),
-                ..StageState::default()
-            })
-        });
-        Stage {
-            state: Arc::clone(state),
-            shared: Arc::clone(&self.shared),
-        }
+        let mut stages = self.shared.stages.write().unwrap_or_else(PoisonError::into_inner);
+        let state = stages
+            .entry(name.to_owned())
+            .or_insert_with(|| Arc::new(StageState { name: name.to_owned(), ..StageState::default() }));
+        Stage { state: Arc::clone(state), shared: Arc::clone(&self.shared) }
     }
 
     /// All stages, by name.
     pub fn snapshot(&self) -> Vec<StageSnapshot> {
-        let stage = |state| Stage {
-            state,
-            shared: Arc::clone(&self.shared),
-        };
-        self.shared
-            .states()
-            .into_iter()
-            .map(|state| stage(state).snapshot())
-            .collect()
+        let stage = |state| Stage { state, shared: Arc::clone(&self.shared) };
+        self.shared.states().into_iter().map(|state| stage(state).snapshot()).collect()
     }
 
     /// The broker's end of a partition, told by a consumer that learns it (a watermark) where the producer is another process.
@@ -105,53 +88,25 @@ impl Progress {
 
     /// Outstanding records of all partitions of a topic.
     pub fn backlog(&self, topic: &str) -> i64 {
-        self.shared
-            .produced
-            .of(topic)
-            .iter()
-            .map(|&(partition, _)| self.outstanding(topic, partition))
-            .sum()
+        self.shared.produced.of(topic).iter().map(|&(partition, _)| self.outstanding(topic, partition)).sum()
     }
 
     /// How far one stage is behind in a topic; 0 for a stage that does not consume it.
     pub fn stage_lag(&self, stage: &str, topic: &str) -> i64 {
-        let state = self
-            .shared
-            .states()
-            .into_iter()
-            .find(|state| state.name == stage);
-        let lags = state
-            .map(|state| self.shared.stage_lags(&state))
-            .unwrap_or_default();
-        lags.iter()
-            .filter(|lag| lag.topic == topic)
-            .map(|lag| lag.records)
-            .sum()
+        let state = self.shared.states().into_iter().find(|state| state.name == stage);
+        let lags = state.map(|state| self.shared.stage_lags(&state)).unwrap_or_default();
+        lags.iter().filter(|lag| lag.topic == topic).map(|lag| lag.records).sum()
     }
 
     /// Every consuming stage's lag in every partition it holds, by stage, topic and partition. Revoked partitions are gone.
     pub fn lags(&self) -> Vec<Lag> {
-        self.shared
-            .states()
-            .iter()
-            .flat_map(|state| self.shared.stage_lags(state))
-            .collect()
+        self.shared.states().iter().flat_map(|state| self.shared.stage_lags(state)).collect()
     }
 
     /// Topics that anyone has produced to, observed or consumes, by name.
     pub fn topics(&self) -> Vec<String> {
-        let consumed = self
-            .shared
-            .states()
-            .into_iter()
-            .flat_map(|state| state.consumed.all().into_keys());
-        let mut topics: Vec<_> = self
-            .shared
-            .produced
-            .all()
-            .into_keys()
-            .chain(consumed)
-            .collect();
+        let consumed = self.shared.states().into_iter().flat_map(|state| state.consumed.all().into_keys());
+        let mut topics: Vec<_> = self.shared.produced.all().into_keys().chain(consumed).collect();
         topics.sort();
         topics.dedup();
         topics
@@ -198,24 +153,15 @@ impl Progress {
 
 impl Shared {
     fn states(&self) -> Vec<Arc<StageState>> {
-        self.stages
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .cloned()
-            .collect()
+        self.stages.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     fn outstanding(&self, topic: &str, partition: i32) -> i64 {
-        // The end is read first: a position read later can only make the answer smaller, never negative below zero work.
+        // The end is read first: what is produced or consumed in between can only make the answer too small by work just done.
         let Some(end) = self.produced.get(topic, partition) else {
             return 0;
         };
-        let slowest = self
-            .states()
-            .iter()
-            .filter_map(|state| state.consumed.get(topic, partition))
-            .min();
+        let slowest = self.states().iter().filter_map(|state| state.consumed.get(topic, partition)).min();
         slowest.map_or(0, |position| (end - position).max(0))
     }
 
@@ -225,12 +171,7 @@ impl Shared {
             for (partition, position) in partitions {
                 let end = self.produced.get(&topic, partition).unwrap_or(0);
                 let records = (end - position).max(0);
-                lags.push(Lag {
-                    stage: state.name.clone(),
-                    topic: topic.clone(),
-                    partition,
-                    records,
-                });
+                lags.push(Lag { stage: state.name.clone(), topic: topic.clone(), partition, records });
             }
         }
         lags

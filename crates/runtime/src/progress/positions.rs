@@ -21,20 +21,13 @@ impl Positions {
         }
         let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
         let partitions = topics.entry(topic.to_owned()).or_default();
-        Arc::clone(
-            partitions
-                .entry(partition)
-                .or_insert_with(|| Arc::new(AtomicI64::new(start))),
-        )
+        Arc::clone(partitions.entry(partition).or_insert_with(|| Arc::new(AtomicI64::new(start))))
     }
 
     /// Replaces the cell: handles of an earlier assignment no longer count.
     pub(crate) fn replace(&self, topic: &str, partition: i32, next_offset: i64) {
         let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
-        topics
-            .entry(topic.to_owned())
-            .or_default()
-            .insert(partition, Arc::new(AtomicI64::new(next_offset)));
+        topics.entry(topic.to_owned()).or_default().insert(partition, Arc::new(AtomicI64::new(next_offset)));
     }
 
     /// Forgets a partition.
@@ -49,8 +42,7 @@ impl Positions {
     }
 
     pub(crate) fn get(&self, topic: &str, partition: i32) -> Option<i64> {
-        self.find(topic, partition)
-            .map(|cell| cell.load(Ordering::SeqCst))
+        self.find(topic, partition).map(|cell| cell.load(Ordering::SeqCst))
     }
 
     /// Partitions of a topic with their next offsets, ascending.
@@ -62,10 +54,7 @@ impl Positions {
     /// Every topic with its partitions, by name.
     pub(crate) fn all(&self) -> BTreeMap<String, Vec<(i32, i64)>> {
         let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
-        topics
-            .iter()
-            .map(|(topic, partitions)| (topic.clone(), read(partitions)))
-            .collect()
+        topics.iter().map(|(topic, partitions)| (topic.clone(), read(partitions))).collect()
     }
 
     fn find(&self, topic: &str, partition: i32) -> Option<Arc<AtomicI64>> {
@@ -75,8 +64,5 @@ impl Positions {
 }
 
 fn read(partitions: &Partitions) -> Vec<(i32, i64)> {
-    partitions
-        .iter()
-        .map(|(&partition, cell)| (partition, cell.load(Ordering::SeqCst)))
-        .collect()
+    partitions.iter().map(|(&partition, cell)| (partition, cell.load(Ordering::SeqCst))).collect()
 }

@@ -66,16 +66,12 @@ impl Stage {
 
     /// The broker has acknowledged everything of the partition before `next_offset`. Never moves back.
     pub fn produced(&self, topic: &str, partition: i32, next_offset: i64) {
-        self.produced_partition(topic, partition)
-            .advance(next_offset);
+        self.produced_partition(topic, partition).advance(next_offset);
     }
 
     /// A cached handle for [`Stage::produced`].
     pub fn produced_partition(&self, topic: &str, partition: i32) -> PartitionGauge {
-        PartitionGauge {
-            cell: self.shared.produced.cell(topic, partition, 0),
-            shared: Arc::clone(&self.shared),
-        }
+        PartitionGauge { cell: self.shared.produced.cell(topic, partition, 0), shared: Arc::clone(&self.shared) }
     }
 
     /// This stage will consume these partitions. Those it does not consume yet begin at offset 0, so register before the
@@ -91,9 +87,7 @@ impl Stage {
     /// The partition was assigned and will be read from `next_offset`, which may lie before an earlier assignment's position.
     /// Handles of that earlier assignment no longer count.
     pub fn assigned(&self, topic: &str, partition: i32, next_offset: i64) {
-        self.shared
-            .change
-            .with(|| self.state.consumed.replace(topic, partition, next_offset));
+        self.shared.change.with(|| self.state.consumed.replace(topic, partition, next_offset));
     }
 
     /// Everything of the partition before `next_offset` is durable downstream. Never moves back within an assignment.
@@ -103,17 +97,12 @@ impl Stage {
 
     /// A cached handle for [`Stage::consumed`]. Take it anew after [`Stage::assigned`] or [`Stage::revoked`].
     pub fn partition(&self, topic: &str, partition: i32) -> PartitionGauge {
-        PartitionGauge {
-            cell: self.state.consumed.cell(topic, partition, 0),
-            shared: Arc::clone(&self.shared),
-        }
+        PartitionGauge { cell: self.state.consumed.cell(topic, partition, 0), shared: Arc::clone(&self.shared) }
     }
 
     /// The partition belongs to another member now: this stage's position in it no longer counts.
     pub fn revoked(&self, topic: &str, partition: i32) {
-        self.shared
-            .change
-            .with(|| self.state.consumed.remove(topic, partition));
+        self.shared.change.with(|| self.state.consumed.remove(topic, partition));
     }
 
     /// This stage's position in a partition: the first offset that is not durable yet.
@@ -140,12 +129,7 @@ impl Stage {
             dead_lettered: count(&state.dead_lettered),
             failed: count(&state.failed),
             read: count(&state.read),
-            lag: self
-                .shared
-                .stage_lags(state)
-                .iter()
-                .map(|lag| lag.records)
-                .sum(),
+            lag: self.shared.stage_lags(state).iter().map(|lag| lag.records).sum(),
             latency: state.latency.total(),
             recent_latency: state.latency.recent(),
         }

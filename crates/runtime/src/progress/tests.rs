@@ -62,15 +62,7 @@ fn a_revoked_partition_leaves_lag_and_backlog() {
     let sink = progress.stage("sink");
     sink.consumes(SCORES, [0]);
     progress.observe_end(SCORES, 0, 100);
-    assert_eq!(
-        progress.lags(),
-        [Lag {
-            stage: "sink".into(),
-            topic: SCORES.into(),
-            partition: 0,
-            records: 100
-        }]
-    );
+    assert_eq!(progress.lags(), [Lag { stage: "sink".into(), topic: SCORES.into(), partition: 0, records: 100 }]);
     sink.revoked(SCORES, 0);
     assert_eq!(progress.lags(), []);
     assert_eq!(progress.backlog(SCORES), 0);
@@ -93,10 +85,7 @@ fn a_snapshot_holds_what_was_reported() {
     let snapshot = progress.snapshot();
     assert_eq!(snapshot.len(), 1);
     let s = &snapshot[0];
-    assert_eq!(
-        (s.read, s.done, s.durable, s.dead_lettered, s.failed, s.lag),
-        (7, 6, 4, 1, 3, 9)
-    );
+    assert_eq!((s.read, s.done, s.durable, s.dead_lettered, s.failed, s.lag), (7, 6, 4, 1, 3, 9));
     assert_eq!((s.latency.count, s.latency.max), (2, 20));
     assert_eq!(progress.topics(), [EVENTS]);
 }
@@ -106,11 +95,7 @@ fn a_snapshot_holds_what_was_reported() {
 #[test]
 fn drained_is_never_claimed_while_a_record_is_between_two_topics() {
     let progress = Progress::new();
-    let (source, scorer, sink) = (
-        progress.stage("source"),
-        progress.stage("scorer"),
-        progress.stage("sink"),
-    );
+    let (source, scorer, sink) = (progress.stage("source"), progress.stage("scorer"), progress.stage("sink"));
     scorer.consumes(EVENTS, [0]);
     sink.consumes(SCORES, [0]);
     source.produced(EVENTS, 0, 1);
@@ -128,11 +113,7 @@ fn drained_is_never_claimed_while_a_record_is_between_two_topics() {
     let mut claims = 0;
     while !writer.is_finished() {
         if progress.drained(&[SCORES, EVENTS]) {
-            assert_eq!(
-                progress.produced_end(EVENTS, 0),
-                Some(20_000),
-                "drained was claimed too early"
-            );
+            assert_eq!(progress.produced_end(EVENTS, 0), Some(20_000), "drained was claimed too early");
             claims += 1;
         }
     }
@@ -146,10 +127,7 @@ fn a_blocked_thread_wakes_when_progress_is_made() {
     let sink = progress.stage("sink");
     sink.consumes(SCORES, [0]);
     progress.observe_end(SCORES, 0, 1000);
-    let mover = std::thread::spawn({
-        let sink = sink.clone();
-        move || (1..=1000).for_each(|next| sink.consumed(SCORES, 0, next))
-    });
+    let mover = std::thread::spawn(move || (1..=1000).for_each(|next| sink.consumed(SCORES, 0, next)));
     assert!(progress.wait_until(Duration::from_secs(60), |p| p.backlog(SCORES) == 0));
     mover.join().unwrap();
     assert!(!progress.wait_until(Duration::from_millis(1), |p| p.backlog(SCORES) > 0));
@@ -161,9 +139,7 @@ async fn a_change_between_looking_and_awaiting_is_not_lost() {
     let sink = progress.stage("sink");
     let changed = progress.changed();
     sink.consumed(SCORES, 0, 1);
-    tokio::time::timeout(Duration::from_secs(60), changed)
-        .await
-        .expect("the change was made after changed()");
+    tokio::time::timeout(Duration::from_secs(60), changed).await.expect("the change was made after changed()");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -173,8 +149,7 @@ async fn a_waiting_task_sees_every_position_reached() {
     sink.consumes(SCORES, [0]);
     progress.observe_end(SCORES, 0, 5000);
     let gauge = sink.partition(SCORES, 0);
-    let mover =
-        tokio::task::spawn_blocking(move || (1..=5000).for_each(|next| gauge.advance(next)));
+    let mover = tokio::task::spawn_blocking(move || (1..=5000).for_each(|next| gauge.advance(next)));
     let drained = async {
         loop {
             let changed = progress.changed();
@@ -184,8 +159,6 @@ async fn a_waiting_task_sees_every_position_reached() {
             changed.await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), drained)
-        .await
-        .expect("woken until drained");
+    tokio::time::timeout(Duration::from_secs(60), drained).await.expect("woken until drained");
     mover.await.unwrap();
 }

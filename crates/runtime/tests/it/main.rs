@@ -1,4 +1,5 @@
-//! The runtime as its users meet it: files and variables in, real requests over loopback.
+//! The runtime as its users meet it: real requests over loopback, real signals.
 
-mod config;
 mod http;
+#[cfg(unix)]
+mod signals;

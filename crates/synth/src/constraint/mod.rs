@@ -11,7 +11,7 @@ mod total;
 
 pub(crate) use money::Tick;
 pub(crate) use price::Price;
-pub(crate) use service::{ServiceRule, internet_rule, phone_rule};
+pub(crate) use service::{internet_rule, phone_rule};
 pub(crate) use total::TotalRule;
 
 /// An interval, both ends included.

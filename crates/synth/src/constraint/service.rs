@@ -1,5 +1,7 @@
 //! What depends on a service says that the service is absent exactly where it is.
 
+use std::sync::LazyLock;
+
 use churn_domain::{FEATURE_COUNT, FEATURES};
 
 use crate::roles::roles;
@@ -14,20 +16,26 @@ pub(crate) struct ServiceRule {
 }
 
 /// No phone ⇔ several lines: "No phone service".
-pub(crate) fn phone_rule() -> ServiceRule {
-    let roles = roles();
-    ServiceRule { service: roles.phone, absent: 0, dependents: vec![roles.lines], absent_word: roles.no_phone }
+pub(crate) fn phone_rule() -> &'static ServiceRule {
+    static RULE: LazyLock<ServiceRule> = LazyLock::new(|| {
+        let roles = roles();
+        ServiceRule { service: roles.phone, absent: 0, dependents: vec![roles.lines], absent_word: roles.no_phone }
+    });
+    &RULE
 }
 
 /// No internet ⇔ "No internet service" in every add-on.
-pub(crate) fn internet_rule() -> ServiceRule {
-    let roles = roles();
-    ServiceRule {
-        service: roles.internet,
-        absent: roles.no_internet,
-        dependents: roles.add_ons.clone(),
-        absent_word: roles.no_internet_service,
-    }
+pub(crate) fn internet_rule() -> &'static ServiceRule {
+    static RULE: LazyLock<ServiceRule> = LazyLock::new(|| {
+        let roles = roles();
+        ServiceRule {
+            service: roles.internet,
+            absent: roles.no_internet,
+            dependents: roles.add_ons.clone(),
+            absent_word: roles.no_internet_service,
+        }
+    });
+    &RULE
 }
 
 impl ServiceRule {

@@ -8,8 +8,7 @@ use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
 /// Produces one record and returns when the broker has acknowledged it.
 pub(crate) async fn produce(kafka: &Kafka, topic: &str, payload: &str) -> Result<()> {
-    let producer: FutureProducer =
-        ClientConfig::new().set("bootstrap.servers", &kafka.bootstrap).create()?;
+    let producer: FutureProducer = ClientConfig::new().set("bootstrap.servers", &kafka.bootstrap).create()?;
     let record = FutureRecord::<str, str>::to(topic).payload(payload).partition(0);
     let sent = producer.send(record, Duration::from_secs(20)).await;
     sent.map_err(|(error, _)| error).context("kafka did not acknowledge")?;
@@ -18,10 +17,8 @@ pub(crate) async fn produce(kafka: &Kafka, topic: &str, payload: &str) -> Result
 
 /// The first record of the topic's first partition.
 pub(crate) fn first_record(kafka: &Kafka, topic: &str) -> Result<String> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", &kafka.bootstrap)
-        .set("group.id", fresh_name("group"))
-        .create()?;
+    let consumer: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", &kafka.bootstrap).set("group.id", fresh_name("group")).create()?;
     let mut start = TopicPartitionList::new();
     start.add_partition_offset(topic, 0, Offset::Beginning)?;
     consumer.assign(&start)?;
@@ -54,8 +51,7 @@ async fn creating_a_topic_twice_is_an_error_that_names_it() -> Result<()> {
 async fn topics_are_not_made_by_using_them() -> Result<()> {
     let kafka = kafka();
     let topic = fresh_name("testkit-missing");
-    let admin: BaseConsumer =
-        ClientConfig::new().set("bootstrap.servers", &kafka.bootstrap).create()?;
+    let admin: BaseConsumer = ClientConfig::new().set("bootstrap.servers", &kafka.bootstrap).create()?;
     let metadata = admin.fetch_metadata(Some(&topic), Duration::from_secs(10))?;
     let found = metadata.topics().first().context("no answer about the topic")?;
     assert!(found.error().is_some(), "the broker made {topic}");

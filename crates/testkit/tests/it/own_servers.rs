@@ -26,8 +26,7 @@ async fn killed_postgres_restarts_with_its_rows_and_cuts_its_clients_off() -> Re
     let mut before = PgConnection::connect(own.url()).await?;
     sqlx::query("create table mark as select 7 as id").execute(&mut before).await?;
     own.kill9().await?;
-    poll_until(Duration::from_secs(10), || async { PgConnection::connect(own.url()).await.is_err() })
-        .await?;
+    poll_until(Duration::from_secs(10), || async { PgConnection::connect(own.url()).await.is_err() }).await?;
     own.restart().await?;
     assert!(before.ping().await.is_err(), "the old connection outlived its server");
     let mut after = PgConnection::connect(own.url()).await?;

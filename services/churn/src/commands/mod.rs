@@ -1,10 +1,12 @@
 //! The commands, one file each.
 
+pub(crate) mod admin;
+mod bad_rows;
 mod config;
 mod predict;
 mod produce;
 mod run;
-mod setup;
+pub(crate) mod setup;
 mod synth;
 
 use anyhow::Context;

@@ -1,0 +1,39 @@
+# The verbs of this project; the work is done in scripts/.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+# Where rustup puts cargo, for shells that have not read its profile.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.PHONY: help demo build test lint fmt bench test-servers test-servers-down clean
+
+help: ## list these verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## the whole stream on this machine; ARGS="--duration 30s --rate 5000 --report report.json"
+	@scripts/demo.sh $(ARGS)
+
+build: ## build everything
+	cargo build --workspace
+
+test: ## all checks and all tests, against real servers that it installs, starts and ends
+	@scripts/test.sh
+
+lint: ## format, lints with warnings denied, no machine's paths or secrets
+	@scripts/lint.sh
+
+fmt: ## format the code
+	cargo fmt --all
+
+bench: ## run the benchmarks
+	cargo bench --workspace
+
+test-servers: ## start Kafka, schema registry and Postgres for `cargo test`
+	@scripts/test-servers.sh up
+
+test-servers-down: ## end them and delete their data
+	@scripts/test-servers.sh down
+
+clean: test-servers-down ## remove everything that was built or fetched
+	cargo clean
+	rm -rf .tools

@@ -1,0 +1,65 @@
+//! How many rows a second one core takes: `cargo run -p churn-drift --example throughput`.
+#![allow(clippy::print_stdout, clippy::disallowed_methods)] // it prints what it measures with the clock
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use churn_domain::{Column, FEATURES, Probability, Table};
+use churn_drift::{ColumnReference, ColumnWindow, Edges, Performance, Reference, Window};
+
+const ROWS: usize = 10_000;
+const BATCHES: usize = 200;
+
+fn main() {
+    let table = customers();
+    let scores: Vec<f64> = (0..ROWS).map(|row| (row * 7919 % 9973) as f64 / 9973.0).collect();
+    let reference = Arc::new(Reference::from_table(&table));
+    let unit = Edges::uniform(0.0, 1.0, 20).expect("a constant range");
+    let score_reference = ColumnReference::of_numbers_on("probability", unit, &scores);
+
+    measure("drift of 19 features and the score", || {
+        let mut window = Window::new(Arc::clone(&reference));
+        let mut score = ColumnWindow::new(Arc::clone(score_reference.bins()));
+        for _ in 0..BATCHES {
+            window.add(&table, 0..ROWS);
+            score.add_numbers(&scores);
+        }
+        assert_eq!(window.rows() as usize, ROWS * BATCHES);
+    });
+    measure("performance", || {
+        let mut performance = Performance::new();
+        for batch in 0..BATCHES {
+            for (row, &p) in scores.iter().enumerate() {
+                let probability = Probability::new(p).expect("below 1");
+                performance.add(probability, p > 0.4, (row + batch) % 4 == 0);
+            }
+        }
+        assert_eq!(performance.rows() as usize, ROWS * BATCHES);
+    });
+    measure("comparisons, a second's worth of rows each", || {
+        let mut window = Window::new(Arc::clone(&reference));
+        window.add(&table, 0..ROWS);
+        (0..BATCHES).for_each(|_| assert_eq!(window.compare().len(), FEATURES.len()));
+    });
+}
+
+fn measure(what: &str, work: impl FnOnce()) {
+    let start = Instant::now();
+    work();
+    println!("{what}: {:.0} rows/s", (ROWS * BATCHES) as f64 / start.elapsed().as_secs_f64());
+}
+
+fn customers() -> Table {
+    let mut table = Table::default();
+    for (index, (feature, column)) in FEATURES.iter().zip(table.columns_mut()).enumerate() {
+        for row in 0..ROWS {
+            let mixed = (row * 2_654_435_761 + index * 40_503) % 100_003;
+            match column {
+                Column::Category(words) => words.push(Some(feature.categories()[mixed % feature.categories().len()])),
+                Column::Number(values) if feature.unit.is_some() => values.push((mixed % 7_300) as f64 / 100.0),
+                Column::Number(values) => values.push((mixed % 2) as f64),
+            }
+        }
+    }
+    table
+}

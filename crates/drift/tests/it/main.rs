@@ -1,0 +1,5 @@
+//! What the crate promises: numbers equal to the reference tools', bounded error, parts that add up to the whole.
+
+mod numerical;
+mod ranking;
+mod streaming;

@@ -1,0 +1,178 @@
+//! References and windows: what they say of tables, and of hostile ones.
+
+use std::sync::Arc;
+
+use churn_domain::{Column, FEATURES, Table, feature_index};
+use churn_drift::{DriftRule, Edges, OtherReference, Reference, Window, drifted, psi};
+
+/// A cheap generator, so that a test needs no crate for chance: splitmix64.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// Customers whose numbers are spread evenly and whose words are drawn alike; `tilt` moves all of them.
+fn customers(rows: usize, seed: u64, tilt: f64) -> Table {
+    let mut chance = Chance(seed);
+    let mut table = Table::default();
+    for (feature, column) in FEATURES.iter().zip(table.columns_mut()) {
+        for _ in 0..rows {
+            let u = chance.next();
+            match column {
+                Column::Category(words) => {
+                    let known = feature.categories();
+                    let at = (u.powf(1.0 + tilt) * known.len() as f64) as usize;
+                    words.push(Some(known[at.min(known.len() - 1)]));
+                }
+                Column::Number(values) => values.push(match feature.name {
+                    "tenure" => (u * 73.0 * (1.0 - tilt / 2.0)).floor(),
+                    "monthly_charges" | "total_charges" => (u * 10_000.0 * (1.0 + tilt)).round() / 100.0,
+                    _ => f64::from(u8::from(u < 0.5 + tilt / 3.0)),
+                }),
+            }
+        }
+    }
+    table
+}
+
+fn window(reference: &Arc<Reference>, table: &Table) -> Window {
+    let mut window = Window::new(Arc::clone(reference));
+    window.add(table, 0..table.len());
+    window
+}
+
+fn reference(table: &Table) -> Arc<Reference> {
+    Arc::new(Reference::from_table(table))
+}
+
+#[test]
+fn categories_and_few_values_equal_the_exact_index_and_other_numbers_come_near() {
+    let (before, after) = (customers(5_000, 1, 0.0), customers(8_000, 2, 0.4));
+    let exact = psi::of_tables(&before, &after);
+    let streamed = window(&reference(&before), &after).psi();
+    assert_eq!(streamed.len(), FEATURES.len());
+    for (feature, distance) in streamed {
+        let (found, exact) = (distance.get(), exact[feature].unwrap().get());
+        match FEATURES[feature].name {
+            // The exact index cuts the union of both ranges, the stream's the reference's and what lies outside of it.
+            "tenure" => assert!((found - exact).abs() < 0.01, "{found} {exact}"),
+            "monthly_charges" | "total_charges" => assert!(found > 0.1 && exact > 0.1, "{found} {exact}"),
+            name => assert!((found - exact).abs() < 1e-12, "{name}: {found} {exact}"),
+        }
+    }
+}
+
+#[test]
+fn parts_merged_in_any_order_equal_the_whole() {
+    let (before, after) = (customers(1_000, 3, 0.0), customers(3_000, 4, 0.2));
+    let reference = reference(&before);
+    let whole = window(&reference, &after);
+    let mut last = Window::new(Arc::clone(&reference));
+    let mut first = last.clone();
+    last.add(&after, 1_234..3_000);
+    first.add(&after, 0..1_234);
+    last.merge(&first).unwrap();
+    assert_eq!((last.rows(), last.compare()), (3_000, whole.compare()));
+    let mut other = Window::new(self::reference(&after));
+    assert_eq!(other.merge(&whole), Err(OtherReference));
+    assert_eq!(other.rows(), 0);
+}
+
+#[test]
+fn a_window_that_was_reset_has_seen_nothing() {
+    let table = customers(500, 5, 0.0);
+    let mut window = window(&reference(&table), &table);
+    window.reset();
+    assert_eq!((window.rows(), window.compare()), (0, vec![]));
+}
+
+#[test]
+fn a_shift_is_an_alarm_and_chance_is_none() {
+    let rule = DriftRule::default();
+    let reference = reference(&customers(20_000, 6, 0.0));
+    for seed in 100..120 {
+        let calm = window(&reference, &customers(10_000, seed, 0.0)).compare();
+        assert_eq!(drifted(&calm, &rule).count(), 0, "seed {seed}");
+    }
+    let shifted = window(&reference, &customers(10_000, 7, 0.8)).compare();
+    assert!(drifted(&shifted, &rule).count() >= 15);
+    // A handful of rows looks far off by chance, and is not significant.
+    let handful = window(&reference, &customers(6, 8, 0.0)).compare();
+    assert!(handful.iter().any(|drift| drift.psi.reaches(rule.min_psi)));
+    assert_eq!(drifted(&handful, &rule).count(), 0);
+}
+
+#[test]
+fn new_words_missing_and_infinite_values_are_defined() {
+    let before = customers(1_000, 9, 0.0);
+    let mut after = customers(1_000, 10, 0.0);
+    let (contract, tenure, charges) =
+        (index("contract"), index("tenure"), index("total_charges"));
+    for row in 0..1_000 {
+        match &mut after.columns_mut()[tenure] {
+            Column::Number(values) => values[row] = f64::NAN,
+            Column::Category(_) => unreachable!(),
+        }
+    }
+    let mut strange = churn_domain::Interned::new(FEATURES[contract].categories());
+    (0..1_000).for_each(|row| strange.push(Some(if row % 2 == 0 { "Weekly" } else { "One year" })));
+    after.columns_mut()[contract] = Column::Category(strange);
+    if let Column::Number(values) = &mut after.columns_mut()[charges] {
+        values[0] = f64::INFINITY;
+    }
+    let window = window(&reference(&before), &after);
+    let compared = window.compare();
+    assert!(compared.iter().all(|drift| drift.feature != tenure), "a column without values has no index");
+    assert_eq!(window.columns()[tenure].missing_share(), Some(1.0));
+    assert_eq!(window.columns()[charges].missing(), 1);
+    let contract = compared.iter().find(|drift| drift.feature == contract).unwrap();
+    assert!(contract.psi.get() > 1.0 && contract.p_value.get() < 1e-9);
+}
+
+#[test]
+fn an_empty_or_constant_reference_compares_to_nothing_or_to_itself() {
+    let table = customers(100, 11, 0.0);
+    assert_eq!(window(&reference(&Table::default()), &table).compare(), vec![]);
+    let constant = table.select(std::iter::repeat_n(0, 50));
+    let compared = window(&reference(&constant), &constant).compare();
+    assert_eq!(compared.len(), FEATURES.len());
+    assert!(compared.iter().all(|drift| drift.psi.get() == 0.0 && drift.p_value.get() == 1.0));
+}
+
+#[test]
+fn a_reference_read_back_is_the_same_and_one_of_another_version_is_refused() {
+    let reference = Reference::from_table(&customers(1_000, 12, 0.3));
+    let text = serde_json::to_string(&reference).unwrap();
+    assert_eq!(serde_json::from_str::<Reference>(&text).unwrap(), reference);
+    for (from, to) in [("\"tenure\"", "\"age\""), ("\"counts\":[", "\"counts\":[1,"), ("\"columns\":[", "\"columns\":[],\"x\":[")] {
+        let other = text.replacen(from, to, 1);
+        assert!(serde_json::from_str::<Reference>(&other).is_err(), "{from}");
+    }
+    let renamed = text.replacen("\"tenure\"", "\"age\"", 1);
+    let error = serde_json::from_str::<Reference>(&renamed).unwrap_err().to_string();
+    assert!(error.contains("reference of tenure") && error.contains("fit the model again"), "{error}");
+}
+
+#[test]
+fn probabilities_drift_on_bins_of_the_callers_choice() {
+    let edges = Edges::uniform(0.0, 1.0, 20).unwrap();
+    let ramp: Vec<f64> = (0..=1_000).map(|v| f64::from(v) / 1_000.0).collect();
+    let reference = churn_drift::ColumnReference::of_numbers_on("probability", edges, &ramp);
+    let mut window = churn_drift::ColumnWindow::new(Arc::clone(reference.bins()));
+    window.add_numbers(&ramp.iter().map(|v| v * v).collect::<Vec<_>>());
+    let (psi, p_value) = reference.distance(&window).unwrap();
+    assert!(psi.get() > 0.1 && p_value.get() < 1e-6);
+    assert_eq!(reference.missing_share(), Some(0.0));
+    assert!((reference.frequencies().unwrap().iter().sum::<f64>() - 1.0).abs() < 1e-12);
+}
+
+fn index(name: &str) -> usize {
+    feature_index(name).unwrap()
+}

@@ -1,0 +1,63 @@
+//! What a training says of itself: `metrics.json` of the artifact.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CrossValidated, TrainParams};
+use crate::{Calibration, LearnerParams, Metrics};
+
+/// How the model was chosen and how good it is on customers that it had not seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Number of customers.
+    pub rows: usize,
+    /// How many of them left.
+    pub positives: usize,
+    /// Seed of the training.
+    pub seed: u64,
+    /// Number of folds.
+    pub folds: usize,
+    /// Position of the chosen learner in `learners`.
+    pub chosen: usize,
+    /// The learners, in the order of the parameters.
+    pub learners: Vec<LearnerReport>,
+}
+
+/// How good one learner is out of fold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LearnerReport {
+    /// The learner and its settings.
+    pub params: LearnerParams,
+    /// The calibration chosen for it.
+    pub calibration: Calibration,
+    /// Its figures, calibrated.
+    pub metrics: Metrics,
+    /// Its log-loss without calibration.
+    pub raw_log_loss: f64,
+}
+
+impl Report {
+    pub(super) fn of(label: &[bool], params: &TrainParams, chosen: usize, validated: &[CrossValidated]) -> Self {
+        let learner = |(params, validated): (&LearnerParams, &CrossValidated)| LearnerReport {
+            params: params.clone(),
+            calibration: validated.calibration,
+            metrics: validated.metrics.clone(),
+            raw_log_loss: validated.raw_log_loss,
+        };
+        Self {
+            rows: label.len(),
+            positives: label.iter().filter(|&&left| left).count(),
+            seed: params.seed,
+            folds: params.folds,
+            chosen,
+            learners: params.learners.iter().zip(validated).map(learner).collect(),
+        }
+    }
+
+    /// The chosen learner's report.
+    ///
+    /// # Panics
+    /// Never for a report of [`crate::train`] or of an artifact that was loaded, which checks `chosen`.
+    pub fn best(&self) -> &LearnerReport {
+        &self.learners[self.chosen]
+    }
+}

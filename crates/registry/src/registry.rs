@@ -1,0 +1,288 @@
+//! Publishing, loading and promoting.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::champion::{Champion, Promotion};
+use crate::digest::sha256;
+use crate::manifest::{CLAIM, MANIFEST, MAX_FILE_BYTES, MAX_MANIFEST_BYTES, entries};
+use crate::storage::{Folder, Found, Storage};
+use crate::{FileEntry, Kind, MANIFEST_FORMAT, Manifest, RegistryError, Version};
+
+const CHAMPION: &str = "champion.json";
+
+/// What is to be published.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// What it is.
+    pub kind: Kind,
+    /// When it was made, epoch milliseconds.
+    pub created_at_ms: i64,
+    /// Who or what made it.
+    pub created_by: String,
+    /// What it was made with.
+    pub params: Map<String, Value>,
+    /// What it was made from.
+    pub lineage: Map<String, Value>,
+    /// How good it is.
+    pub metrics: Map<String, Value>,
+    /// Its files by name.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// A version as it was published: every size and hash has been checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Artifact {
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// SHA-256 of the manifest as stored: the version's hash.
+    pub manifest_sha256: String,
+    /// Its files by name.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// Versions of models and generators, and their champions. Cheap to clone; clones share the storage.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    storage: Storage,
+}
+
+impl Registry {
+    /// A registry in a folder, which is made where there is none. Its operations block for the time of the file access:
+    /// a few milliseconds, and only off the path of an event.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or something else stands in its place.
+    pub fn folder(path: impl Into<PathBuf>) -> Result<Self, RegistryError> {
+        Ok(Self { storage: Storage::Folder(Folder::open(path.into())?) })
+    }
+
+    /// Where the registry is, for people.
+    pub fn place(&self) -> String {
+        self.storage.place("")
+    }
+
+    /// Proves that the registry can be written.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub async fn check(&self) -> Result<(), RegistryError> {
+        self.storage.check().await
+    }
+
+    /// Publishes a new version: claims the next free number, writes the files, then the manifest, with which the version
+    /// begins to exist. What a publisher that died left behind is never listed, loaded or reused.
+    ///
+    /// # Errors
+    /// A file's name or size is not acceptable, or the storage failed.
+    pub async fn publish(&self, draft: Draft) -> Result<Artifact, RegistryError> {
+        let unpublishable = |problem| RegistryError::Unpublishable { kind: draft.kind, problem };
+        let mut manifest = Manifest {
+            format: MANIFEST_FORMAT,
+            kind: draft.kind,
+            version: self.numbers(draft.kind).await?.last().map_or(Version::FIRST, |last| last.next()),
+            created_at: timestamp(draft.created_at_ms).map_err(unpublishable)?,
+            created_by: draft.created_by,
+            params: draft.params,
+            lineage: draft.lineage,
+            metrics: draft.metrics,
+            files: entries(&draft.files),
+        };
+        manifest.check(draft.kind, manifest.version).map_err(unpublishable)?;
+        let bytes = loop {
+            let bytes = manifest.to_bytes().map_err(unpublishable)?;
+            if bytes.len() as u64 > MAX_MANIFEST_BYTES {
+                return Err(unpublishable(format!("its manifest has {} bytes, at most {MAX_MANIFEST_BYTES}", bytes.len())));
+            }
+            // The claim carries the hash of the manifest to come, so that it says whose the number is.
+            let claim = key(draft.kind, manifest.version, CLAIM);
+            if self.storage.create(&claim, sha256(&bytes).as_bytes()).await? {
+                break bytes;
+            }
+            manifest.version = manifest.version.next();
+        };
+        for (name, content) in &draft.files {
+            self.create(&key(draft.kind, manifest.version, name), content).await?;
+        }
+        self.create(&key(draft.kind, manifest.version, MANIFEST), &bytes).await?;
+        Ok(Artifact { manifest, manifest_sha256: sha256(&bytes), files: draft.files })
+    }
+
+    /// Loads a version and checks the size and the SHA-256 of every file.
+    ///
+    /// # Errors
+    /// There is no such version, it was written by a newer program, anything in it differs from what was published, or
+    /// the storage failed.
+    pub async fn load(&self, kind: Kind, version: Version) -> Result<Artifact, RegistryError> {
+        let (manifest, manifest_sha256) = self.read_manifest(kind, version).await?;
+        let mut files = BTreeMap::new();
+        for entry in &manifest.files {
+            files.insert(entry.name.clone(), self.read_file(kind, version, entry).await?);
+        }
+        Ok(Artifact { manifest, manifest_sha256, files })
+    }
+
+    /// What a version says of itself.
+    ///
+    /// # Errors
+    /// As [`Self::load`], for the manifest alone.
+    pub async fn manifest(&self, kind: Kind, version: Version) -> Result<Manifest, RegistryError> {
+        Ok(self.read_manifest(kind, version).await?.0)
+    }
+
+    /// The versions of a kind that were published whole, in ascending order.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub async fn list(&self, kind: Kind) -> Result<Vec<Version>, RegistryError> {
+        let mut published = Vec::new();
+        for version in self.numbers(kind).await? {
+            let names = self.storage.list(&format!("{}/{version}", kind.folder())).await?;
+            if names.iter().any(|name| name == MANIFEST) {
+                published.push(version);
+            }
+        }
+        Ok(published)
+    }
+
+    /// The champion of a kind, `None` where nothing was promoted yet.
+    ///
+    /// # Errors
+    /// The pointer is corrupt or from a newer program, or the storage failed.
+    pub async fn champion(&self, kind: Kind) -> Result<Option<Champion>, RegistryError> {
+        let key = pointer(kind);
+        let bytes = match self.storage.read(&key, MAX_MANIFEST_BYTES).await? {
+            Found::Nothing => return Ok(None),
+            Found::TooLarge => return Err(self.corrupt(&key, format!("it is longer than {MAX_MANIFEST_BYTES} bytes"))),
+            Found::Bytes(bytes) => bytes,
+        };
+        self.check_format(&key, &bytes)?;
+        Champion::parse(&bytes, kind).map(Some).map_err(|problem| self.corrupt(&key, problem))
+    }
+
+    /// Loads the version that a champion points to, and checks that it is the very one that was promoted.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub async fn load_champion(&self, champion: &Champion) -> Result<Artifact, RegistryError> {
+        let artifact = self.load(champion.kind, champion.version).await?;
+        if artifact.manifest_sha256 != champion.manifest_sha256 {
+            let problem = format!("its SHA-256 is {}, promoted was {}", artifact.manifest_sha256, champion.manifest_sha256);
+            return Err(self.corrupt(&key(champion.kind, champion.version, MANIFEST), problem));
+        }
+        Ok(artifact)
+    }
+
+    /// Makes a version the champion, if the champion still is the one on which the promotion was decided (`None`: there
+    /// was none). The version is loaded and checked first.
+    ///
+    /// # Errors
+    /// [`RegistryError::Overtaken`], which names the winner, when somebody else moved the pointer first; otherwise as
+    /// [`Self::load`].
+    pub async fn promote(
+        &self,
+        promotion: &Promotion,
+        decided_upon: Option<&Champion>,
+    ) -> Result<Champion, RegistryError> {
+        let Promotion { kind, version, by, reason, at_ms } = promotion;
+        let invalid = |problem| RegistryError::Unpublishable { kind: *kind, problem };
+        let artifact = self.load(*kind, *version).await?;
+        let mut champion = Champion {
+            format: MANIFEST_FORMAT,
+            kind: *kind,
+            version: *version,
+            manifest_sha256: artifact.manifest_sha256,
+            promoted_at: timestamp(*at_ms).map_err(invalid)?,
+            by: by.clone(),
+            reason: reason.clone(),
+            content_sha256: String::new(),
+        };
+        let bytes = champion.seal().map_err(invalid)?;
+        let expected = decided_upon.map(|champion| champion.content_sha256.as_str());
+        if self.storage.replace(&pointer(*kind), &bytes, expected).await? {
+            return Ok(champion);
+        }
+        let winner = self.champion(*kind).await?.map(Box::new);
+        Err(RegistryError::Overtaken { kind: *kind, version: *version, winner })
+    }
+
+    /// Every number that was ever claimed, in ascending order.
+    async fn numbers(&self, kind: Kind) -> Result<Vec<Version>, RegistryError> {
+        let names = self.storage.list(kind.folder()).await?;
+        let mut versions: Vec<Version> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        versions.sort_unstable();
+        Ok(versions)
+    }
+
+    /// Writes below a claimed number, where nobody else may have written.
+    async fn create(&self, key: &str, bytes: &[u8]) -> Result<(), RegistryError> {
+        if self.storage.create(key, bytes).await? {
+            return Ok(());
+        }
+        Err(self.corrupt(key, "somebody wrote into a version that was claimed by another".into()))
+    }
+
+    async fn read_manifest(&self, kind: Kind, version: Version) -> Result<(Manifest, String), RegistryError> {
+        let key = key(kind, version, MANIFEST);
+        let bytes = match self.storage.read(&key, MAX_MANIFEST_BYTES).await? {
+            Found::Nothing => return Err(RegistryError::NotFound { kind, version }),
+            Found::TooLarge => return Err(self.corrupt(&key, format!("it is longer than {MAX_MANIFEST_BYTES} bytes"))),
+            Found::Bytes(bytes) => bytes,
+        };
+        self.check_format(&key, &bytes)?;
+        let manifest: Manifest =
+            serde_json::from_slice(&bytes).map_err(|error| self.corrupt(&key, error.to_string()))?;
+        manifest.check(kind, version).map_err(|problem| self.corrupt(&key, problem))?;
+        Ok((manifest, sha256(&bytes)))
+    }
+
+    async fn read_file(&self, kind: Kind, version: Version, entry: &FileEntry) -> Result<Vec<u8>, RegistryError> {
+        let key = key(kind, version, &entry.name);
+        let problem = match self.storage.read(&key, entry.size.min(MAX_FILE_BYTES)).await? {
+            Found::Nothing => "it is not there".into(),
+            Found::TooLarge => format!("it is longer than the {} bytes of the manifest", entry.size),
+            Found::Bytes(bytes) if bytes.len() as u64 != entry.size => {
+                format!("it has {} bytes, the manifest says {}", bytes.len(), entry.size)
+            }
+            Found::Bytes(bytes) => match sha256(&bytes) {
+                found if found == entry.sha256 => return Ok(bytes),
+                found => format!("its SHA-256 is {found}, the manifest says {}", entry.sha256),
+            },
+        };
+        Err(self.corrupt(&key, problem))
+    }
+
+    /// Looks at the format before anything else, because the rest of a newer document may mean something else.
+    fn check_format(&self, key: &str, bytes: &[u8]) -> Result<(), RegistryError> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let Format { format } = serde_json::from_slice(bytes).map_err(|error| self.corrupt(key, error.to_string()))?;
+        if format > MANIFEST_FORMAT {
+            let path = self.storage.place(key);
+            return Err(RegistryError::NewerFormat { path, found: format, known: MANIFEST_FORMAT });
+        }
+        Ok(())
+    }
+
+    fn corrupt(&self, key: &str, problem: String) -> RegistryError {
+        RegistryError::Corrupt { path: self.storage.place(key), problem }
+    }
+}
+
+fn key(kind: Kind, version: Version, name: &str) -> String {
+    format!("{}/{version}/{name}", kind.folder())
+}
+
+fn pointer(kind: Kind) -> String {
+    format!("{}/{CHAMPION}", kind.folder())
+}
+
+fn timestamp(ms: i64) -> Result<Timestamp, String> {
+    Timestamp::from_millisecond(ms).map_err(|error| format!("{ms} ms is no time: {error}"))
+}

@@ -1,0 +1,107 @@
+//! A model that has proved itself.
+
+use churn_domain::Table;
+use churn_learn::{EncodeStats, LearnError, Scratch, ScoringModel};
+use churn_registry::{Artifact, Champion, Kind, Registry, RegistryError, Version};
+use churn_runtime::exit::{Fate, Fated};
+
+/// Why a model is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum ServingError {
+    /// The registry has no such version, a corrupt one, or cannot be read.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The artifact is intact, but this program cannot use what is in it.
+    #[error("model {version} is refused")]
+    Refused {
+        /// Its version.
+        version: Version,
+        /// Why.
+        source: LearnError,
+    },
+}
+
+impl ServingError {
+    pub(crate) fn is_permanent(&self) -> bool {
+        self.fate() == Fate::Data
+    }
+}
+
+impl Fated for ServingError {
+    fn fate(&self) -> Fate {
+        match self {
+            Self::Registry(error) => error.fate(),
+            Self::Refused { .. } => Fate::Data,
+        }
+    }
+}
+
+/// A model with its identity.
+#[derive(Debug)]
+pub struct Served {
+    version: String,
+    hash: String,
+    model: ScoringModel,
+}
+
+impl Served {
+    /// Loads and verifies the champion.
+    ///
+    /// # Errors
+    /// As [`Self::of_version`].
+    pub async fn load(registry: &Registry, champion: &Champion) -> Result<Self, ServingError> {
+        Self::verified(registry.load_champion(champion).await?)
+    }
+
+    /// Loads and verifies any version.
+    ///
+    /// # Errors
+    /// A hash does not match, the format is newer than this program, or the golden rows do not come out as they were published.
+    pub async fn of_version(registry: &Registry, version: Version) -> Result<Self, ServingError> {
+        Self::verified(registry.load(Kind::Model, version).await?)
+    }
+
+    fn verified(artifact: Artifact) -> Result<Self, ServingError> {
+        let version = artifact.manifest.version;
+        let model = ScoringModel::from_files(&artifact.files).map_err(|source| ServingError::Refused { version, source })?;
+        Ok(Self { version: version.to_string(), hash: artifact.manifest_sha256, model })
+    }
+
+    /// The version, such as `v3`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// SHA-256 of the manifest, hexadecimal.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The probability from which on a customer is labelled as leaving.
+    pub fn threshold(&self) -> f64 {
+        self.model.threshold()
+    }
+
+    /// The model's own account: encoder, learner, reference statistics.
+    pub fn model(&self) -> &ScoringModel {
+        &self.model
+    }
+
+    /// Appends the calibrated probability of churn of every customer to `into`.
+    ///
+    /// # Errors
+    /// The model gave something that is no probability.
+    pub fn predict_into(&self, customers: &Table, scratch: &mut Scratch, into: &mut Vec<f64>) -> Result<EncodeStats, LearnError> {
+        self.model.predict(customers, 0..customers.len(), scratch, into)
+    }
+
+    /// The calibrated probability of churn of every customer.
+    ///
+    /// # Errors
+    /// As [`Self::predict_into`].
+    pub fn predict(&self, customers: &Table) -> Result<Vec<f64>, LearnError> {
+        let mut probabilities = Vec::with_capacity(customers.len());
+        self.predict_into(customers, &mut Scratch::default(), &mut probabilities)?;
+        Ok(probabilities)
+    }
+}

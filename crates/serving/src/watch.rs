@@ -1,0 +1,101 @@
+//! Looks out for a new champion.
+
+use std::time::Duration;
+
+use churn_registry::{Champion, Kind, Registry};
+use churn_runtime::CancellationToken;
+use churn_runtime::health::Component;
+use churn_runtime::metrics::{GaugeVec, IntCounter, Metrics, catalogue};
+
+use crate::{ModelSlot, Served, ServingError};
+
+/// Loads champions of a registry into a slot.
+#[derive(Debug)]
+pub struct ChampionWatch {
+    registry: Registry,
+    slot: ModelSlot,
+    health: Component,
+    loaded: Option<Champion>,
+    refused: Option<Champion>,
+    info: GaugeVec,
+    swaps: IntCounter,
+    refusals: IntCounter,
+}
+
+impl ChampionWatch {
+    /// Watches the champion of `registry` for `slot`; `health` is up while a model is in place.
+    pub fn new(registry: Registry, slot: ModelSlot, health: Component, metrics: &Metrics) -> Self {
+        Self {
+            registry,
+            slot,
+            health,
+            loaded: None,
+            refused: None,
+            info: metrics.gauge_vec(&catalogue::SCORER_MODEL_INFO),
+            swaps: metrics.counter(&catalogue::SCORER_MODEL_SWAPS),
+            refusals: metrics.counter(&catalogue::SCORER_MODEL_REFUSALS),
+        }
+    }
+
+    /// Looks once, and loads a champion that is not in place yet. Says whether the model was swapped.
+    ///
+    /// # Errors
+    /// The registry cannot be read, or the new champion is refused; the model in place stays.
+    pub async fn look(&mut self) -> Result<bool, ServingError> {
+        let champion = self.registry.champion(Kind::Model).await?;
+        let Some(champion) = champion else {
+            if self.loaded.is_none() {
+                self.health.down("the registry has no champion yet; `churn setup` trains one");
+            }
+            return Ok(false);
+        };
+        if self.loaded.as_ref() == Some(&champion) || self.refused.as_ref() == Some(&champion) {
+            return Ok(false);
+        }
+        match Served::load(&self.registry, &champion).await {
+            Ok(served) => self.swap(served, champion),
+            Err(error) => {
+                self.refuse(&error, champion);
+                return Err(error);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Looks again and again until asked to stop.
+    pub async fn run(mut self, every: Duration, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(every) => {}
+                () = stop.cancelled() => return,
+            }
+            if let Err(error) = self.look().await {
+                tracing::warn!(%error, "the model in place stays");
+            }
+        }
+    }
+
+    fn swap(&mut self, served: Served, champion: Champion) {
+        tracing::info!(model_version = served.version(), model_hash = served.hash(), "champion loaded");
+        self.info.reset();
+        self.info.with_label_values(&[served.version(), "champion"]).set(1.0);
+        if self.loaded.is_some() {
+            self.swaps.inc();
+        }
+        self.slot.swap(served);
+        self.loaded = Some(champion);
+        self.health.up();
+    }
+
+    /// What is wrong with an artifact stays wrong: it is refused once, not at every look. A registry that cannot be reached is
+    /// asked again.
+    fn refuse(&mut self, error: &ServingError, champion: Champion) {
+        self.refusals.inc();
+        if error.is_permanent() {
+            self.refused = Some(champion);
+        }
+        if self.loaded.is_none() {
+            self.health.down(error);
+        }
+    }
+}

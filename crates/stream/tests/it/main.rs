@@ -1,0 +1,11 @@
+//! churn-stream against the embedded broker and a real Apache Kafka.
+
+#![allow(clippy::disallowed_methods)] // deadlines and measured rates
+
+mod cluster;
+mod embedded;
+mod groups;
+mod keys;
+mod support;
+mod timing;
+mod transactions;

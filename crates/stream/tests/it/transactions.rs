@@ -1,0 +1,147 @@
+//! Exactly once on a real Kafka.
+
+use std::collections::HashMap;
+
+use anyhow::{Result, bail};
+use churn_stream::{Consumer, Event, Outgoing, Position, StreamError, TopicPartition, TransactionalProducer};
+use churn_testkit::{fresh_name, poll_until};
+
+use crate::support::{PATIENCE, add_topic, assign, read_all, real, text};
+
+const COUNT: usize = 20_000;
+
+/// Copies records, one transaction a batch, and spoils every third transaction.
+struct Copier {
+    consumer: Consumer,
+    producer: TransactionalProducer,
+    target: String,
+    committed: HashMap<TopicPartition, i64>,
+    copied: usize,
+    aborted: usize,
+    batches: usize,
+}
+
+impl Copier {
+    async fn run(&mut self) -> Result<()> {
+        while self.copied < COUNT {
+            match tokio::time::timeout(PATIENCE, self.consumer.next()).await? {
+                Event::Records(batch) => {
+                    self.batches += 1;
+                    let spoil = self.batches % 3 == 0;
+                    let offsets = batch.next_offsets();
+                    tokio::task::block_in_place(|| -> Result<()> {
+                        self.producer.begin()?;
+                        for r in batch.iter() {
+                            let out = Outgoing::new(&self.target, r.key().unwrap_or_default(), r.value().unwrap_or_default());
+                            self.producer.send(out.at(r.timestamp_ms()))?;
+                        }
+                        if spoil {
+                            self.producer.flush(PATIENCE)?;
+                            return Ok(self.producer.abort()?);
+                        }
+                        Ok(self.producer.commit(&offsets, &self.consumer)?)
+                    })?;
+                    if spoil {
+                        self.aborted += batch.len();
+                        self.rewind().await?;
+                    } else {
+                        self.copied += batch.len();
+                        self.committed.extend(offsets);
+                    }
+                }
+                other => bail!("expected records, got {other:?}"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Back to the last commit, partly from Kafka and partly from memory: both must say the same.
+    async fn rewind(&mut self) -> Result<()> {
+        let starts: Vec<_> = self
+            .consumer
+            .assigned()
+            .iter()
+            .map(|p| match self.committed.get(p) {
+                Some(next) if p.partition % 2 == 0 => (p.clone(), Position::Offset(*next)),
+                _ => (p.clone(), Position::Stored),
+            })
+            .collect();
+        Ok(self.consumer.assign(&starts).await?)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transactional_copy_with_aborts_gives_each_record_once() -> Result<()> {
+    let (cluster, progress, source) = real("source", 3).await?;
+    let target = source.replace("source", "target");
+    add_topic(&cluster, &target, 3).await?;
+    let mut writer = cluster.producer(&progress.stage("writer"))?;
+    tokio::task::block_in_place(|| -> Result<()> {
+        for i in 0..COUNT {
+            writer.send(Outgoing::new(&source, format!("k{i}").as_bytes(), format!("{i}").as_bytes()))?;
+        }
+        Ok(writer.flush(PATIENCE)?)
+    })?;
+    let stage = progress.stage("copier");
+    let mut consumer = cluster.consumer(&stage, "copier", &[&source]).await?;
+    assign(&mut consumer, Position::Stored).await?;
+    let producer = cluster.transactional_producer(&stage, "copier-0").await?;
+    let mut copier = Copier { consumer, producer, target: target.clone(), committed: HashMap::new(), copied: 0, aborted: 0, batches: 0 };
+    copier.run().await?;
+    assert!(copier.aborted > 0, "no transaction was aborted");
+    poll_until(PATIENCE, || async { progress.drained(&[&source]) }).await?;
+    copier.consumer.close().await;
+
+    let seen = read_all(&cluster, &progress.stage("check"), &target).await?;
+    assert_eq!(seen.len(), COUNT);
+    assert!(seen.values().all(|&times| times == 1));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn transaction_markers_are_no_lag() -> Result<()> {
+    let (cluster, progress, topic) = real("markers", 1).await?;
+    let (writer, reader) = (progress.stage("writer"), progress.stage("reader"));
+    let mut consumer = cluster.consumer(&reader, "reader", &[&topic]).await?;
+    assign(&mut consumer, Position::Stored).await?;
+    let mut producer = cluster.transactional_producer(&writer, "markers").await?;
+    tokio::task::block_in_place(|| -> Result<()> {
+        producer.begin()?;
+        producer.send(Outgoing::new(&topic, b"k", b"v"))?;
+        Ok(producer.commit(&[], &consumer)?)
+    })?;
+    let Event::Records(batch) = tokio::time::timeout(PATIENCE, consumer.next()).await? else { bail!("expected the record") };
+    assert_eq!(batch.iter().map(|r| text(r.value())).collect::<Vec<_>>(), ["v"]);
+    consumer.durable(&batch.next_offsets());
+    // The marker takes offset 1, so the partition ends at 2.
+    poll_until(PATIENCE, || async { progress.produced_end(&topic, 0) == Some(2) }).await?;
+    poll_until(PATIENCE, || async { progress.outstanding(&topic, 0) == 0 && consumer.caught_up().await.unwrap_or(false) }).await?;
+    assert_eq!(reader.position(&topic, 0), Some(2));
+    consumer.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_producer_with_the_same_id_fences_the_first() -> Result<()> {
+    let (cluster, progress, topic) = real("fence", 1).await?;
+    let stage = progress.stage("writer");
+    let idle = cluster.consumer(&stage, &fresh_name("idle"), &[&topic]).await?;
+    let mut first = cluster.transactional_producer(&stage, "same").await?;
+    tokio::task::block_in_place(|| -> Result<()> {
+        first.begin()?;
+        first.send(Outgoing::new(&topic, b"k", b"of the first"))?;
+        Ok(first.flush(PATIENCE)?)
+    })?;
+    let mut second = cluster.transactional_producer(&stage, "same").await?;
+    tokio::task::block_in_place(|| -> Result<()> {
+        second.begin()?;
+        second.send(Outgoing::new(&topic, b"k", b"of the second"))?;
+        Ok(second.commit(&[], &idle)?)
+    })?;
+    let refused = tokio::task::block_in_place(|| first.commit(&[], &idle));
+    assert!(matches!(refused, Err(StreamError::Fenced { .. })), "{refused:?}");
+    let seen = read_all(&cluster, &progress.stage("check"), &topic).await?;
+    assert_eq!(seen.into_keys().collect::<Vec<_>>(), ["of the second"]);
+    idle.close().await;
+    Ok(())
+}

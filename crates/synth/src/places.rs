@@ -1,0 +1,191 @@
+//! Where customers live: one of a known list of places, never a made-up combination.
+
+use std::collections::HashMap;
+use std::io::Read;
+
+use churn_domain::Locations;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::random::RowRandom;
+
+/// One known place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Place {
+    zip_code: String,
+    city: String,
+    county: String,
+    latitude: f64,
+    longitude: f64,
+    /// How many real customers live here; 1 for a list without customers.
+    weight: f64,
+}
+
+/// The known places, each once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Places(Vec<Place>);
+
+/// Why a list of zip codes cannot be read.
+#[derive(Debug, Error)]
+pub enum PlacesError {
+    /// Not a table with these columns, or not numbers where degrees belong.
+    #[error("cannot read the list of zip codes, which needs zip_code, city, county, latitude, longitude: {0}")]
+    Csv(#[from] csv::Error),
+    /// A place lacks a field or lies nowhere.
+    #[error("line {line} of the list of zip codes: {fault}; complete the line or remove it")]
+    Incomplete {
+        /// Line, from 1.
+        line: u64,
+        /// What is wrong.
+        fault: String,
+    },
+    /// A header at most.
+    #[error("the list of zip codes has no rows")]
+    Empty,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    zip_code: String,
+    city: String,
+    county: String,
+    latitude: f64,
+    longitude: f64,
+}
+
+/// Reads a list of zip codes: CSV with zip_code, city, county, latitude, longitude in any order.
+///
+/// # Errors
+/// [`PlacesError`], which names the line.
+pub fn read_places(source: impl Read) -> Result<Locations, PlacesError> {
+    let mut reader = csv::Reader::from_reader(source);
+    let headers = reader.headers()?.clone();
+    let mut record = csv::StringRecord::new();
+    let mut places = Locations::default();
+    while reader.read_record(&mut record)? {
+        let line = record.position().map_or(0, csv::Position::line);
+        let place: Record = record.deserialize(Some(&headers))?;
+        let fields = [("zip_code", &place.zip_code), ("city", &place.city), ("county", &place.county)];
+        if let Some((name, _)) = fields.iter().find(|(_, text)| text.trim().is_empty()) {
+            return Err(PlacesError::Incomplete { line, fault: format!("{name} is empty") });
+        }
+        if !on_earth(place.latitude, place.longitude) {
+            return Err(PlacesError::Incomplete { line, fault: "latitude or longitude is out of range".into() });
+        }
+        places.zip_code.push(Some(place.zip_code.trim()));
+        places.city.push(Some(place.city.trim()));
+        places.county.push(Some(place.county.trim()));
+        places.latitude.push(place.latitude);
+        places.longitude.push(place.longitude);
+    }
+    if places.is_empty() { Err(PlacesError::Empty) } else { Ok(places) }
+}
+
+fn on_earth(latitude: f64, longitude: f64) -> bool {
+    latitude.abs() <= 90.0 && longitude.abs() <= 180.0
+}
+
+impl Places {
+    /// The complete places of real customers or of a list, weighed by how often each occurs, and how many rows were
+    /// incomplete.
+    pub(crate) fn of(locations: &Locations) -> (Self, usize) {
+        let mut places: Vec<Place> = Vec::new();
+        let mut known: HashMap<(&str, &str, &str, u64, u64), usize> = HashMap::new();
+        let mut incomplete = 0;
+        for row in 0..locations.len() {
+            let texts = (locations.zip_code.get(row), locations.city.get(row), locations.county.get(row));
+            let (latitude, longitude) = (locations.latitude[row], locations.longitude[row]);
+            let (Some(zip_code), Some(city), Some(county), true) = (texts.0, texts.1, texts.2, on_earth(latitude, longitude))
+            else {
+                incomplete += 1;
+                continue;
+            };
+            let at = *known.entry((zip_code, city, county, latitude.to_bits(), longitude.to_bits())).or_insert(places.len());
+            match places.get_mut(at) {
+                Some(place) => place.weight += 1.0,
+                None => places.push(Place {
+                    zip_code: zip_code.into(),
+                    city: city.into(),
+                    county: county.into(),
+                    latitude,
+                    longitude,
+                    weight: 1.0,
+                }),
+            }
+        }
+        (Self(places), incomplete)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn is_sound(&self) -> bool {
+        !self.0.is_empty()
+            && self.0.iter().all(|place| {
+                on_earth(place.latitude, place.longitude) && place.weight.is_finite() && place.weight > 0.0
+            })
+    }
+
+    pub(crate) fn directory(&self) -> Directory {
+        let mut locations = Locations::default();
+        let mut below = 0.0;
+        let mut ends = Vec::with_capacity(self.len());
+        for place in &self.0 {
+            locations.zip_code.push(Some(&place.zip_code));
+            locations.city.push(Some(&place.city));
+            locations.county.push(Some(&place.county));
+            locations.latitude.push(place.latitude);
+            locations.longitude.push(place.longitude);
+            below += place.weight;
+            ends.push(below);
+        }
+        let even = self.0.iter().all(|place| place.weight == self.0[0].weight);
+        Directory { locations, total: below, ends: if even { Vec::new() } else { ends } }
+    }
+}
+
+/// Places made ready for drawing.
+#[derive(Clone, Debug)]
+pub(crate) struct Directory {
+    pub(crate) locations: Locations,
+    total: f64,
+    /// Running sums of the weights; empty when all weights are equal.
+    ends: Vec<f64>,
+}
+
+impl Directory {
+    /// Draws a place by its weight.
+    pub(crate) fn draw(&self, random: &mut RowRandom) -> u32 {
+        if self.ends.is_empty() {
+            return random.below(self.locations.len() as u64) as u32;
+        }
+        let place = random.unit() * self.total;
+        self.ends.partition_point(|end| *end <= place).min(self.ends.len() - 1) as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zip_code_without_a_city_is_named_with_its_line() {
+        let list = "zip_code,city,county,latitude,longitude\n90001,Los Angeles,Los Angeles,33.9,-118.2\n90002,,x,1,2\n";
+        let error = read_places(list.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("line 3") && error.contains("city is empty"), "{error}");
+        assert!(matches!(read_places("zip_code,city,county,latitude,longitude\n".as_bytes()), Err(PlacesError::Empty)));
+        assert!(matches!(read_places("zip_code\n90001\n".as_bytes()), Err(PlacesError::Csv(_))));
+    }
+
+    #[test]
+    fn each_place_is_kept_once_and_weighed_by_its_customers() {
+        let list = "zip_code,city,county,latitude,longitude\n1,a,b,1,2\n1,a,b,1,2\n2,a,b,1,2\n";
+        let mut locations = read_places(list.as_bytes()).unwrap();
+        locations.push_missing();
+        let (places, incomplete) = Places::of(&locations);
+        assert_eq!((places.len(), incomplete), (2, 1));
+        assert_eq!(places.0[0].weight, 2.0);
+    }
+}

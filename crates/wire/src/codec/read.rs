@@ -1,0 +1,239 @@
+//! Avro's primitive types, read from bytes that nobody vouches for.
+
+use std::fmt::Display;
+use std::ops::Range;
+
+use churn_domain::{EventBatch, Interned};
+
+use super::MAX_TEXT_BYTES;
+use crate::{DecodeError, ErrorClass};
+
+/// The bytes of one record, and the field at which the reading stands.
+pub(super) struct Reader<'a> {
+    rest: &'a [u8],
+    field: &'static str,
+}
+
+/// The error is boxed within the codec: a small result travels in registers, which halves the cost of a row.
+pub(super) type Read<T> = Result<T, Box<DecodeError>>;
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, field: DecodeError::RECORD }
+    }
+
+    /// Names the field that is read next, for errors.
+    #[inline]
+    pub(super) fn field(&mut self, name: &'static str) -> &mut Self {
+        self.field = name;
+        self
+    }
+
+    /// Refuses bytes behind the record: whoever wrote them used another schema.
+    #[inline]
+    pub(super) fn end(&self) -> Read<()> {
+        match self.rest.len() {
+            0 => Ok(()),
+            bytes => {
+                Err(Box::new(DecodeError::record(
+                    ErrorClass::Undecodable,
+                    format!("{bytes} bytes follow the record's end"),
+                )))
+            }
+        }
+    }
+
+    #[cold]
+    pub(super) fn undecodable(&self, message: impl Display) -> Box<DecodeError> {
+        Box::new(DecodeError::new(ErrorClass::Undecodable, self.field, message))
+    }
+
+    #[cold]
+    pub(super) fn out_of_range(&self, message: impl Display) -> Box<DecodeError> {
+        Box::new(DecodeError::new(ErrorClass::OutOfRange, self.field, message))
+    }
+
+    #[inline]
+    fn byte(&mut self) -> Read<u8> {
+        let (&first, rest) = self.rest.split_first().ok_or_else(|| self.truncated())?;
+        self.rest = rest;
+        Ok(first)
+    }
+
+    #[inline]
+    fn array<const N: usize>(&mut self) -> Read<[u8; N]> {
+        let (bytes, rest) = self.rest.split_first_chunk().ok_or_else(|| self.truncated())?;
+        self.rest = rest;
+        Ok(*bytes)
+    }
+
+    #[cold]
+    fn truncated(&self) -> Box<DecodeError> {
+        self.undecodable("the record ends here")
+    }
+
+    #[inline]
+    pub(super) fn long(&mut self) -> Read<i64> {
+        let bits = match self.rest {
+            [first, rest @ ..] if *first < 0x80 => {
+                self.rest = rest;
+                u64::from(*first)
+            }
+            _ => self.varint()?,
+        };
+        Ok((bits >> 1).cast_signed() ^ -(bits & 1).cast_signed())
+    }
+
+    fn varint(&mut self) -> Read<u64> {
+        let mut bits = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let payload = u64::from(byte & 0x7f);
+            // The tenth byte has room for the last of the 64 bits only.
+            if shift == 63 && payload > 1 {
+                break;
+            }
+            bits |= payload << shift;
+            if byte < 0x80 {
+                return Ok(bits);
+            }
+        }
+        Err(self.undecodable("the number has more than 64 bits"))
+    }
+
+    #[inline]
+    pub(super) fn int(&mut self) -> Read<i32> {
+        let value = self.long()?;
+        i32::try_from(value).map_err(|_| self.undecodable(format!("{value} does not fit the 32 bits of an int")))
+    }
+
+    #[inline]
+    pub(super) fn boolean(&mut self) -> Read<bool> {
+        match self.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(self.undecodable(format!("the byte {other:#04x} is no boolean"))),
+        }
+    }
+
+    #[inline]
+    pub(super) fn double(&mut self) -> Read<f64> {
+        Ok(f64::from_le_bytes(self.array()?))
+    }
+
+    #[inline]
+    pub(super) fn fixed<const N: usize>(&mut self) -> Read<[u8; N]> {
+        self.array()
+    }
+
+    /// Whether a nullable field has a value, which then follows.
+    #[inline]
+    pub(super) fn present(&mut self) -> Read<bool> {
+        match self.long()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            branch => Err(self.undecodable(format!("the union has no branch {branch}"))),
+        }
+    }
+
+    /// The bytes of a string, its length checked.
+    #[inline]
+    pub(super) fn text_bytes(&mut self) -> Read<&'a [u8]> {
+        let declared = self.long()?;
+        let len = usize::try_from(declared)
+            .map_err(|_| self.undecodable(format!("a string cannot have {declared} bytes")))?;
+        let (bytes, rest) = self.rest.split_at_checked(len).ok_or_else(|| {
+            self.undecodable(format!("a string of {len} bytes cannot end within the {} left", self.rest.len()))
+        })?;
+        if len > MAX_TEXT_BYTES {
+            return Err(self.out_of_range(format!("{len} bytes of text, expected at most {MAX_TEXT_BYTES}")));
+        }
+        self.rest = rest;
+        Ok(bytes)
+    }
+
+    /// Checks the bytes of a string: UTF-8, without the NUL that Postgres cannot store.
+    #[inline]
+    pub(super) fn text(&self, bytes: &'a [u8]) -> Read<&'a str> {
+        if bytes.contains(&0) {
+            return Err(self.out_of_range("text with a NUL character"));
+        }
+        std::str::from_utf8(bytes).map_err(|error| self.undecodable(error))
+    }
+
+    #[inline]
+    pub(super) fn string(&mut self) -> Read<&'a str> {
+        let bytes = self.text_bytes()?;
+        self.text(bytes)
+    }
+
+    #[inline]
+    pub(super) fn optional_string(&mut self) -> Read<Option<&'a str>> {
+        if self.present()? { self.string().map(Some) } else { Ok(None) }
+    }
+
+    /// A string that names something.
+    #[inline]
+    pub(super) fn name(&mut self) -> Read<&'a str> {
+        match self.string()? {
+            "" => Err(self.out_of_range("is empty")),
+            name => Ok(name),
+        }
+    }
+
+    /// Appends a word that must not be confused with another, as an [`Interned`] column does once it is full.
+    #[inline]
+    pub(super) fn push_word(&self, column: &mut Interned, word: Option<&str>) -> Read<()> {
+        column.push(word);
+        if column.get(column.len() - 1) == word {
+            return Ok(());
+        }
+        Err(self.out_of_range(format!("more than {} different values in one batch", Interned::MAX_WORDS - 1)))
+    }
+
+    /// A number from 0 up.
+    #[inline]
+    pub(super) fn ordinal(&mut self) -> Read<i64> {
+        let value = self.long()?;
+        if value >= 0 { Ok(value) } else { Err(self.out_of_range(format!("{value}, expected 0 or more"))) }
+    }
+
+    /// An int from 0 up.
+    #[inline]
+    pub(super) fn small_ordinal(&mut self) -> Read<i32> {
+        let value = self.int()?;
+        if value >= 0 { Ok(value) } else { Err(self.out_of_range(format!("{value}, expected 0 or more"))) }
+    }
+
+    /// A time within the accepted bounds.
+    #[inline]
+    pub(super) fn time(&mut self) -> Read<i64> {
+        const BOUNDS: Range<i64> = EventBatch::TIME_BOUNDS_MS;
+        let value = self.long()?;
+        if BOUNDS.contains(&value) {
+            return Ok(value);
+        }
+        Err(self.out_of_range(format!("{value} ms, expected from {} up to {} ms", BOUNDS.start, BOUNDS.end)))
+    }
+
+    /// A number within `-limit..=limit`, `NaN` where missing.
+    #[inline]
+    pub(super) fn degrees(&mut self, limit: f64) -> Read<f64> {
+        if !self.present()? {
+            return Ok(f64::NAN);
+        }
+        let value = self.double()?;
+        // Written so that NaN is refused.
+        if value.abs() <= limit {
+            return Ok(value);
+        }
+        Err(self.out_of_range(format!("{value} degrees, expected from -{limit} to {limit}")))
+    }
+
+    /// A number from 0 to 1.
+    #[inline]
+    pub(super) fn probability(&mut self) -> Read<f64> {
+        let value = self.double()?;
+        churn_domain::Probability::new(value).map(churn_domain::Probability::get).map_err(|e| self.out_of_range(e))
+    }
+}

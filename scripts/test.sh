@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Everything that has to be true of a commit: shipped data, format, lints, and all tests against real
+# servers, which it starts first and always ends.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+data_is_what_was_committed() {
+  (cd data && sha256sum --check --strict SHA256SUMS)
+}
+
+ensure_rust
+step "shipped data" data_is_what_was_committed
+step "tools for the tests" scripts/ensure-test-tools.sh
+scripts/lint.sh
+step "build" cargo test --workspace --no-run
+trap 'scripts/test-servers.sh down' EXIT
+step "test servers" scripts/test-servers.sh up
+step "tests" cargo test --workspace --no-fail-fast
+echo "==> all passed in $SECONDS s"

@@ -1,0 +1,120 @@
+//! The first generator and the first model, for a registry that has none.
+
+use anyhow::Context;
+use churn_domain::Locations;
+use churn_domain::csv::{Customers, ReadOptions};
+use churn_registry::{Champion, Draft, Kind, Promotion, Registry};
+use churn_runtime::clock::now_ms;
+use churn_runtime::exit::Ending;
+use churn_synth::{FitParams, Generator};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Map, Value, json};
+use tokio::task::block_in_place;
+
+use crate::config::Config;
+use crate::shipped;
+
+const GENERATOR_FILE: &str = "generator.json";
+const BY: &str = "churn setup";
+
+/// Fits a generator; locations come from the customers where they have any.
+///
+/// # Errors
+/// The data cannot be fitted; the message says why.
+pub(crate) fn fit(customers: &Customers, locations: &Locations) -> anyhow::Result<Generator> {
+    Generator::fit(customers, locations, FitParams::default()).map_err(Ending::data).context("fit the generator")
+}
+
+/// The champion generator, fitted and promoted first where there is none.
+///
+/// # Errors
+/// The registry or the data cannot be used.
+pub(crate) async fn generator(registry: &Registry, config: &Config, bar: &ProgressBar) -> anyhow::Result<(Generator, Champion)> {
+    if let Some(champion) = registry.champion(Kind::Generator).await.map_err(Ending::of)? {
+        return Ok((load_generator(registry, &champion).await?, champion));
+    }
+    bar.set_message("fitting the generator");
+    let customers = shipped::customers(config.data.customers.as_deref(), ReadOptions::default())?;
+    let locations = shipped::locations(config.data.locations.as_deref())?;
+    let generator = block_in_place(|| fit(&customers, &locations))?;
+    let files = [(GENERATOR_FILE.to_owned(), generator.to_json().context("write the generator")?)].into();
+    let champion = publish(registry, Kind::Generator, Map::new(), lineage(config, &customers), Map::new(), files).await?;
+    Ok((generator, champion))
+}
+
+/// Trains and promotes a first model where the registry has none. Says whether it did.
+///
+/// # Errors
+/// The registry or the data cannot be used.
+pub(crate) async fn model(registry: &Registry, config: &Config, bar: &ProgressBar) -> anyhow::Result<bool> {
+    if registry.champion(Kind::Model).await.map_err(Ending::of)?.is_some() {
+        return Ok(false);
+    }
+    let customers = shipped::customers(config.data.customers.as_deref(), ReadOptions::default())?;
+    let params = churn_learn::TrainParams::default();
+    let trained = block_in_place(|| {
+        churn_learn::train(&customers, &params, &mut |progress| {
+            bar.set_length(progress.total as u64);
+            bar.set_position(progress.done as u64);
+            bar.set_message(progress.step.clone());
+        })
+    })
+    .map_err(Ending::data)
+    .context("train the first model")?;
+    let described = object(serde_json::to_value(&params).context("describe the training")?);
+    let metrics = object(serde_json::to_value(&trained.metrics).context("describe the model")?);
+    let files = trained.to_files().context("write the model")?;
+    publish(registry, Kind::Model, described, lineage(config, &customers), metrics, files.into_iter().collect()).await?;
+    Ok(true)
+}
+
+/// A bar on a terminal, nothing elsewhere.
+pub(crate) fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::new(100);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {bar:30} {msg} ({elapsed})") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Loads a generator from the registry.
+///
+/// # Errors
+/// It is corrupt, or of a newer format.
+pub(crate) async fn load_generator(registry: &Registry, champion: &Champion) -> anyhow::Result<Generator> {
+    let artifact = registry.load_champion(champion).await.map_err(Ending::of).context("load the generator")?;
+    let bytes = artifact.files.get(GENERATOR_FILE).with_context(|| format!("generator {} has no {GENERATOR_FILE}", champion.version))?;
+    Generator::from_json(bytes).map_err(Ending::data).with_context(|| format!("read generator {}", champion.version))
+}
+
+async fn publish(
+    registry: &Registry,
+    kind: Kind,
+    params: Map<String, Value>,
+    lineage: Map<String, Value>,
+    metrics: Map<String, Value>,
+    files: std::collections::BTreeMap<String, Vec<u8>>,
+) -> anyhow::Result<Champion> {
+    let draft = Draft { kind, created_at_ms: now_ms(), created_by: BY.into(), params, lineage, metrics, files };
+    let artifact = registry.publish(draft).await.map_err(Ending::of).with_context(|| format!("publish the {kind}"))?;
+    let version = artifact.manifest.version;
+    let promotion = Promotion { kind, version, by: BY.into(), reason: "the registry had none".into(), at_ms: now_ms() };
+    match registry.promote(&promotion, None).await {
+        Ok(champion) => Ok(champion),
+        // Another process set the registry up at the same time: its choice is as good as ours.
+        Err(churn_registry::RegistryError::Overtaken { winner: Some(winner), .. }) => Ok(*winner),
+        Err(error) => Err(Ending::of(error)).with_context(|| format!("promote the {kind}")),
+    }
+}
+
+fn lineage(config: &Config, customers: &Customers) -> Map<String, Value> {
+    let source = config.data.customers.as_ref().map_or("shipped".to_owned(), |path| path.display().to_string());
+    object(json!({ "data": source, "rows": customers.len() }))
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,23 @@
+//! Rows that were left out, told to the user.
+
+use churn_domain::csv::Customers;
+
+/// Rows printed one by one; all of them are counted.
+const SHOWN: usize = 10;
+
+/// Lists what `--skip-bad-rows` left out and which columns were passed over, on stderr.
+pub(crate) fn report(customers: &Customers) {
+    if !customers.ignored.is_empty() {
+        eprintln!("passed over columns that are no features: {}", customers.ignored.join(", "));
+    }
+    if customers.bad_row_count > 0 {
+        eprintln!("left out {} bad rows:", customers.bad_row_count);
+        for bad in customers.bad_rows.iter().take(SHOWN) {
+            eprintln!("  {bad}");
+        }
+        let more = customers.bad_row_count.saturating_sub(SHOWN as u64);
+        if more > 0 {
+            eprintln!("  and {more} more");
+        }
+    }
+}

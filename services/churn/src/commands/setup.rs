@@ -1,0 +1,148 @@
+//! `churn setup`: everything that has to be there before parts run. Safe to repeat.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use churn_domain::csv::ReadOptions;
+use churn_registry::Kind;
+use churn_runtime::clock::now_ms;
+use churn_runtime::exit::Ending;
+use churn_store::Store;
+use churn_stream::{Cluster, TopicState};
+use churn_wire::{SchemaRegistry, plan_all, register_all};
+use serde::Serialize;
+
+use crate::app::{App, Shared};
+use crate::config::Config;
+use crate::{bootstrap, shipped};
+
+/// Partitions of the score tables are made for this time around now; a maintenance command goes on from there, and the default
+/// partition takes what lies outside.
+const BEFORE: Duration = Duration::from_secs(2 * 86_400);
+const AHEAD: Duration = Duration::from_secs(14 * 86_400);
+
+/// One thing that was done, found done, or would be done.
+#[derive(Debug, Serialize)]
+struct Step {
+    what: String,
+    result: String,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Steps(Vec<Step>);
+
+impl Steps {
+    fn add(&mut self, what: impl Into<String>, result: impl Into<String>) {
+        self.0.push(Step { what: what.into(), result: result.into() });
+    }
+}
+
+pub(super) async fn run(app: &App, dry_run: bool) -> anyhow::Result<()> {
+    let config = app.config();
+    let mut steps = Steps::default();
+    let cluster = connect_kafka(config, &Shared::new()).await?;
+    let store = connect_postgres(config).await?;
+    let registry = app.registry()?;
+    registry.check().await.map_err(Ending::of).context("write to the registry")?;
+    let schemas = SchemaRegistry::open(&config.wire).context("open the schema registry (wire.url)")?;
+    if dry_run {
+        plan(config, &cluster, &store, &schemas, &mut steps).await?;
+        for kind in [Kind::Generator, Kind::Model] {
+            let champion = registry.champion(kind).await.map_err(Ending::of)?;
+            let result = champion.map_or_else(|| "would be made".to_owned(), |champion| format!("{} stands", champion.version));
+            steps.add(format!("{kind}"), result);
+        }
+    } else {
+        for topic in cluster.create_topics(&cluster.topics().specs(cluster.config())).await.context("create the topics")? {
+            steps.add(format!("topic {}", topic.name), state(topic.state));
+        }
+        for schema in register_all(&schemas, cluster.topics()).await.map_err(Ending::of).context("register the schemas")? {
+            steps.add(format!("schema {}", schema.subject), format!("id {}", schema.id));
+        }
+        for (what, result) in database(config, &store).await? {
+            steps.add(what, result);
+        }
+        let bar = bootstrap::progress_bar();
+        let (_, generator) = bootstrap::generator(&registry, config, &bar).await?;
+        steps.add("generator", format!("{} stands", generator.version));
+        let trained = bootstrap::model(&registry, config, &bar).await?;
+        steps.add("model", if trained { "trained and promoted" } else { "stands" });
+        bar.finish_and_clear();
+    }
+    store.close().await;
+    app.answer(&steps, |steps| steps.0.iter().map(|step| format!("{}: {}", step.what, step.result)).collect::<Vec<_>>().join("\n"))
+}
+
+/// Tables, partitions and reference rows.
+///
+/// # Errors
+/// The server refuses, or the data cannot be read.
+pub(crate) async fn database(config: &Config, store: &Store) -> anyhow::Result<Vec<(String, String)>> {
+    let mut done = Vec::new();
+    let applied = store.migrate().await.map_err(Ending::of).context("migrate the database")?;
+    done.push(("migrations".into(), format!("{applied} applied")));
+    let made = store.ensure_partitions(around_now()).await.map_err(Ending::of).context("make partitions")?;
+    done.push(("partitions".into(), format!("{made} made")));
+    let customers = shipped::customers(config.data.customers.as_deref(), ReadOptions::default())?;
+    let loaded = store.load_reference(&customers).await.map_err(Ending::of).context("load the reference customers")?;
+    done.push(("reference customers".into(), format!("{loaded} loaded")));
+    Ok(done)
+}
+
+/// Connects to the configured cluster.
+///
+/// # Errors
+/// None is configured, or it does not answer.
+pub(crate) async fn connect_kafka(config: &Config, shared: &Shared) -> anyhow::Result<Cluster> {
+    if config.kafka.brokers.is_empty() {
+        bail!(Ending::usage("no Kafka is configured: set kafka.brokers (CHURN__KAFKA__BROKERS), or try `churn demo`"));
+    }
+    Cluster::connect(&config.kafka, &shared.progress).await.map_err(Ending::of).context("connect to Kafka (kafka.brokers)")
+}
+
+/// Connects to the configured database.
+///
+/// # Errors
+/// None is configured, or it does not answer.
+pub(crate) async fn connect_postgres(config: &Config) -> anyhow::Result<Store> {
+    if config.postgres.url.is_empty() {
+        bail!(Ending::usage("no Postgres is configured: set postgres.url (CHURN__POSTGRES__URL), or try `churn demo`"));
+    }
+    Store::connect(&config.postgres).await.map_err(Ending::of).context("connect to Postgres (postgres.url)")
+}
+
+/// Creates the topics and registers the schemas.
+///
+/// # Errors
+/// The cluster refuses, or a topic has another number of partitions.
+pub(crate) async fn topics(cluster: &Cluster) -> anyhow::Result<()> {
+    cluster.create_topics(&cluster.topics().specs(cluster.config())).await.map_err(Ending::of).context("create the topics")?;
+    Ok(())
+}
+
+async fn plan(config: &Config, cluster: &Cluster, store: &Store, schemas: &SchemaRegistry, steps: &mut Steps) -> anyhow::Result<()> {
+    for topic in cluster.topics().specs(cluster.config()) {
+        let found = cluster.topic_partitions(&topic.name).await;
+        steps.add(format!("topic {}", topic.name), if found.is_ok() { "stands" } else { "would be made" });
+    }
+    for schema in plan_all(schemas, cluster.topics()).await.map_err(Ending::of).context("compare the schemas")? {
+        steps.add(format!("schema {}", schema.subject), format!("{:?}", schema.plan));
+    }
+    store.check_permissions().await.map_err(Ending::of).context("check the permissions in Postgres")?;
+    steps.add("permissions in Postgres", "sufficient");
+    let status = store.migration_status().await.map_err(Ending::of).context("look at the migrations")?;
+    steps.add("migrations", format!("{} of {} would be applied", status.pending, status.total));
+    let customers = shipped::customers(config.data.customers.as_deref(), ReadOptions::default())?;
+    steps.add("reference customers", format!("{} would be loaded where missing", customers.len()));
+    Ok(())
+}
+
+fn around_now() -> Range<i64> {
+    let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    now_ms() - ms(BEFORE)..now_ms() + ms(AHEAD)
+}
+
+fn state(state: TopicState) -> String {
+    format!("{state:?}").to_lowercase()
+}

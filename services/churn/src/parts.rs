@@ -1,0 +1,124 @@
+//! Puts the parts together: what each of them needs, and how they run and stop in one process.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use churn_api::routes;
+use churn_monitor::Monitor;
+use churn_registry::Registry;
+use churn_runtime::CancellationToken;
+use churn_runtime::exit::Ending;
+use churn_scorer::Scorer;
+use churn_serving::{ChampionWatch, ModelSlot};
+use churn_sink::Sink;
+use churn_store::Store;
+use churn_stream::Cluster;
+use churn_synth::Generator;
+use churn_synthesizer::{Source, Synthesizer};
+use churn_wire::SchemaRegistry;
+use tokio::task::JoinSet;
+
+use crate::app::Shared;
+use crate::config::Config;
+
+/// The servers that parts talk to, and what they share in this process.
+#[derive(Debug)]
+pub(crate) struct Platform {
+    pub(crate) config: Config,
+    pub(crate) cluster: Cluster,
+    pub(crate) schemas: Arc<SchemaRegistry>,
+    pub(crate) registry: Registry,
+    pub(crate) models: ModelSlot,
+    pub(crate) shared: Shared,
+}
+
+impl Platform {
+    /// Loads the champion and keeps looking for a new one until `stop`.
+    ///
+    /// # Errors
+    /// The champion is refused, or the registry cannot be read.
+    pub(crate) async fn watch_models(&self, stop: &CancellationToken) -> anyhow::Result<()> {
+        let health = self.shared.health.component("model");
+        let mut watch = ChampionWatch::new(self.registry.clone(), self.models.clone(), health, &self.shared.metrics);
+        watch.look().await.map_err(Ending::of).context("load the champion")?;
+        tokio::spawn(watch.run(self.config.scorer.model_poll.as_duration(), stop.clone()));
+        Ok(())
+    }
+
+    pub(crate) async fn synthesizer(&self, source: Source) -> anyhow::Result<Synthesizer> {
+        let config = self.config.synthesizer.clone();
+        let Shared { progress, metrics, health } = &self.shared;
+        Synthesizer::start(config, source, &self.cluster, &self.schemas, progress, metrics, health)
+            .await
+            .context("start the synthesizer")
+    }
+
+    pub(crate) async fn scorer(&self) -> anyhow::Result<Scorer> {
+        let config = self.config.scorer.clone();
+        let Shared { progress, metrics, health } = &self.shared;
+        Scorer::start(config, &self.cluster, &self.schemas, self.models.clone(), progress, metrics, health)
+            .await
+            .context("start the scorer")
+    }
+
+    pub(crate) async fn sink(&self, store: &Store) -> anyhow::Result<Sink> {
+        let config = self.config.sink.clone();
+        let Shared { progress, metrics, health } = &self.shared;
+        Sink::start(config, &self.cluster, &self.schemas, store, progress, metrics, health).await.context("start the sink")
+    }
+
+    pub(crate) async fn monitor(&self) -> anyhow::Result<Monitor> {
+        let config = self.config.monitor.clone();
+        let Shared { progress, metrics, health } = &self.shared;
+        Monitor::start(config, &self.cluster, &self.schemas, self.models.clone(), progress, metrics, health)
+            .await
+            .context("start the monitor")
+    }
+
+    pub(crate) fn api(&self, generator: Option<Arc<Generator>>) -> Router {
+        routes(self.config.api.clone(), self.models.clone(), generator, &self.shared.metrics)
+    }
+}
+
+/// Running parts, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Running {
+    tasks: JoinSet<(&'static str, anyhow::Result<()>)>,
+}
+
+impl Running {
+    pub(crate) fn spawn(&mut self, name: &'static str, part: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+        self.tasks.spawn(async move { (name, part.await) });
+    }
+
+    /// Waits for the next part to end; never, when none runs. A part that panicked is an error.
+    ///
+    /// # Errors
+    /// Why the part failed, with its name.
+    pub(crate) async fn next(&mut self) -> anyhow::Result<&'static str> {
+        match self.tasks.join_next().await {
+            None => std::future::pending().await,
+            Some(ended) => {
+                let (name, result) = ended.context("a part was torn down")?;
+                result.map(|()| name).with_context(|| format!("the {name} failed"))
+            }
+        }
+    }
+
+    /// Waits until all parts have ended.
+    ///
+    /// # Errors
+    /// The first failure; the others are logged.
+    pub(crate) async fn all(&mut self) -> anyhow::Result<()> {
+        let mut first = Ok(());
+        while !self.tasks.is_empty() {
+            match self.next().await {
+                Ok(name) => tracing::info!(part = name, "drained"),
+                Err(error) if first.is_ok() => first = Err(error),
+                Err(error) => tracing::error!(error = %format!("{error:#}"), "another part failed"),
+            }
+        }
+        first
+    }
+}

@@ -1,0 +1,172 @@
+//! One batch on its way from events to scores, in columns that are used again and again.
+
+use churn_domain::ScoreBatch;
+use churn_learn::{EncodeStats, LearnError, Scratch};
+use churn_runtime::clock::{Stopwatch, now_ms};
+use churn_serving::Served;
+use churn_stream::deadletter::{DeadLetter, Verdict};
+use churn_stream::{Outgoing, Record, RecordBatch, StreamError, TransactionalProducer};
+use churn_wire::{
+    Codec, DecodeError, Decoded, Decoder, Encoder, ErrorClass, EventCodec, RegistryError, ScoreCodec,
+    VALUE_SCHEMA_ID_HEADER, write_prefix,
+};
+
+use crate::metrics::ScorerMetrics;
+
+/// Events of a batch, what the model says of them, and what could not be read.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    decoder: Decoder<EventCodec>,
+    encoder: Encoder<ScoreCodec>,
+    event_codec: EventCodec,
+    topic: String,
+    scores: ScoreBatch,
+    origins: Vec<Origin>,
+    letters: Vec<DeadLetter>,
+    letter_classes: Vec<&'static str>,
+    scratch: Scratch,
+    stats: EncodeStats,
+    value: Vec<u8>,
+}
+
+/// Which record a row came from.
+#[derive(Debug, Clone, Copy)]
+struct Origin {
+    batch: usize,
+    record: usize,
+    /// Length of the event's bytes at the end of the record's value, where they are those of our schema: a score starts with
+    /// them, so they need not be encoded again.
+    ours: Option<usize>,
+}
+
+impl Batch {
+    /// A batch that reads with `decoder` and writes to `topic` with `encoder`.
+    pub(crate) fn new(decoder: Decoder<EventCodec>, encoder: Encoder<ScoreCodec>, topic: &str) -> Self {
+        Self {
+            decoder,
+            encoder,
+            event_codec: EventCodec::default(),
+            topic: topic.to_owned(),
+            scores: ScoreBatch::default(),
+            origins: Vec::new(),
+            letters: Vec::new(),
+            letter_classes: Vec::new(),
+            scratch: Scratch::default(),
+            stats: EncodeStats::default(),
+            value: Vec::new(),
+        }
+    }
+
+    /// Reads the events; what is no event becomes a dead letter.
+    ///
+    /// # Errors
+    /// The schema registry gave no answer; calling again begins anew.
+    pub(crate) async fn decode(&mut self, records: &[RecordBatch]) -> Result<(), RegistryError> {
+        // A fresh batch every time: the vocabularies of its columns must not grow with everything ever seen.
+        self.scores = ScoreBatch::default();
+        self.origins.clear();
+        self.letters.clear();
+        self.letter_classes.clear();
+        for (batch, records) in records.iter().enumerate() {
+            for (place, record) in records.iter().enumerate() {
+                match self.decode_one(&record).await? {
+                    Ok((schema_id, ours)) => {
+                        self.origins.push(Origin { batch, record: place, ours });
+                        self.scores.lineage.push(schema_id, record.partition(), record.offset());
+                    }
+                    Err(error) => self.refuse(&record, &error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn decode_one(&mut self, record: &Record<'_>) -> Result<Result<(i32, Option<usize>), DecodeError>, RegistryError> {
+        let Some(value) = record.value() else {
+            let message = "the value is null, expected an event".to_owned();
+            return Ok(Err(DecodeError { class: ErrorClass::Framing, field: DecodeError::RECORD, message }));
+        };
+        let header = record.header(VALUE_SCHEMA_ID_HEADER);
+        loop {
+            match self.decoder.decode_into(value, header, &mut self.scores.event) {
+                Ok(Decoded::Row { schema_id, ours }) => return Ok(Ok((schema_id, ours.map(<[u8]>::len)))),
+                Ok(Decoded::Miss(schema)) => self.decoder.learn(schema).await?,
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+    }
+
+    fn refuse(&mut self, record: &Record<'_>, error: &DecodeError) {
+        let text = error.to_string();
+        let verdict =
+            Verdict { stage: "scorer.decode", error_class: error.class.name(), error_text: &text, schema_id: None };
+        self.letters.push(DeadLetter::new(record, &verdict));
+        self.letter_classes.push(error.class.name());
+    }
+
+    /// Lets the model speak on every event.
+    ///
+    /// # Errors
+    /// The model gave something that is no probability.
+    pub(crate) fn score(&mut self, champion: &Served, metrics: &ScorerMetrics) -> Result<(), LearnError> {
+        let watch = Stopwatch::start();
+        let scores = &mut self.scores;
+        scores.probability.clear();
+        self.stats = champion.predict_into(&scores.event.features, &mut self.scratch, &mut scores.probability)?;
+        let (threshold, now) = (champion.threshold(), now_ms());
+        for (row, &probability) in scores.probability.iter().enumerate() {
+            scores.score_id.push(scores.event.score_id(row));
+            scores.label.push(probability >= threshold);
+            scores.threshold.push(threshold);
+            scores.model_version.push(Some(champion.version()));
+            scores.model_hash.push(Some(champion.hash()));
+            scores.scored_at_ms.push(now);
+        }
+        metrics.step("predict", watch.elapsed());
+        Ok(())
+    }
+
+    /// Sends scores and dead letters, each to the partition number that its event came from.
+    ///
+    /// # Errors
+    /// What the producer says.
+    pub(crate) fn send(&mut self, records: &[RecordBatch], producer: &mut TransactionalProducer) -> Result<(), StreamError> {
+        for (row, origin) in self.origins.iter().enumerate() {
+            let Some(record) = records.get(origin.batch).and_then(|batch| batch.get(origin.record)) else { continue };
+            self.value.clear();
+            write_prefix(self.encoder.schema_id(), &mut self.value);
+            match (origin.ours, record.value()) {
+                (Some(length), Some(value)) => self.value.extend_from_slice(&value[value.len() - length..]),
+                _ => self.event_codec.encode_into(&self.scores.event, row, &mut self.value),
+            }
+            self.encoder.codec().encode_tail_into(&self.scores, row, &mut self.value);
+            producer.send(Outgoing {
+                topic: &self.topic,
+                partition: Some(record.partition()),
+                key: record.key(),
+                value: Some(&self.value),
+                timestamp_ms: Some(self.scores.event.event_time_ms[row]),
+                headers: &[],
+            })?;
+        }
+        for letter in &self.letters {
+            letter.send_with(|outgoing| producer.send(outgoing))?;
+        }
+        Ok(())
+    }
+
+    /// Number of events that were scored.
+    pub(crate) fn scored(&self) -> usize {
+        self.origins.len()
+    }
+
+    /// Classes of what was refused, one a record.
+    pub(crate) fn refused(&self) -> &[&'static str] {
+        &self.letter_classes
+    }
+
+    /// What the encoder met.
+    pub(crate) fn stats(&self) -> &EncodeStats {
+        &self.stats
+    }
+}

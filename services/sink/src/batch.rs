@@ -1,0 +1,130 @@
+//! One batch on its way from records to rows, in columns.
+
+use churn_domain::{OutcomeBatch, ScoreBatch};
+use churn_store::{Target, Written};
+use churn_stream::deadletter::{DeadLetter, Verdict};
+use churn_stream::{Record, RecordBatch};
+use churn_wire::{
+    Codec, DecodeError, Decoded, Decoder, ErrorClass, OutcomeCodec, RegistryError, ScoreCodec, VALUE_SCHEMA_ID_HEADER,
+};
+
+/// Place of the scores' topic in the consumer's list of topics; the outcomes' is the other.
+pub(crate) const SCORES: usize = 0;
+
+/// A record that is set aside.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) letter: DeadLetter,
+    pub(crate) class: &'static str,
+}
+
+/// Scores and outcomes of a batch, and what could not be read.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    scores: Lane<ScoreCodec>,
+    outcomes: Lane<OutcomeCodec>,
+    refused: Vec<Refused>,
+}
+
+/// The records of one topic.
+#[derive(Debug)]
+struct Lane<C: Codec> {
+    decoder: Decoder<C>,
+    rows: C::Batch,
+    /// Which record each row came from.
+    origins: Vec<(usize, usize)>,
+}
+
+impl Batch {
+    pub(crate) fn new(scores: Decoder<ScoreCodec>, outcomes: Decoder<OutcomeCodec>) -> Self {
+        Self { scores: Lane::new(scores), outcomes: Lane::new(outcomes), refused: Vec::new() }
+    }
+
+    /// Reads the records; what is no record of ours is refused.
+    ///
+    /// # Errors
+    /// The schema registry gave no answer; calling again begins anew.
+    pub(crate) async fn decode(&mut self, records: &[RecordBatch]) -> Result<(), RegistryError> {
+        self.scores.clear();
+        self.outcomes.clear();
+        self.refused.clear();
+        for (batch, records) in records.iter().enumerate() {
+            for (place, record) in records.iter().enumerate() {
+                let origin = (batch, place);
+                let decoded = match record.topic_index() {
+                    SCORES => self.scores.decode(&record, origin).await?,
+                    _ => self.outcomes.decode(&record, origin).await?,
+                };
+                if let Err(error) = decoded {
+                    self.refused.push(refuse(&record, "sink.decode", error.class.name(), &error.to_string()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn scores(&self) -> &ScoreBatch {
+        &self.scores.rows
+    }
+
+    pub(crate) fn outcomes(&self) -> &OutcomeBatch {
+        &self.outcomes.rows
+    }
+
+    /// Everything that is set aside: what could not be read, and what Postgres cannot or must not store.
+    pub(crate) fn refused<'a>(&'a self, records: &'a [RecordBatch], written: &'a Written) -> Vec<Refused> {
+        let undecodable = self.refused.iter().map(|refused| Refused { letter: refused.letter.clone(), class: refused.class });
+        let record = |which, row| self.origin(which, row).and_then(|(batch, place)| records.get(batch)?.get(place));
+        let conflicts = written.conflicts.iter().filter_map(|conflict| {
+            let record = record(conflict.which, conflict.row)?;
+            Some(refuse(&record, "sink.store", "conflict", "this id is stored already, with other content"))
+        });
+        let rejected = written.rejected.iter().filter_map(|rejected| {
+            let record = record(rejected.which, rejected.row)?;
+            Some(refuse(&record, "sink.store", "unstorable", &rejected.reason))
+        });
+        undecodable.chain(conflicts).chain(rejected).collect()
+    }
+
+    fn origin(&self, which: Target, row: usize) -> Option<(usize, usize)> {
+        match which {
+            Target::Score => self.scores.origins.get(row).copied(),
+            Target::Outcome => self.outcomes.origins.get(row).copied(),
+        }
+    }
+}
+
+impl<C: Codec> Lane<C> {
+    fn new(decoder: Decoder<C>) -> Self {
+        Self { decoder, rows: C::Batch::default(), origins: Vec::new() }
+    }
+
+    fn clear(&mut self) {
+        // A fresh batch every time: the vocabularies of its columns must not grow with everything ever seen.
+        self.rows = C::Batch::default();
+        self.origins.clear();
+    }
+
+    async fn decode(&mut self, record: &Record<'_>, origin: (usize, usize)) -> Result<Result<(), DecodeError>, RegistryError> {
+        let Some(value) = record.value() else {
+            let message = "the value is null".to_owned();
+            return Ok(Err(DecodeError { class: ErrorClass::Framing, field: DecodeError::RECORD, message }));
+        };
+        let header = record.header(VALUE_SCHEMA_ID_HEADER);
+        loop {
+            match self.decoder.decode_into(value, header, &mut self.rows) {
+                Ok(Decoded::Row { .. }) => {
+                    self.origins.push(origin);
+                    return Ok(Ok(()));
+                }
+                Ok(Decoded::Miss(schema)) => self.decoder.learn(schema).await?,
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+    }
+}
+
+fn refuse(record: &Record<'_>, stage: &str, class: &'static str, text: &str) -> Refused {
+    let verdict = Verdict { stage, error_class: class, error_text: text, schema_id: None };
+    Refused { letter: DeadLetter::new(record, &verdict), class }
+}

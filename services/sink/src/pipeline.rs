@@ -1,0 +1,251 @@
+//! The loop: read, set aside, store.
+//!
+//! Delivery: rows and positions commit in one Postgres transaction whose last statement moves the positions on from where this
+//! member's claim left them, so each record is stored exactly once, whoever dies. What cannot be stored goes to the dead letters
+//! before that commit: at least once, with an identity that tells repetitions.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use churn_runtime::CancellationToken;
+use churn_runtime::clock::{Stopwatch, now_ms};
+use churn_runtime::exit::{Ending, Fate, Fated};
+use churn_runtime::health::Component;
+use churn_runtime::progress::Stage;
+use churn_runtime::retry::Backoff;
+use churn_store::{Resolution, SinkWriter, WriteError, Written};
+use churn_stream::{Cluster, Consumer, Event, Pending, Producer, StreamError, TopicPartition};
+use tokio::task::block_in_place;
+
+use crate::batch::{Batch, Refused};
+use crate::metrics::SinkMetrics;
+use crate::positions::{Positions, to_store};
+
+/// Shortest and longest wait before another try.
+const RETRY_MIN: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+/// How long dead letters may take to be acknowledged.
+const FLUSH: Duration = Duration::from_secs(20);
+
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    pub(crate) cluster: Cluster,
+    pub(crate) group: String,
+    pub(crate) topics: [String; 2],
+    pub(crate) consumer: Consumer,
+    pub(crate) writer: SinkWriter,
+    pub(crate) letters: Producer,
+    pub(crate) batch: Batch,
+    pub(crate) positions: Positions,
+    pub(crate) stage: Stage,
+    pub(crate) metrics: SinkMetrics,
+    pub(crate) kafka: Component,
+    pub(crate) postgres: Component,
+    pub(crate) pending: Pending,
+}
+
+/// What became of an attempt to store a batch.
+enum Attempt {
+    Stored { written: Written, dead_letters: usize },
+    Again(&'static str, anyhow::Error),
+    Fenced(String),
+}
+
+impl Pipeline {
+    pub(crate) async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        self.postgres.up();
+        loop {
+            tokio::select! {
+                event = self.consumer.next() => self.handle(event, &stop).await?,
+                () = self.pending.due() => self.flush(&stop).await?,
+                () = stop.cancelled() => break,
+            }
+        }
+        self.flush(&stop).await?;
+        self.release().await;
+        self.kafka.down("stopped");
+        self.consumer.close().await;
+        self.writer.close().await;
+        Ok(())
+    }
+
+    async fn handle(&mut self, event: Event, stop: &CancellationToken) -> anyhow::Result<()> {
+        match event {
+            Event::Records(records) => {
+                self.stage.read(records.len() as u64);
+                if self.pending.push(records) {
+                    self.flush(stop).await?;
+                }
+            }
+            Event::Assigned(partitions) => {
+                self.metrics.assigned(partitions.len());
+                self.claim(&partitions, stop).await?;
+                self.kafka.up();
+            }
+            Event::Revoked(_) => {
+                self.flush(stop).await?;
+                self.release().await;
+                self.consumer.unassign().await.context("give partitions back")?;
+            }
+            Event::Lost(_) => {
+                self.forget();
+                self.consumer.unassign().await.context("give up lost partitions")?;
+            }
+            Event::Failed(error) => {
+                self.kafka.down(&error);
+                return Err(ending(error)).context("read scores and outcomes");
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the partitions over in Postgres, then reads from where they stand there.
+    async fn claim(&mut self, partitions: &[TopicPartition], stop: &CancellationToken) -> anyhow::Result<()> {
+        let wanted: Vec<_> = partitions.iter().map(to_store).collect();
+        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+        let claims = loop {
+            match self.writer.claim(&wanted).await {
+                Ok(claims) => break claims,
+                Err(error) if error.fate() == Fate::External => self.pause("postgres", error.into(), &mut backoff, stop).await?,
+                Err(error) => return Err(Ending::of(error)).context("claim partitions"),
+            }
+        };
+        self.postgres.up();
+        let (positions, begin) = Positions::claimed(&claims);
+        self.positions = positions;
+        self.consumer.assign(&begin).await.map_err(ending).context("take over partitions")
+    }
+
+    /// Stores what is pending. What cannot succeed now is tried again until it does or the process is asked to stop.
+    async fn flush(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+        while let Err(error) = self.batch.decode(self.pending.records()).await {
+            self.pause("schema registry", error.into(), &mut backoff, stop).await?;
+        }
+        let watch = Stopwatch::start();
+        loop {
+            match self.store().await? {
+                Attempt::Stored { written, dead_letters } => {
+                    self.stored(&written, dead_letters, watch.elapsed());
+                    return Ok(());
+                }
+                Attempt::Again(target, error) => self.pause(target, error, &mut backoff, stop).await?,
+                Attempt::Fenced(reason) => return self.rejoin(&reason).await,
+            }
+        }
+    }
+
+    /// One attempt: rows into a transaction, dead letters to Kafka, positions and commit.
+    async fn store(&mut self) -> anyhow::Result<Attempt> {
+        // A commit whose answer was lost is settled first, by reading what is stored.
+        match self.writer.resolve_commit().await {
+            Ok(Resolution::Committed(written)) => return Ok(Attempt::Stored { written, dead_letters: 0 }),
+            Ok(Resolution::NotCommitted) => {}
+            Err(error) => return attempt(error),
+        }
+        let offsets = self.positions.advance(&self.pending.next_offsets());
+        let staged = match self.writer.stage(self.batch.scores(), self.batch.outcomes()).await {
+            Ok(staged) => staged,
+            Err(error) => return attempt(error),
+        };
+        let refused = self.batch.refused(self.pending.records(), staged.written());
+        if let Err(error) = block_in_place(|| send(&mut self.letters, &refused)) {
+            return match error.fate() {
+                Fate::External => Ok(Attempt::Again("kafka", error.into())),
+                _ => Err(ending(error)).context("send dead letters"),
+            };
+        }
+        match staged.commit(&offsets).await {
+            Ok(written) => {
+                refused.iter().for_each(|refused| self.metrics.dead_letter(refused.class));
+                Ok(Attempt::Stored { written, dead_letters: refused.len() })
+            }
+            Err(error) => attempt(error),
+        }
+    }
+
+    fn stored(&mut self, written: &Written, dead_letters: usize, took: Duration) {
+        let now = now_ms();
+        let times = &self.batch.scores().event.event_time_ms;
+        self.stage.latency().record_batch(times.iter().map(|time| now - time));
+        times.iter().for_each(|time| self.metrics.arrived(now - time));
+        self.metrics.committed(self.pending.rows(), written, took);
+        self.stage.done(self.pending.rows() as u64);
+        self.stage.dead_lettered(dead_letters as u64);
+        self.stage.durable(written.rows);
+        let next = self.pending.next_offsets();
+        self.positions.advanced(&next);
+        self.consumer.durable(&next);
+        self.consumer.mirror(&next);
+        self.pending.clear();
+        self.postgres.up();
+        self.kafka.up();
+    }
+
+    /// A successor owns the partitions: what is in hand is its to store. Only a new generation of the group gives partitions again.
+    async fn rejoin(&mut self, reason: &str) -> anyhow::Result<()> {
+        self.metrics.fenced(&reason);
+        self.forget();
+        self.kafka.down("joining the group again");
+        let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
+        self.consumer.leave().await;
+        self.consumer =
+            self.cluster.consumer(&self.stage, &self.group, &topics).await.map_err(ending).context("join the group again")?;
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        self.pending.clear();
+        self.positions.clear();
+        self.writer.forget_claims();
+    }
+
+    async fn release(&mut self) {
+        // Where it fails, the successor's claim ends this member's connection instead.
+        if let Err(error) = self.writer.release(&self.positions.partitions()).await {
+            tracing::warn!(%error, "positions were not released");
+        }
+        self.positions.clear();
+    }
+
+    /// Waits before another try, unless the process is asked to stop.
+    async fn pause(
+        &self,
+        target: &'static str,
+        error: anyhow::Error,
+        backoff: &mut Backoff,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let delay = backoff.next_delay();
+        self.metrics.retried(target, &format!("{error:#}"), delay);
+        let component = if target == "postgres" { &self.postgres } else { &self.kafka };
+        component.down(format!("{error:#}"));
+        tokio::select! {
+            () = tokio::time::sleep(delay) => Ok(()),
+            () = stop.cancelled() => Err(error.context("stopped with a batch that is not stored; it will be read again")),
+        }
+    }
+}
+
+fn send(letters: &mut Producer, refused: &[Refused]) -> Result<(), StreamError> {
+    for refused in refused {
+        refused.letter.send_with(|outgoing| letters.send(outgoing))?;
+    }
+    if refused.is_empty() { Ok(()) } else { letters.flush(FLUSH) }
+}
+
+fn attempt(error: WriteError) -> anyhow::Result<Attempt> {
+    match error {
+        WriteError::Fenced { partitions } => Ok(Attempt::Fenced(partitions)),
+        error if error.fate() == Fate::External => Ok(Attempt::Again("postgres", error.into())),
+        error => Err(Ending::of(error)).context("store a batch"),
+    }
+}
+
+/// The error with the exit code that its fate asks for.
+fn ending(error: StreamError) -> anyhow::Error {
+    anyhow::Error::new(Ending::of(error))
+}
