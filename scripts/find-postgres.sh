@@ -12,7 +12,8 @@ for postgres in \
   /usr/pgsql-*/bin/postgres \
   /usr/bin/postgres \
   "${HOMEBREW_PREFIX:-/opt/homebrew}"/opt/postgresql*/bin/postgres \
-  /usr/local/opt/postgresql*/bin/postgres; do
+  /usr/local/opt/postgresql*/bin/postgres \
+  /home/linuxbrew/.linuxbrew/opt/postgresql*/bin/postgres; do
   bin=$(dirname "$postgres")
   [ -x "$postgres" ] && [ -x "$bin/initdb" ] && [ -x "$bin/pg_ctl" ] || continue
   version=$("$postgres" --version | sed -E 's/[^0-9]*([0-9]+).*/\1/')

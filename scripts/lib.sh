@@ -53,6 +53,14 @@ apt_install() {
 
 ensure_rust() {
   have cargo || die "cargo is missing; please install Rust by rustup: https://rustup.rs"
-  have cc || have gcc || have clang || die "a C compiler is missing; please run: sudo apt-get install -y build-essential (or your system's equivalent)"
-  have make || die "make is missing; please run: sudo apt-get install -y build-essential (or your system's equivalent)"
+  ensure_compilers
+}
+
+# The Kafka client's C library is compiled here; its build wants a C++ compiler as well.
+ensure_compilers() {
+  local missing=()
+  have cc || have gcc || have clang || missing+=(gcc libc6-dev)
+  have c++ || have g++ || have clang++ || missing+=(g++)
+  have make || missing+=(make)
+  ((${#missing[@]} == 0)) || apt_install "${missing[@]}"
 }

@@ -122,6 +122,8 @@ impl From<Edges> for Range {
 pub enum Bins {
     /// Numbers with many distinct values: what lies below the edges, each bin between them, what lies above.
     Edges(Edges),
+    /// Numbers cut at these, ascending: what lies below the first, from each cut to below the next, what lies from the last up.
+    Cuts(Vec<f64>),
     /// Numbers with few distinct values, ascending: each value, then every other one.
     Values(Vec<f64>),
     /// Words: each word, then every other one.
@@ -133,6 +135,7 @@ impl Bins {
     pub fn count(&self) -> usize {
         match self {
             Self::Edges(edges) => edges.bins() + 2,
+            Self::Cuts(cuts) => cuts.len() + 1,
             Self::Values(values) => values.len() + 1,
             Self::Words(words) => words.len() + 1,
         }
@@ -144,6 +147,7 @@ impl Bins {
             Self::Edges(edges) if value < edges.min() => 0,
             Self::Edges(edges) if value > edges.max() => edges.bins() + 1,
             Self::Edges(edges) => edges.bin(value) + 1,
+            Self::Cuts(cuts) => cuts.partition_point(|&cut| cut <= value),
             Self::Values(values) => values.iter().position(|&known| known == value).unwrap_or(values.len()),
             Self::Words(words) => words.len(),
         }
@@ -157,9 +161,20 @@ impl Bins {
         }
     }
 
-    /// Whether the bin holds what lies outside of the reference. Such a bin is no evidence while it is empty on both sides.
-    pub fn is_outside(&self, bin: usize) -> bool {
-        bin + 1 == self.count() || (bin == 0 && matches!(self, Self::Edges(_)))
+    /// Whether the bin lies within the range that edges were cut over. Only such a bin counts while it is empty on both sides, as
+    /// in a histogram; a value or word that nobody has is no bin.
+    pub(crate) fn is_inner(&self, bin: usize) -> bool {
+        matches!(self, Self::Edges(edges) if (1..=edges.bins()).contains(&bin))
+    }
+
+    /// What makes these no bins, if anything does.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        match self {
+            Self::Cuts(cuts) if !cuts.iter().all(|cut| cut.is_finite()) => Some("a cut is no number"),
+            Self::Cuts(cuts) if !cuts.windows(2).all(|pair| pair[0] < pair[1]) => Some("its cuts do not ascend"),
+            Self::Values(values) if !values.iter().all(|value| value.is_finite()) => Some("a value is no number"),
+            _ => None,
+        }
     }
 }
 
@@ -201,9 +216,11 @@ mod tests {
     fn values_outside_have_bins_of_their_own() {
         let bins = Bins::Edges(Edges::uniform(0.0, 10.0, 5).unwrap());
         assert_eq!([-0.1, 0.0, 10.0, 10.1].map(|value| bins.of_number(value)), [0, 1, 5, 6]);
-        assert!(bins.is_outside(0) && bins.is_outside(6) && !bins.is_outside(1));
+        assert!(!bins.is_inner(0) && !bins.is_inner(6) && bins.is_inner(1) && bins.is_inner(5));
+        let cuts = Bins::Cuts(vec![1.0, 2.0]);
+        assert_eq!([0.9, 1.0, 1.9, 2.0].map(|value| cuts.of_number(value)), [0, 1, 1, 2]);
         let words = Bins::Words(vec!["a".into(), "b".into()]);
         assert_eq!((words.of_word("b"), words.of_word("c")), (1, 2));
-        assert!(!words.is_outside(0) && words.is_outside(2));
+        assert_eq!((words.count(), words.of_number(1.0)), (3, 2));
     }
 }

@@ -73,16 +73,10 @@ pub(crate) fn compare(window: &Window) -> Vec<Drift> {
 
 impl ColumnReference {
     /// PSI and the chi-square test's p-value of a window over this column's bins. `None` when either side has no value.
-    ///
-    /// Bins for values outside of the reference count only once something lies in them.
     pub fn distance(&self, window: &ColumnWindow) -> Option<(Distance, PValue)> {
-        let empty = |bin: usize| self.counts()[bin] == 0 && window.counts()[bin] == 0;
-        let numbers = !matches!(**self.bins(), crate::Bins::Words(_) | crate::Bins::Values(_));
-        let counts = |bin: &usize| !empty(*bin) || (numbers && !self.bins().is_outside(*bin));
-        let (reference, current): (Vec<u64>, Vec<u64>) = (0..self.counts().len().min(window.counts().len()))
-            .filter(counts)
-            .map(|bin| (self.counts()[bin], window.counts()[bin]))
-            .unzip();
+        let pairs = self.counts().iter().copied().zip(window.counts().iter().copied()).enumerate();
+        let (reference, current): (Vec<u64>, Vec<u64>) =
+            pairs.filter(|&(bin, pair)| pair != (0, 0) || self.bins().is_inner(bin)).map(|(_, pair)| pair).unzip();
         Some((psi::of_counts(&reference, &current)?, chi_square(&reference, &current)?))
     }
 }

@@ -53,6 +53,18 @@ impl ColumnReference {
         Self::count(name, Bins::Words(words), |window| window.add_words(values, 0..values.len()))
     }
 
+    /// What was counted elsewhere, such as at a model's training.
+    ///
+    /// # Errors
+    /// The bins are none, or there is not one count a bin.
+    pub fn from_counts(name: &str, bins: Bins, counts: Vec<u64>, missing: u64) -> Result<Self, InvalidReference> {
+        let column = Self { name: name.to_owned(), bins: Arc::new(bins), counts, missing };
+        match column.fault() {
+            Some(problem) => Err(InvalidReference { feature: name.to_owned(), problem }),
+            None => Ok(column),
+        }
+    }
+
     fn count(name: &str, bins: Bins, add: impl FnOnce(&mut ColumnWindow)) -> Self {
         let mut window = ColumnWindow::new(Arc::new(bins));
         add(&mut window);
@@ -95,18 +107,9 @@ impl ColumnReference {
         (self.rows() > 0).then(|| self.missing as f64 / self.rows() as f64)
     }
 
-    fn fault(&self, feature: &str, is_category: bool) -> Option<&'static str> {
-        if self.name != feature {
-            Some("is in the place of another feature")
-        } else if is_category != matches!(*self.bins, Bins::Words(_)) {
-            Some("words and numbers are mixed up")
-        } else if self.counts.len() != self.bins.count() {
-            Some("has not one count a bin")
-        } else if matches!(&*self.bins, Bins::Values(values) if values.iter().any(|value| !value.is_finite())) {
-            Some("has a value that is no number")
-        } else {
-            None
-        }
+    fn fault(&self) -> Option<&'static str> {
+        let one_count_a_bin = self.counts.len() == self.bins.count();
+        if one_count_a_bin { self.bins.fault() } else { Some("it has not one count a bin") }
     }
 }
 
@@ -140,6 +143,29 @@ impl Reference {
         Self { columns: FEATURES.iter().zip(table.columns()).map(column).collect() }
     }
 
+    /// The reference made of these columns.
+    ///
+    /// # Errors
+    /// The columns are not the features, in the order of [`FEATURES`] and of their kinds.
+    pub fn from_columns(columns: Vec<ColumnReference>) -> Result<Self, InvalidReference> {
+        if columns.len() != FEATURES.len() {
+            return Err(InvalidReference { feature: "all features".into(), problem: "there is not one column a feature" });
+        }
+        for (feature, column) in FEATURES.iter().zip(&columns) {
+            let problem = if column.name != feature.name {
+                Some("another feature stands in its place")
+            } else if feature.is_category() != matches!(*column.bins, Bins::Words(_)) {
+                Some("words and numbers are mixed up")
+            } else {
+                column.fault()
+            };
+            if let Some(problem) = problem {
+                return Err(InvalidReference { feature: feature.name.into(), problem });
+            }
+        }
+        Ok(Self { columns })
+    }
+
     /// One column for each feature, in the order of [`FEATURES`].
     pub fn columns(&self) -> &[ColumnReference] {
         &self.columns
@@ -155,14 +181,6 @@ impl TryFrom<Columns> for Reference {
     type Error = InvalidReference;
 
     fn try_from(read: Columns) -> Result<Self, InvalidReference> {
-        if read.columns.len() != FEATURES.len() {
-            return Err(InvalidReference { feature: "all features".into(), problem: "has not one column a feature" });
-        }
-        for (feature, column) in FEATURES.iter().zip(&read.columns) {
-            if let Some(problem) = column.fault(feature.name, feature.is_category()) {
-                return Err(InvalidReference { feature: feature.name.into(), problem });
-            }
-        }
-        Ok(Self { columns: read.columns })
+        Self::from_columns(read.columns)
     }
 }

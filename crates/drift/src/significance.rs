@@ -27,7 +27,7 @@ pub fn chi_square(reference: &[u64], current: &[u64]) -> Option<PValue> {
             statistic += (r as f64 - expected_r).powi(2) / expected_r + (c as f64 - expected_c).powi(2) / expected_c;
         }
     }
-    if bins < 2 {
+    if bins < 2 || statistic == 0.0 {
         return PValue::new(1.0);
     }
     let upper_tail = checked_gamma_ur(f64::from(bins - 1) / 2.0, statistic / 2.0).ok()?;
@@ -58,6 +58,7 @@ mod tests {
     fn an_empty_side_has_no_p_value_and_a_single_bin_cannot_differ() {
         assert_eq!(chi_square(&[0, 0], &[1, 2]), None);
         assert_eq!(chi_square(&[5, 0], &[7, 0]), PValue::new(1.0));
+        assert_eq!(chi_square(&[5, 3], &[10, 6]), PValue::new(1.0));
     }
 
     #[test]

@@ -68,7 +68,8 @@ impl Artifact {
         let learner = match &self.model.model {
             Model::Logistic(model) => StoredLearner::Logistic(model.clone()),
             Model::BoostedTrees(trees) => {
-                let bytes = trees.to_xgboost_json().map_err(|problem| ArtifactError::Invalid { file: TREES, problem })?;
+                let bytes =
+                    trees.to_xgboost_json().map_err(|problem| ArtifactError::Invalid { file: TREES, problem })?;
                 files.insert(TREES.to_owned(), bytes);
                 StoredLearner::BoostedTrees
             }
@@ -100,8 +101,12 @@ impl Artifact {
             threshold,
         };
         check_model(&model)?;
-        let artifact =
-            Self { model, reference: read(files, REFERENCE)?, golden: read(files, GOLDEN)?, report: read(files, METRICS)? };
+        let artifact = Self {
+            model,
+            reference: read(files, REFERENCE)?,
+            golden: read(files, GOLDEN)?,
+            report: read(files, METRICS)?,
+        };
         if artifact.report.learners.len() <= artifact.report.chosen {
             let problem = format!("it chose learner {} of {}", artifact.report.chosen, artifact.report.learners.len());
             return Err(ArtifactError::Invalid { file: METRICS, problem });
@@ -159,7 +164,11 @@ fn read<T: DeserializeOwned>(files: &BTreeMap<String, Vec<u8>>, file: &'static s
         .map_err(|error| ArtifactError::Invalid { file, problem: error.to_string() })
 }
 
-fn write(files: &mut BTreeMap<String, Vec<u8>>, file: &'static str, content: &impl Serialize) -> Result<(), ArtifactError> {
+fn write(
+    files: &mut BTreeMap<String, Vec<u8>>,
+    file: &'static str,
+    content: &impl Serialize,
+) -> Result<(), ArtifactError> {
     let mut bytes = serde_json::to_vec_pretty(content)
         .map_err(|error| ArtifactError::Invalid { file, problem: error.to_string() })?;
     bytes.push(b'\n');

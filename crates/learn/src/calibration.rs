@@ -136,9 +136,34 @@ mod tests {
     fn drawn(slope: f64, intercept: f64) -> (Vec<f64>, Vec<bool>) {
         let unit = |seed: u64| (split_mix(seed) >> 11) as f64 / (1_u64 << 53) as f64;
         let margins: Vec<f64> = (0..4_000).map(|row| 6.0 * unit(row) - 3.0).collect();
-        let label = margins.iter().zip(0..).map(|(m, row): (&f64, u64)| unit(row + 10_000) < sigmoid(slope * m + intercept));
+        let label =
+            margins.iter().zip(0..).map(|(m, row): (&f64, u64)| unit(row + 10_000) < sigmoid(slope * m + intercept));
         let label = label.collect();
         (margins, label)
+    }
+
+    #[test]
+    fn platts_line_equals_scikit_learns() {
+        #[derive(Deserialize)]
+        struct Case {
+            tolerance: f64,
+            margin: Vec<f64>,
+            label: Vec<bool>,
+            expected: Vec<f64>,
+        }
+        let case: Case = serde_json::from_str(include_str!("../tests/numerical/platt.json")).unwrap();
+        let found = Calibration::fit_platt(&case.margin, &case.label).unwrap().probabilities(&case.margin);
+        for (found, expected) in found.iter().zip(&case.expected) {
+            assert!((found - expected).abs() < case.tolerance, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn separated_classes_keep_the_line_finite() {
+        let margins = [-3.0, -2.0, -1.0, 1.0, 2.0, 3.0];
+        let label = [false, false, false, true, true, true];
+        assert!(Calibration::fit_platt(&margins, &label).unwrap().is_valid());
+        assert_eq!(Calibration::fit_platt(&[1.0; 6], &label), None);
     }
 
     #[test]

@@ -47,7 +47,11 @@ pub(crate) fn choose(model: &ScoringModel, customers: &Table) -> Vec<GoldenRow> 
         }
     }
     let probability = model.predict_all(&table);
-    probability.iter().enumerate().map(|(row, &probability)| GoldenRow { features: read(&table, row), probability }).collect()
+    probability
+        .iter()
+        .enumerate()
+        .map(|(row, &probability)| GoldenRow { features: read(&table, row), probability })
+        .collect()
 }
 
 /// Scores the golden rows.
@@ -65,7 +69,8 @@ pub(crate) fn verify(model: &ScoringModel, golden: &[GoldenRow]) -> Result<(), A
     }
     for (row, (golden, found)) in golden.iter().zip(model.predict_all(&table)).enumerate() {
         let expected = golden.probability;
-        if !((expected - found).abs() <= TOLERANCE) {
+        let agrees = (expected - found).abs() <= TOLERANCE;
+        if !agrees {
             return Err(ArtifactError::Golden { row, expected, found });
         }
     }

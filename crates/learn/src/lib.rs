@@ -32,7 +32,8 @@ pub use golden::GoldenRow;
 pub use learner::{LearnerParams, LogisticParams, Model, TreeParams};
 pub use metrics::Metrics;
 pub use reference::{Distribution, FeatureReference, Reference};
-pub use scoring::{Scratch, ScoringModel};
+pub use scoring::{ScoringModel, Scratch};
 pub use train::{
-    CrossValidated, Examples, LearnerReport, Report, TrainParams, TrainProgress, TrainStep, Trained, cross_validate, train,
+    CrossValidated, Examples, LearnerReport, Report, TrainParams, TrainProgress, TrainStep, Trained, cross_validate,
+    train,
 };

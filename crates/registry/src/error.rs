@@ -67,7 +67,10 @@ pub enum RegistryError {
 fn now(winner: Option<&Champion>) -> String {
     match winner {
         Some(winner) => {
-            format!("{} became champion at {} (by {}: {})", winner.version, winner.promoted_at, winner.by, winner.reason)
+            format!(
+                "{} became champion at {} (by {}: {})",
+                winner.version, winner.promoted_at, winner.by, winner.reason
+            )
         }
         None => "there is no champion any more".into(),
     }

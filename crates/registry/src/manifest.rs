@@ -102,7 +102,9 @@ fn check_name(name: &str) -> Result<(), String> {
     let plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte));
     let reserved = [MANIFEST, CLAIM].contains(&name) || name.starts_with('.');
     if name.is_empty() || name.len() > MAX_NAME_BYTES || !plain || reserved {
-        return Err(format!("{name:?} is no file name for an artifact (a-z, 0-9, '.', '_', '-'; not {MANIFEST}, {CLAIM})"));
+        return Err(format!(
+            "{name:?} is no file name for an artifact (a-z, 0-9, '.', '_', '-'; not {MANIFEST}, {CLAIM})"
+        ));
     }
     Ok(())
 }

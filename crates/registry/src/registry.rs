@@ -96,7 +96,10 @@ impl Registry {
         let bytes = loop {
             let bytes = manifest.to_bytes().map_err(unpublishable)?;
             if bytes.len() as u64 > MAX_MANIFEST_BYTES {
-                return Err(unpublishable(format!("its manifest has {} bytes, at most {MAX_MANIFEST_BYTES}", bytes.len())));
+                return Err(unpublishable(format!(
+                    "its manifest has {} bytes, at most {MAX_MANIFEST_BYTES}",
+                    bytes.len()
+                )));
             }
             // The claim carries the hash of the manifest to come, so that it says whose the number is.
             let claim = key(draft.kind, manifest.version, CLAIM);
@@ -171,7 +174,8 @@ impl Registry {
     pub async fn load_champion(&self, champion: &Champion) -> Result<Artifact, RegistryError> {
         let artifact = self.load(champion.kind, champion.version).await?;
         if artifact.manifest_sha256 != champion.manifest_sha256 {
-            let problem = format!("its SHA-256 is {}, promoted was {}", artifact.manifest_sha256, champion.manifest_sha256);
+            let problem =
+                format!("its SHA-256 is {}, promoted was {}", artifact.manifest_sha256, champion.manifest_sha256);
             return Err(self.corrupt(&key(champion.kind, champion.version, MANIFEST), problem));
         }
         Ok(artifact)

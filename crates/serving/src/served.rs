@@ -1,7 +1,7 @@
 //! A model that has proved itself.
 
 use churn_domain::Table;
-use churn_learn::{EncodeStats, LearnError, Scratch, ScoringModel};
+use churn_learn::{Artifact as Contents, ArtifactError, EncodeStats, Scratch};
 use churn_registry::{Artifact, Champion, Kind, Registry, RegistryError, Version};
 use churn_runtime::exit::{Fate, Fated};
 
@@ -17,7 +17,7 @@ pub enum ServingError {
         /// Its version.
         version: Version,
         /// Why.
-        source: LearnError,
+        source: ArtifactError,
     },
 }
 
@@ -41,7 +41,7 @@ impl Fated for ServingError {
 pub struct Served {
     version: String,
     hash: String,
-    model: ScoringModel,
+    contents: Contents,
 }
 
 impl Served {
@@ -63,8 +63,8 @@ impl Served {
 
     fn verified(artifact: Artifact) -> Result<Self, ServingError> {
         let version = artifact.manifest.version;
-        let model = ScoringModel::from_files(&artifact.files).map_err(|source| ServingError::Refused { version, source })?;
-        Ok(Self { version: version.to_string(), hash: artifact.manifest_sha256, model })
+        let contents = Contents::from_files(&artifact.files).map_err(|source| ServingError::Refused { version, source })?;
+        Ok(Self { version: version.to_string(), hash: artifact.manifest_sha256, contents })
     }
 
     /// The version, such as `v3`.
@@ -79,29 +79,21 @@ impl Served {
 
     /// The probability from which on a customer is labelled as leaving.
     pub fn threshold(&self) -> f64 {
-        self.model.threshold()
+        self.contents.model.threshold()
     }
 
-    /// The model's own account: encoder, learner, reference statistics.
-    pub fn model(&self) -> &ScoringModel {
-        &self.model
+    /// What the artifact holds beside the model: reference statistics, golden rows.
+    pub fn contents(&self) -> &Contents {
+        &self.contents
     }
 
     /// Appends the calibrated probability of churn of every customer to `into`.
-    ///
-    /// # Errors
-    /// The model gave something that is no probability.
-    pub fn predict_into(&self, customers: &Table, scratch: &mut Scratch, into: &mut Vec<f64>) -> Result<EncodeStats, LearnError> {
-        self.model.predict(customers, 0..customers.len(), scratch, into)
+    pub fn predict_into(&self, customers: &Table, scratch: &mut Scratch, into: &mut Vec<f64>) -> EncodeStats {
+        self.contents.model.predict(customers, 0..customers.len(), scratch, into)
     }
 
     /// The calibrated probability of churn of every customer.
-    ///
-    /// # Errors
-    /// As [`Self::predict_into`].
-    pub fn predict(&self, customers: &Table) -> Result<Vec<f64>, LearnError> {
-        let mut probabilities = Vec::with_capacity(customers.len());
-        self.predict_into(customers, &mut Scratch::default(), &mut probabilities)?;
-        Ok(probabilities)
+    pub fn predict(&self, customers: &Table) -> Vec<f64> {
+        self.contents.model.predict_all(customers)
     }
 }

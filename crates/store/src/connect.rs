@@ -55,7 +55,7 @@ pub(crate) fn place_of(options: &PgConnectOptions) -> String {
 pub(crate) async fn connect(options: &PgConnectOptions, config: &PostgresConfig) -> Result<PgConnection, StoreError> {
     let limit = config.connect_timeout.get();
     let connection = match tokio::time::timeout(limit, PgConnection::connect_with(options)).await {
-        Ok(connected) => connected.map_err(|error| explain(error, options))?,
+        Ok(connected) => connected.map_err(|error| explain(&error, options))?,
         Err(_) => {
             let reason = format!("no answer within {}", config.connect_timeout);
             return Err(StoreError::Unreachable { server: server_of(options), reason });
@@ -70,17 +70,17 @@ pub(crate) async fn connect(options: &PgConnectOptions, config: &PostgresConfig)
     }
 }
 
-fn explain(error: sqlx::Error, options: &PgConnectOptions) -> StoreError {
+fn explain(error: &sqlx::Error, options: &PgConnectOptions) -> StoreError {
     let server = server_of(options);
-    match sqlstate(&error).as_deref() {
+    match sqlstate(error).as_deref() {
         Some("3D000") => {
             let database = options.get_database().unwrap_or_else(|| options.get_username()).to_owned();
             StoreError::MissingDatabase { server, database }
         }
         Some(code) if code.starts_with("28") => {
-            StoreError::Refused { server, user: options.get_username().to_owned(), reason: message_of(&error) }
+            StoreError::Refused { server, user: options.get_username().to_owned(), reason: message_of(error) }
         }
-        _ => StoreError::Unreachable { server, reason: message_of(&error) },
+        _ => StoreError::Unreachable { server, reason: message_of(error) },
     }
 }
 

@@ -180,7 +180,7 @@ mod tests {
     fn windows_are_aligned_and_cover_the_span() {
         let at = |day: i64| day * DAY_MS;
         assert_eq!(windows(at(3) + 5..at(4) + 1, DAY_MS), Ok(vec![at(3)..at(4), at(4)..at(5)]));
-        assert_eq!(windows(at(3)..at(4), DAY_MS), Ok(vec![at(3)..at(4)]));
+        assert_eq!(windows(at(3)..at(5), DAY_MS), Ok(vec![at(3)..at(4), at(4)..at(5)]));
         assert_eq!(windows(at(3)..at(3), DAY_MS), Ok(vec![]));
     }
 

@@ -116,8 +116,10 @@ impl Cluster {
             .map_err(|error| StreamError::kafka(action.as_str(), &error))?;
         let topics: Vec<NewTopic<'_>> = specs.iter().map(|spec| new_topic(spec)).collect();
         let options = AdminOptions::new().request_timeout(Some(CREATE_TIMEOUT)).operation_timeout(Some(CREATE_TIMEOUT));
-        let results =
-            admin.create_topics(&topics, &options).await.map_err(|error| StreamError::kafka(action.as_str(), &error))?;
+        let results = admin
+            .create_topics(&topics, &options)
+            .await
+            .map_err(|error| StreamError::kafka(action.as_str(), &error))?;
         for result in results {
             match result {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
@@ -133,7 +135,9 @@ impl Cluster {
         for spec in specs {
             let state = match mock.create_topic(&spec.name, spec.partitions, 1) {
                 Ok(()) => TopicState::Created,
-                Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAlreadyExists) => TopicState::Existing,
+                Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAlreadyExists) => {
+                    TopicState::Existing
+                }
                 Err(error) => return Err(StreamError::kafka(format!("create topic {}", spec.name), &error)),
             };
             reports.push(TopicReport { name: spec.name.clone(), state, warning: None });
@@ -159,9 +163,10 @@ fn warning(spec: &TopicSpec, state: TopicState) -> Option<String> {
         TopicState::WrongPartitions { have, want } => {
             Some(format!("{} has {have} partitions, the configuration says {want} (kafka.partitions)", spec.name))
         }
-        TopicState::Missing if spec.replication < SAFE_REPLICATION => {
-            Some(format!("{} with {} cop(ies) of each partition: a lost disk loses records; 3 are safe (kafka.replication)", spec.name, spec.replication))
-        }
+        TopicState::Missing if spec.replication < SAFE_REPLICATION => Some(format!(
+            "{} with {} cop(ies) of each partition: a lost disk loses records; 3 are safe (kafka.replication)",
+            spec.name, spec.replication
+        )),
         _ => None,
     }
 }

@@ -246,11 +246,14 @@ pub(crate) struct Builder {
     topics: Arc<[Arc<str>]>,
     pool: Arc<Pool>,
     last_topic: u16,
+    /// Address of the last topic's object in librdkafka, 0 for none. It stands for the topic as long as partitions of it are
+    /// assigned, so it is forgotten with the assignment.
+    last_address: usize,
 }
 
 impl Builder {
     pub(crate) fn new(topics: Arc<[Arc<str>]>, pool: Arc<Pool>) -> Self {
-        Self { columns: pool.take(), topics, pool, last_topic: 0 }
+        Self { columns: pool.take(), topics, pool, last_topic: 0, last_address: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -267,7 +270,7 @@ impl Builder {
 
     /// Adds a copy of `message`; false when its topic is not one of ours (impossible while the assignment is ours).
     pub(crate) fn push(&mut self, message: &BorrowedMessage<'_>) -> bool {
-        let Some(topic) = self.topic_index(message.topic()) else { return false };
+        let Some(topic) = self.topic_index(message) else { return false };
         let columns = &mut self.columns;
         let first_header = columns.headers.len() as u32;
         let mut header_count = 0u16;
@@ -296,9 +299,10 @@ impl Builder {
         true
     }
 
-    /// Forgets what was added.
-    pub(crate) fn clear(&mut self) {
+    /// Forgets what was added, and the assignment it came from.
+    pub(crate) fn reset(&mut self) {
         self.columns.clear();
+        self.last_address = 0;
     }
 
     /// Keeps the last `count` records only.
@@ -313,12 +317,13 @@ impl Builder {
         RecordBatch { columns, topics: Arc::clone(&self.topics), pool: Arc::clone(&self.pool) }
     }
 
-    fn topic_index(&mut self, name: &str) -> Option<u16> {
-        if self.topics.get(usize::from(self.last_topic)).is_some_and(|t| **t == *name) {
-            return Some(self.last_topic);
+    fn topic_index(&mut self, message: &BorrowedMessage<'_>) -> Option<u16> {
+        let address = message.topic_ptr() as usize;
+        if address != self.last_address {
+            let name = message.topic();
+            self.last_topic = self.topics.iter().position(|t| **t == *name)? as u16;
+            self.last_address = address;
         }
-        let found = self.topics.iter().position(|t| **t == *name)?;
-        self.last_topic = found as u16;
         Some(self.last_topic)
     }
 }

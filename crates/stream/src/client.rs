@@ -99,7 +99,11 @@ mod tests {
     #[test]
     fn the_reason_is_the_log_line_without_its_thread() {
         let reasons = Reasons::default();
-        reasons.on_log(RDKafkaLogLevel::Error, "FAIL", "[thrd:a:1/bootstrap]: a:1/bootstrap: Connect failed: Connection refused");
+        reasons.on_log(
+            RDKafkaLogLevel::Error,
+            "FAIL",
+            "[thrd:a:1/bootstrap]: a:1/bootstrap: Connect failed: Connection refused",
+        );
         reasons.on_error(&KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
         assert_eq!(reasons.take().as_deref(), Some("a:1/bootstrap: Connect failed: Connection refused"));
     }

@@ -93,9 +93,27 @@ impl Cluster {
         Ok(cluster)
     }
 
-    fn assemble(config: KafkaConfig, brokers: String, id: String, ask: AskClient, progress: Progress, embedded: Option<Embedded>) -> Self {
+    fn assemble(
+        config: KafkaConfig,
+        brokers: String,
+        id: String,
+        ask: AskClient,
+        progress: Progress,
+        embedded: Option<Embedded>,
+    ) -> Self {
         let topics = config.topics();
-        Self { inner: Arc::new(Inner { config, brokers, progress, embedded, ask, topics, id, closed: AtomicBool::new(false) }) }
+        Self {
+            inner: Arc::new(Inner {
+                config,
+                brokers,
+                progress,
+                embedded,
+                ask,
+                topics,
+                id,
+                closed: AtomicBool::new(false),
+            }),
+        }
     }
 
     /// The cluster's id: Kafka's own, or one generated for this run of the embedded broker.
@@ -144,7 +162,10 @@ impl Cluster {
     pub async fn topic_partitions(&self, topic: &str) -> Result<i32, StreamError> {
         let name = topic.to_owned();
         let count = self.ask("read metadata", move |ask| partition_count(ask, &name)).await?;
-        count.ok_or_else(|| StreamError::Topic { topic: topic.to_owned(), problem: "does not exist; `churn setup` creates it".into() })
+        count.ok_or_else(|| StreamError::Topic {
+            topic: topic.to_owned(),
+            problem: "does not exist; `churn setup` creates it".into(),
+        })
     }
 
     /// First offset and end offset of a partition. The end is the last stable offset: records behind it belong to open transactions.
@@ -153,7 +174,10 @@ impl Cluster {
     /// The partition does not exist, or no broker answers.
     pub async fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), StreamError> {
         let name = topic.to_owned();
-        self.ask(&format!("read the ends of {topic}[{partition}]"), move |ask| ask.fetch_watermarks(&name, partition, ASK_TIMEOUT)).await
+        self.ask(&format!("read the ends of {topic}[{partition}]"), move |ask| {
+            ask.fetch_watermarks(&name, partition, ASK_TIMEOUT)
+        })
+        .await
     }
 
     /// Asks the cluster something that blocks, away from the async threads.
@@ -211,7 +235,11 @@ impl Embedded {
 
 impl std::fmt::Debug for Cluster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cluster").field("id", &self.id()).field("brokers", &self.brokers()).field("embedded", &self.is_embedded()).finish()
+        f.debug_struct("Cluster")
+            .field("id", &self.id())
+            .field("brokers", &self.brokers())
+            .field("embedded", &self.is_embedded())
+            .finish()
     }
 }
 
@@ -242,11 +270,19 @@ fn await_broker(ask: &AskClient, brokers: &str, patience: Duration) -> Result<St
                 let reason = last_reason(ask);
                 if ask.context().reasons.denied() {
                     let reason = reason.unwrap_or_else(|| error.to_string());
-                    return Err(StreamError::Kafka { action: format!("log in at {brokers}"), reason, retriable: false });
+                    return Err(StreamError::Kafka {
+                        action: format!("log in at {brokers}"),
+                        reason,
+                        retriable: false,
+                    });
                 }
                 if start.elapsed() + slice > patience {
                     let reason = reason.unwrap_or_else(|| error.to_string());
-                    return Err(StreamError::Unreachable { brokers: brokers.to_owned(), reason, waited: start.elapsed() });
+                    return Err(StreamError::Unreachable {
+                        brokers: brokers.to_owned(),
+                        reason,
+                        waited: start.elapsed(),
+                    });
                 }
                 if let Some(reason) = reason {
                     // Put it back by logging it again: the next slice may not produce a new line.

@@ -179,11 +179,19 @@ impl Validate for KafkaConfig {
             }
         };
         let bad_name = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
-        fault(self.topic_prefix.contains(bad_name), "topic_prefix", "only letters, digits, '.', '_' and '-' can be in a topic's name");
+        fault(
+            self.topic_prefix.contains(bad_name),
+            "topic_prefix",
+            "only letters, digits, '.', '_' and '-' can be in a topic's name",
+        );
         fault(self.partitions == 0, "partitions", "must be at least 1");
         fault(self.replication == 0, "replication", "must be at least 1 (3 in production)");
         fault(self.transaction_timeout.as_millis() < 1_000, "transaction_timeout", "must be at least 1 s");
-        fault(self.session_timeout.as_millis() < 1_000, "session_timeout", "must be at least 1 s (brokers refuse less than 6 s by default)");
+        fault(
+            self.session_timeout.as_millis() < 1_000,
+            "session_timeout",
+            "must be at least 1 s (brokers refuse less than 6 s by default)",
+        );
         fault(self.connect_timeout.as_millis() == 0, "connect_timeout", "must be more than 0");
         let delivery = self.delivery_timeout.min(self.transaction_timeout);
         fault(self.linger >= delivery, "linger", "must be below delivery_timeout and transaction_timeout");
@@ -205,7 +213,10 @@ impl Validate for SecurityConfig {
         let built_in = built_in_features();
         let has = |feature: &str| built_in.split(',').any(|f| f.trim() == feature);
         if matches!(self.protocol, Protocol::Ssl | Protocol::SaslSsl) && !has("ssl") {
-            fault("protocol", "this program is built without TLS (rdkafka's feature `ssl`); use plaintext inside a private network, or a build with TLS");
+            fault(
+                "protocol",
+                "this program is built without TLS (rdkafka's feature `ssl`); use plaintext inside a private network, or a build with TLS",
+            );
         }
         if matches!(self.protocol, Protocol::SaslPlaintext | Protocol::SaslSsl) {
             let mechanism = self.mechanism.as_deref().unwrap_or_default();
@@ -261,10 +272,7 @@ impl Compression {
 
 /// What the linked librdkafka can do, as it says itself.
 fn built_in_features() -> String {
-    ClientConfig::new()
-        .create_native_config()
-        .and_then(|config| config.get("builtin.features"))
-        .unwrap_or_default()
+    ClientConfig::new().create_native_config().and_then(|config| config.get("builtin.features")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -281,7 +289,8 @@ mod tests {
         let security = SecurityConfig { protocol: Protocol::Ssl, ..SecurityConfig::default() };
         let config = KafkaConfig { security, ..KafkaConfig::default() };
         let without_tls = !built_in_features().split(',').any(|f| f.trim() == "ssl");
-        let refused = config.validate().iter().any(|f| f.key == "security.protocol" && f.message.contains("without TLS"));
+        let refused =
+            config.validate().iter().any(|f| f.key == "security.protocol" && f.message.contains("without TLS"));
         assert_eq!(refused, without_tls);
     }
 
@@ -290,6 +299,41 @@ mod tests {
         let config = KafkaConfig { partitions: 0, topic_prefix: "a b".into(), ..KafkaConfig::default() };
         let keys: Vec<String> = config.validate().into_iter().map(|f| f.key).collect();
         assert_eq!(keys, ["topic_prefix", "partitions"]);
+    }
+
+    #[derive(Default, Serialize, Deserialize, schemars::JsonSchema)]
+    #[serde(default)]
+    struct Root {
+        /// Kafka.
+        kafka: KafkaConfig,
+    }
+
+    impl Validate for Root {
+        fn validate(&self) -> Vec<Fault> {
+            within("kafka", self.kafka.validate())
+        }
+    }
+
+    #[test]
+    fn the_section_loads_from_the_environment() {
+        let env = [
+            ("CHURN__KAFKA__BROKERS", "a:9092,b:9092"),
+            ("CHURN__KAFKA__MEMBER", "scorer-0"),
+            ("CHURN__KAFKA__COMPRESSION", "none"),
+            ("CHURN__KAFKA__FETCH__CHANNEL", "1 MiB"),
+            ("CHURN__KAFKA__SECURITY__PROTOCOL", "sasl_plaintext"),
+            ("CHURN__KAFKA__SECURITY__MECHANISM", "PLAIN"),
+            ("CHURN__KAFKA__SECURITY__USERNAME", "u"),
+            ("CHURN__KAFKA__SECURITY__PASSWORD", "p"),
+        ];
+        let loaded =
+            churn_runtime::config::load::<Root>(&churn_runtime::config::Sources::none().with_env(env)).unwrap();
+        let kafka = loaded.config.kafka;
+        assert_eq!(kafka.brokers, "a:9092,b:9092");
+        assert_eq!(kafka.member.as_deref(), Some("scorer-0"));
+        assert_eq!(kafka.compression, Compression::None);
+        assert_eq!(kafka.fetch.channel, ByteSize::mib(1));
+        assert_eq!(kafka.security.protocol, Protocol::SaslPlaintext);
     }
 
     #[test]

@@ -8,41 +8,21 @@
 //! the commits built on it, positions. On a real cluster partitions are negotiated; the embedded broker's are assigned at once,
 //! all of them, through the same events.
 
-use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use churn_runtime::progress::Stage;
-use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerGroupMetadata};
-use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::topic_partition_list::Offset;
 use tokio::sync::{mpsc as channel, oneshot};
 
 use crate::cluster::blocking;
-use crate::poller::{Command, Item, Link, Poller, Start};
+use crate::poller::{Command, Item, Link, Poller};
+use crate::positions::{Position, Start, numbered, offset_list, resolve};
+use crate::reader::Reader;
 use crate::rebalance::{Mailbox, MemberContext};
 use crate::{Cluster, RecordBatch, StreamError, TopicPartition};
 
-/// Grace beyond the transaction timeout for reading stored offsets: those of an open transaction are waited for.
-const STORED_GRACE: Duration = Duration::from_secs(10);
-
-/// How long looking up one partition's beginning may take.
-const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(10);
-
 pub(crate) type Member = BaseConsumer<MemberContext>;
-
-/// Where to begin reading a partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Position {
-    /// At this offset. An error when the partition does not hold it.
-    Offset(i64),
-    /// At the first record there is.
-    Beginning,
-    /// At the group's committed offset; at the beginning when the group has never committed.
-    Stored,
-}
 
 /// What a consumer has to tell.
 #[derive(Debug)]
@@ -93,7 +73,9 @@ impl Cluster {
         let group = self.group_name(group);
         if let Some(embedded) = &self.inner.embedded {
             if !embedded.join(&group) {
-                let problem = format!("the embedded broker gives all partitions to one member, and group {group} has one already");
+                let problem = format!(
+                    "the embedded broker gives all partitions to one member, and group {group} has one already"
+                );
                 return Err(StreamError::Topic { topic: topics.join(", "), problem });
             }
             for partition in &partitions {
@@ -106,12 +88,21 @@ impl Cluster {
 }
 
 impl Consumer {
-    fn join(cluster: Cluster, stage: Stage, group: String, topics: Vec<String>, all: Vec<TopicPartition>) -> Result<Self, StreamError> {
+    fn join(
+        cluster: Cluster,
+        stage: Stage,
+        group: String,
+        topics: Vec<String>,
+        all: Vec<TopicPartition>,
+    ) -> Result<Self, StreamError> {
         let action = || format!("join group {group} at {}", cluster.brokers());
         let context = MemberContext::new(cluster.inner.progress.clone());
         let mailbox = Arc::clone(&context.shared);
         let member: Arc<Member> = Arc::new(
-            cluster.consumer_settings(&group).create_with_context(context).map_err(|e| StreamError::kafka(action(), &e))?,
+            cluster
+                .consumer_settings(&group)
+                .create_with_context(context)
+                .map_err(|e| StreamError::kafka(action(), &e))?,
         );
         let (outbox, inbox) = channel::unbounded_channel();
         if cluster.is_embedded() {
@@ -125,7 +116,8 @@ impl Consumer {
         let link = Arc::new(Link::new(fetch.channel.as_usize()));
         let (commands, orders) = mpsc::channel();
         let names: Arc<[Arc<str>]> = topics.iter().map(|t| Arc::from(t.as_str())).collect();
-        let poller = Poller::new(Arc::clone(&member), &group, names, stage.clone(), Arc::clone(&link), outbox, orders, fetch);
+        let reader = Reader { cluster: cluster.clone(), group: group.clone(), member: Arc::clone(&member) };
+        let poller = Poller::new(reader, names, stage.clone(), Arc::clone(&link), outbox, orders, fetch);
         let thread = std::thread::Builder::new()
             .name(format!("kafka-{group}"))
             .spawn(move || poller.run())
@@ -218,7 +210,10 @@ impl Consumer {
             embedded.commit(&self.group, offsets);
         } else {
             let (member, list, action) = (self.member()?, offset_list(offsets)?, self.action("commit offsets"));
-            blocking("commit offsets", move || member.commit(&list, CommitMode::Sync).map_err(|e| StreamError::kafka(action, &e))).await?;
+            blocking("commit offsets", move || {
+                member.commit(&list, CommitMode::Sync).map_err(|e| StreamError::kafka(action, &e))
+            })
+            .await?;
         }
         self.durable(offsets);
         Ok(())
@@ -326,7 +321,10 @@ impl Consumer {
         }
     }
 
-    async fn order(&self, command: impl FnOnce(oneshot::Sender<Result<(), StreamError>>) -> Command) -> Result<(), StreamError> {
+    async fn order(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<(), StreamError>>) -> Command,
+    ) -> Result<(), StreamError> {
         let (reply, answer) = oneshot::channel();
         let closed = || StreamError::closed(self.action("assign partitions"));
         self.commands.send(command(reply)).map_err(|_| closed())?;
@@ -338,23 +336,7 @@ impl Consumer {
         let (cluster, group, member) = (self.cluster.clone(), self.group.clone(), self.member()?);
         let action = self.action("look up positions");
         blocking("look up positions", move || {
-            let error = |e: &KafkaError| StreamError::kafka(action.as_str(), e);
-            let stored = stored_offsets(&cluster, &group, &member, &partitions).map_err(|e| error(&e))?;
-            let mut starts = Vec::with_capacity(partitions.len());
-            for (partition, position) in partitions {
-                let known = match position {
-                    Position::Offset(next) => Some(next),
-                    Position::Beginning => None,
-                    Position::Stored => stored.get(&partition).copied(),
-                };
-                let next = match known {
-                    Some(next) => next,
-                    // librdkafka's own "beginning" takes half a second more, and does not say where it began.
-                    None => first_offset(&cluster, &partition).map_err(|e| error(&e))?,
-                };
-                starts.push(Start { partition, next });
-            }
-            Ok(starts)
+            resolve(&cluster, &group, &member, partitions).map_err(|e| StreamError::kafka(action, &e))
         })
         .await
     }
@@ -378,56 +360,10 @@ impl Drop for Consumer {
 
 impl std::fmt::Debug for Consumer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Consumer").field("group", &self.group).field("topics", &self.topics).field("assigned", &self.assigned).finish_non_exhaustive()
+        f.debug_struct("Consumer")
+            .field("group", &self.group)
+            .field("topics", &self.topics)
+            .field("assigned", &self.assigned)
+            .finish_non_exhaustive()
     }
-}
-
-/// The group's committed offsets of those partitions that are to begin there and have one.
-fn stored_offsets(
-    cluster: &Cluster,
-    group: &str,
-    member: &Member,
-    partitions: &[(TopicPartition, Position)],
-) -> KafkaResult<HashMap<TopicPartition, i64>> {
-    let wanted = partitions.iter().filter(|(_, position)| *position == Position::Stored).map(|(partition, _)| partition);
-    if let Some(embedded) = &cluster.inner.embedded {
-        return Ok(wanted.filter_map(|p| embedded.position(group, p).map(|next| (p.clone(), next))).collect());
-    }
-    let mut list = TopicPartitionList::new();
-    for partition in wanted {
-        list.add_partition(&partition.topic, partition.partition);
-    }
-    if list.count() == 0 {
-        return Ok(HashMap::new());
-    }
-    let patience = cluster.config().transaction_timeout.get() + STORED_GRACE;
-    let stored = member.committed_offsets(list, patience)?;
-    stored.elements().iter().try_for_each(|element| element.error())?;
-    Ok(numbered(&stored).into_iter().collect())
-}
-
-fn first_offset(cluster: &Cluster, partition: &TopicPartition) -> KafkaResult<i64> {
-    let (low, _) = cluster.inner.ask.fetch_watermarks(&partition.topic, partition.partition, LOOK_UP_TIMEOUT)?;
-    Ok(low)
-}
-
-/// The partitions of `list` that have a numeric offset.
-pub(crate) fn numbered(list: &TopicPartitionList) -> Vec<(TopicPartition, i64)> {
-    let elements = list.elements();
-    elements
-        .iter()
-        .filter_map(|element| match element.offset() {
-            Offset::Offset(next) => Some((TopicPartition::new(element.topic(), element.partition()), next)),
-            _ => None,
-        })
-        .collect()
-}
-
-pub(crate) fn offset_list(offsets: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, StreamError> {
-    let mut list = TopicPartitionList::with_capacity(offsets.len());
-    for (partition, next) in offsets {
-        list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*next))
-            .map_err(|e| StreamError::kafka(format!("offset {next} of {partition}"), &e))?;
-    }
-    Ok(list)
 }

@@ -94,7 +94,9 @@ impl DeadLetter {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let size = |v: &Option<Vec<u8>>| v.as_ref().map_or(0, Vec::len);
-        size(&self.key) + size(&self.value) + self.headers.iter().map(|(name, value)| name.len() + size(value)).sum::<usize>()
+        size(&self.key)
+            + size(&self.value)
+            + self.headers.iter().map(|(name, value)| name.len() + size(value)).sum::<usize>()
     }
 
     /// Hands the letter as an [`Outgoing`] to `send`.

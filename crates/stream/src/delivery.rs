@@ -23,6 +23,9 @@ pub(crate) struct DeliveryContext {
 struct Ledger {
     topics: Vec<Topic>,
     acknowledged: u64,
+    /// Acknowledged or failed.
+    answered: u64,
+    /// Failed since the last look.
     failed: u64,
     failure: Option<Failure>,
     fatal: Option<String>,
@@ -69,6 +72,11 @@ impl DeliveryContext {
         self.ledger().acknowledged
     }
 
+    /// Records that were acknowledged or failed.
+    pub(crate) fn answered(&self) -> u64 {
+        self.ledger().answered
+    }
+
     /// Tells the stage how far each partition is acknowledged, once a batch of callbacks instead of once a record.
     pub(crate) fn publish(&self) {
         let mut ledger = self.ledger();
@@ -104,7 +112,11 @@ impl Topic {
             self.ends.resize_with(index + 1, || None);
         }
         let Some(slot) = self.ends.get_mut(index) else { return };
-        let end = slot.get_or_insert_with(|| End { next: 0, published: 0, gauge: stage.produced_partition(&self.name, partition) });
+        let end = slot.get_or_insert_with(|| End {
+            next: 0,
+            published: 0,
+            gauge: stage.produced_partition(&self.name, partition),
+        });
         end.next = end.next.max(offset + 1);
     }
 }
@@ -127,6 +139,7 @@ impl ProducerContext for DeliveryContext {
 
     fn delivery(&self, result: &DeliveryResult<'_>, topic: usize) {
         let mut ledger = self.ledger();
+        ledger.answered += 1;
         match result {
             Ok(message) => {
                 ledger.acknowledged += 1;
@@ -138,7 +151,8 @@ impl ProducerContext for DeliveryContext {
                 ledger.failed += 1;
                 if ledger.failure.is_none() {
                     let topic = ledger.topics.get(topic).map_or_else(|| Arc::from(""), |t| Arc::clone(&t.name));
-                    ledger.failure = Some(Failure { topic, error: error.clone(), bytes: message.key_len() + message.payload_len() });
+                    ledger.failure =
+                        Some(Failure { topic, error: error.clone(), bytes: message.key_len() + message.payload_len() });
                 }
             }
         }

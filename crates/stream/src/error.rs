@@ -2,18 +2,8 @@
 
 use std::time::Duration;
 
+use churn_runtime::exit::{Fate, Fated};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-
-/// What becomes of the work that met an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// The record itself is at fault: it goes to the dead letters, the stream goes on.
-    Data,
-    /// Something outside is at fault and may recover: try again with backoff.
-    External,
-    /// Going on would be wrong (fenced, misconfigured, records gone): drain and exit 1.
-    Internal,
-}
 
 /// An error of this crate. The message names the thing, the place and the way out.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +35,9 @@ pub enum StreamError {
         problem: String,
     },
     /// The position to read from is not in the partition (any more).
-    #[error("{place}: {problem}; the records were trimmed before they were read, or the topic was deleted and created again; to go on with what is left, set the position of consumer {group} to an offset inside the partition and start again")]
+    #[error(
+        "{place}: {problem}; the records were trimmed before they were read, or the topic was deleted and created again; to go on with what is left, set the position of consumer {group} to an offset inside the partition and start again"
+    )]
     OffsetGone {
         /// The consumer group.
         group: String,
@@ -91,23 +83,6 @@ pub enum StreamError {
 }
 
 impl StreamError {
-    /// What becomes of the work that met this error.
-    #[must_use]
-    pub fn fate(&self) -> Fate {
-        match self {
-            Self::TooLarge { .. } => Fate::Data,
-            Self::Unreachable { .. } | Self::MustAbort { .. } => Fate::External,
-            Self::Kafka { retriable, .. } => {
-                if *retriable {
-                    Fate::External
-                } else {
-                    Fate::Internal
-                }
-            }
-            Self::Config { .. } | Self::Topic { .. } | Self::OffsetGone { .. } | Self::Fenced { .. } => Fate::Internal,
-        }
-    }
-
     /// The open transaction must be aborted and its records read again.
     #[must_use]
     pub fn must_abort(&self) -> bool {
@@ -136,7 +111,11 @@ impl StreamError {
 
     /// A wait that ended without what it waited for.
     pub(crate) fn timed_out(action: impl Into<String>, after: Duration) -> Self {
-        Self::Kafka { action: action.into(), reason: format!("not done after {} ms", after.as_millis()), retriable: true }
+        Self::Kafka {
+            action: action.into(),
+            reason: format!("not done after {} ms", after.as_millis()),
+            retriable: true,
+        }
     }
 
     /// A background task of this crate is gone: the process is shutting down or a thread panicked.
@@ -170,6 +149,23 @@ fn may_pass(code: RDKafkaErrorCode) -> bool {
             | C::UnknownTopic
             | C::UnknownPartition
     )
+}
+
+impl Fated for StreamError {
+    fn fate(&self) -> Fate {
+        match self {
+            Self::TooLarge { .. } => Fate::Data,
+            Self::Unreachable { .. } | Self::MustAbort { .. } => Fate::External,
+            Self::Kafka { retriable, .. } => {
+                if *retriable {
+                    Fate::External
+                } else {
+                    Fate::Internal
+                }
+            }
+            Self::Config { .. } | Self::Topic { .. } | Self::OffsetGone { .. } | Self::Fenced { .. } => Fate::Internal,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -14,13 +14,14 @@ use std::time::{Duration, Instant};
 use churn_runtime::progress::Stage;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::Offset;
 use tokio::sync::{mpsc as channel, oneshot};
 
 use crate::batch::{Builder, Pool};
 use crate::config::FetchConfig;
-use crate::consumer::{Member, numbered};
+use crate::positions::{Start, numbered};
+use crate::reader::Reader;
 use crate::rebalance::Rebalanced;
 use crate::{RecordBatch, StreamError, TopicPartition};
 
@@ -32,9 +33,6 @@ const STALL: Duration = Duration::from_secs(2);
 const SETTLE: Duration = Duration::from_millis(100);
 /// Records between two looks at orders while records keep coming.
 const ORDERS_EVERY: u32 = 256;
-/// Time for one watermark when explaining a position that is gone.
-const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// From the poller to the consumer's handle.
 pub(crate) enum Item {
     Records { generation: u64, batch: RecordBatch },
@@ -48,13 +46,6 @@ pub(crate) enum Item {
 pub(crate) enum Command {
     Assign { generation: u64, starts: Vec<Start>, reply: oneshot::Sender<Result<(), StreamError>> },
     Unassign { reply: oneshot::Sender<Result<(), StreamError>> },
-}
-
-/// Where a partition begins.
-pub(crate) struct Start {
-    pub(crate) partition: TopicPartition,
-    /// The first offset to be read.
-    pub(crate) next: i64,
 }
 
 /// Bytes between poller and pipeline, and the poller's thread to wake when there is room.
@@ -98,8 +89,7 @@ impl Link {
 }
 
 pub(crate) struct Poller {
-    member: Arc<Member>,
-    group: String,
+    reader: Reader,
     stage: Stage,
     link: Arc<Link>,
     outbox: channel::UnboundedSender<Item>,
@@ -120,10 +110,8 @@ pub(crate) struct Poller {
 }
 
 impl Poller {
-    #[allow(clippy::too_many_arguments)] // called once, by the consumer that owns all of these
     pub(crate) fn new(
-        member: Arc<Member>,
-        group: &str,
+        reader: Reader,
         topics: Arc<[Arc<str>]>,
         stage: Stage,
         link: Arc<Link>,
@@ -132,8 +120,7 @@ impl Poller {
         fetch: &FetchConfig,
     ) -> Self {
         Self {
-            member,
-            group: group.to_owned(),
+            reader,
             stage,
             link,
             outbox,
@@ -153,7 +140,7 @@ impl Poller {
 
     /// Runs until the handle leaves.
     pub(crate) fn run(mut self) {
-        let mailbox = Arc::clone(&self.member.context().shared);
+        let mailbox = Arc::clone(&self.reader.member.context().shared);
         let mut until_orders = 0u32;
         let mut idle = true;
         while !mailbox.is_leaving() {
@@ -174,8 +161,8 @@ impl Poller {
             }
             let patience = if idle || self.paused { IDLE } else { Duration::ZERO };
             idle = self.poll(patience);
-            for note in mailbox.take() {
-                self.forward(note);
+            if mailbox.has_notes() {
+                mailbox.take().into_iter().for_each(|note| self.forward(note));
             }
             if idle && self.reached_end && self.settled.elapsed() >= SETTLE {
                 self.settle();
@@ -186,8 +173,8 @@ impl Poller {
     /// Takes one message, or serves one event; says whether nothing was waiting.
     fn poll(&mut self, patience: Duration) -> bool {
         // The message borrows the client, and the batch is a field of the same struct: borrow them apart.
-        let Self { member, batch, accepting, .. } = self;
-        match member.poll(patience) {
+        let Self { reader, batch, accepting, .. } = self;
+        match reader.member.poll(patience) {
             None => true,
             Some(Ok(message)) => {
                 if *accepting {
@@ -200,7 +187,9 @@ impl Poller {
                 false
             }
             Some(Err(error)) => {
-                self.on_error(&error);
+                if let Some(failure) = self.reader.judge(&error, &self.handed) {
+                    self.send(Item::Failed(failure));
+                }
                 false
             }
         }
@@ -230,14 +219,14 @@ impl Poller {
             std::thread::park_timeout(IDLE);
             return;
         }
-        match self.member.assignment().and_then(|all| self.member.pause(&all)) {
+        match self.reader.member.assignment().and_then(|all| self.reader.member.pause(&all)) {
             Ok(()) => {
-                tracing::debug!(group = %self.group, "pipeline takes no records: fetching paused");
+                tracing::debug!(group = %self.reader.group, "pipeline takes no records: fetching paused");
                 self.paused = true;
             }
             // Try again after the next stall rather than in a tight loop.
             Err(error) => {
-                tracing::warn!(group = %self.group, %error, "cannot pause fetching");
+                tracing::warn!(group = %self.reader.group, %error, "cannot pause fetching");
                 self.stalled = None;
             }
         }
@@ -245,9 +234,12 @@ impl Poller {
 
     fn resume(&mut self) {
         self.paused = false;
-        match self.member.assignment().and_then(|all| self.member.resume(&all)) {
-            Ok(()) => tracing::debug!(group = %self.group, "fetching resumed"),
-            Err(error) => self.send(Item::Failed(StreamError::kafka(format!("resume fetching as group {}", self.group), &error))),
+        match self.reader.member.assignment().and_then(|all| self.reader.member.resume(&all)) {
+            Ok(()) => tracing::debug!(group = %self.reader.group, "fetching resumed"),
+            Err(error) => self.send(Item::Failed(StreamError::kafka(
+                format!("resume fetching as group {}", self.reader.group),
+                &error,
+            ))),
         }
     }
 
@@ -279,8 +271,8 @@ impl Poller {
                 }
                 Ok(Command::Unassign { reply }) => {
                     self.forget();
-                    let action = format!("give back partitions of group {}", self.group);
-                    let _ = reply.send(self.member.unassign().map_err(|e| StreamError::kafka(action, &e)));
+                    let action = format!("give back partitions of group {}", self.reader.group);
+                    let _ = reply.send(self.reader.member.unassign().map_err(|e| StreamError::kafka(action, &e)));
                 }
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
@@ -293,18 +285,19 @@ impl Poller {
         self.forget();
         let mut list = TopicPartitionList::with_capacity(starts.len());
         for start in starts {
-            list.add_partition_offset(&start.partition.topic, start.partition.partition, Offset::Offset(start.next)).map_err(|e| error(&e))?;
+            list.add_partition_offset(&start.partition.topic, start.partition.partition, Offset::Offset(start.next))
+                .map_err(|e| error(&e))?;
             self.handed.insert(start.partition.clone(), start.next);
         }
-        self.member.assign(&list).map_err(|e| error(&e))?;
-        self.member.resume(&list).map_err(|e| error(&e))?;
+        self.reader.member.assign(&list).map_err(|e| error(&e))?;
+        self.reader.member.resume(&list).map_err(|e| error(&e))?;
         self.generation = generation;
         self.accepting = true;
         Ok(())
     }
 
     fn forget(&mut self) {
-        self.batch.clear();
+        self.batch.reset();
         self.handed.clear();
         self.accepting = false;
         self.stalled = None;
@@ -318,7 +311,7 @@ impl Poller {
         if !self.batch.is_empty() || !self.accepting {
             return;
         }
-        let Ok(list) = self.member.position() else { return };
+        let Ok(list) = self.reader.member.position() else { return };
         let mut pending = false;
         for (partition, position) in numbered(&list) {
             let Some(&handed) = self.handed.get(&partition) else { continue };
@@ -331,46 +324,5 @@ impl Poller {
             }
         }
         self.reached_end = pending;
-    }
-
-    fn on_error(&mut self, error: &KafkaError) {
-        use RDKafkaErrorCode as C;
-        let reason = self.member.context().reasons.take();
-        let action = format!("read as group {}", self.group);
-        if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
-            return self.send(Item::Failed(StreamError::Fenced { action, reason: reason.unwrap_or_else(|| error.to_string()) }));
-        }
-        let Some(code) = error.rdkafka_error_code() else { return };
-        match code {
-            C::AutoOffsetReset | C::OffsetOutOfRange => {
-                let gone = self.explain_gone(reason);
-                self.send(Item::Failed(gone));
-            }
-            C::UnknownTopicOrPartition | C::UnknownTopic | C::UnknownPartition => {
-                let problem = format!("{}; `churn setup` creates topics", reason.unwrap_or_else(|| "does not exist".to_owned()));
-                self.send(Item::Failed(StreamError::Topic { topic: format!("of group {}", self.group), problem }));
-            }
-            C::TopicAuthorizationFailed | C::GroupAuthorizationFailed | C::SaslAuthenticationFailed | C::Authentication => {
-                let reason = reason.unwrap_or_else(|| error.to_string());
-                self.send(Item::Failed(StreamError::Kafka { action, reason, retriable: false }));
-            }
-            C::Fenced | C::FencedInstanceId | C::Fatal => {
-                self.send(Item::Failed(StreamError::Fenced { action, reason: reason.unwrap_or_else(|| error.to_string()) }));
-            }
-            // librdkafka goes on by itself: lost connections, coordinator changes, rebalances.
-            _ => tracing::debug!(group = %self.group, %error, reason, "consumer reports"),
-        }
-    }
-
-    /// librdkafka does not say which partition: find those whose position is outside of what they hold.
-    fn explain_gone(&self, reason: Option<String>) -> StreamError {
-        let gone = self.handed.iter().find_map(|(partition, &next)| {
-            let (low, high) = self.member.fetch_watermarks(&partition.topic, partition.partition, EXPLAIN_TIMEOUT).ok()?;
-            (next < low || next > high).then(|| (partition.to_string(), format!("offset {next} is outside of {low}..{high}")))
-        });
-        let (place, problem) = gone.unwrap_or_else(|| {
-            ("a partition".to_owned(), reason.unwrap_or_else(|| "the wanted offset is out of range".to_owned()))
-        });
-        StreamError::OffsetGone { group: self.group.clone(), place, problem }
     }
 }

@@ -19,8 +19,9 @@ use crate::{Cluster, Header, StreamError};
 
 /// Records between two looks at acknowledgements.
 const SERVE_EVERY: u32 = 64;
-/// One turn of a waiting loop. `BaseProducer::poll` always takes its whole time, so this is the grain of `flush` too.
-const TURN: Duration = Duration::from_millis(1);
+/// One turn of a waiting loop. It sleeps instead of polling with a timeout: `BaseProducer::poll` takes its whole time even when
+/// acknowledgements arrive, and spins through the last millisecond of it.
+const TURN: Duration = Duration::from_micros(200);
 
 /// How long a broker may take to describe a topic.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
@@ -107,14 +108,21 @@ impl Producer {
         let client = settings
             .create_with_context(DeliveryContext::new(stage.clone()))
             .map_err(|e| StreamError::kafka(format!("create a producer at {}", cluster.brokers()), &e))?;
-        Ok(Self { client, cluster: cluster.clone(), topics: Vec::new(), last: 0, until_serve: SERVE_EVERY, enqueued: 0 })
+        Ok(Self {
+            client,
+            cluster: cluster.clone(),
+            topics: Vec::new(),
+            last: 0,
+            until_serve: SERVE_EVERY,
+            enqueued: 0,
+        })
     }
 
     /// Hands a record to the client library, which sends it in a batch. Waits while the local queue is full, at most
     /// `kafka.delivery_timeout`; on the embedded broker also while its readers are behind.
     ///
     /// # Errors
-    /// The record is too large, an earlier record failed, or there is no room in time.
+    /// The record is too large, an earlier record failed, or there is no room in time. This record was not taken then.
     pub fn send(&mut self, record: Outgoing<'_>) -> Result<(), StreamError> {
         let topic = self.known(record.topic)?;
         self.hold_back(topic, record.bytes())?;
@@ -131,7 +139,7 @@ impl Producer {
     /// # Errors
     /// A record sent earlier failed, or the producer is beyond repair.
     pub fn poll(&mut self) -> Result<(), StreamError> {
-        self.serve(Duration::ZERO);
+        self.serve();
         self.check()
     }
 
@@ -147,10 +155,9 @@ impl Producer {
                 self.context().publish();
                 return Err(self.check().err().unwrap_or_else(|| StreamError::timed_out(action, deadline)));
             }
-            self.serve(TURN);
+            self.wait_a_turn();
         }
-        self.serve(Duration::ZERO);
-        self.check()
+        self.poll()
     }
 
     /// Records acknowledged since the producer was made.
@@ -169,9 +176,15 @@ impl Producer {
         self.client.client().context()
     }
 
-    pub(crate) fn serve(&self, patience: Duration) {
-        self.client.poll(patience);
-        self.context().publish();
+    /// Takes in the acknowledgements that have arrived; says whether there were any.
+    pub(crate) fn serve(&self) -> bool {
+        serve(&self.client)
+    }
+
+    fn wait_a_turn(&self) {
+        if !self.serve() {
+            std::thread::sleep(TURN);
+        }
     }
 
     /// The failure of a record sent earlier, if there was one.
@@ -214,7 +227,7 @@ impl Producer {
             if start.get_or_insert_with(Instant::now).elapsed() > patience {
                 return Err(StreamError::timed_out(format!("queue a record for {}", record.topic), patience));
             }
-            self.serve(TURN);
+            self.wait_a_turn();
             self.check()?;
             message = back;
         }
@@ -231,8 +244,7 @@ impl Producer {
         }
         let client = &self.client;
         throttle.wait(&self.cluster, || {
-            client.poll(Duration::ZERO);
-            client.client().context().publish();
+            serve(client);
         })
     }
 
@@ -251,9 +263,9 @@ impl Producer {
 
     fn meet(&mut self, topic: &str) -> Result<usize, StreamError> {
         let error = |e: &KafkaError| StreamError::kafka(format!("read metadata of {topic}"), e);
-        let partitions = partition_count(&self.cluster.inner.ask, topic)
-            .map_err(|e| error(&e))?
-            .ok_or_else(|| StreamError::Topic { topic: topic.to_owned(), problem: "does not exist; `churn setup` creates it".into() })?;
+        let partitions = partition_count(&self.cluster.inner.ask, topic).map_err(|e| error(&e))?.ok_or_else(|| {
+            StreamError::Topic { topic: topic.to_owned(), problem: "does not exist; `churn setup` creates it".into() }
+        })?;
         // Otherwise the first record waits for librdkafka's next look at its topics, up to a second.
         self.client.client().fetch_metadata(Some(topic), METADATA_TIMEOUT).map_err(|e| error(&e))?;
         let throttle = self.cluster.is_embedded().then(|| Throttle::new(topic, partitions));
@@ -265,8 +277,23 @@ impl Producer {
 
 impl std::fmt::Debug for Producer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Producer").field("brokers", &self.cluster.brokers()).field("enqueued", &self.enqueued).finish_non_exhaustive()
+        f.debug_struct("Producer")
+            .field("brokers", &self.cluster.brokers())
+            .field("enqueued", &self.enqueued)
+            .finish_non_exhaustive()
     }
+}
+
+/// A poll without a timeout serves one event, which holds the answers to one request: go on while they keep coming.
+fn serve(client: &BaseProducer<DeliveryContext>) -> bool {
+    let context = client.client().context();
+    let (start, mut before) = (context.answered(), None);
+    while before != Some(context.answered()) {
+        before = Some(context.answered());
+        client.poll(Duration::ZERO);
+    }
+    context.publish();
+    context.answered() > start
 }
 
 fn message<'a>(record: &Outgoing<'a>, number: usize) -> BaseRecord<'a, [u8], [u8], usize> {

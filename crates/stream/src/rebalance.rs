@@ -51,11 +51,14 @@ impl Mailbox {
         self.leaving.load(Ordering::Acquire)
     }
 
-    /// Notes since the last call, oldest first. One atomic read when there are none.
+    /// Whether there are notes: cheap enough to ask after every record.
+    pub(crate) fn has_notes(&self) -> bool {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    /// Notes since the last call, oldest first.
     pub(crate) fn take(&self) -> Vec<Rebalanced> {
-        if !self.waiting.swap(false, Ordering::AcqRel) {
-            return Vec::new();
-        }
+        self.waiting.store(false, Ordering::Release);
         std::mem::take(&mut *self.rebalances.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -12,6 +12,9 @@ const EMBEDDED_FETCH_WAIT_MS: &str = "5";
 /// below the 5 MiB a partition after which the mock drops records.
 const EMBEDDED_QUEUE_KIB: &str = "1024";
 
+/// A batch leaves when it is full: a quarter of the queue, so that others fill while it is on its way.
+const EMBEDDED_BATCH_BYTES: &str = "262144";
+
 impl Cluster {
     /// Settings of a consumer of `group` (full name).
     pub(crate) fn consumer_settings(&self, group: &str) -> ClientConfig {
@@ -66,7 +69,10 @@ impl Cluster {
             .set("queue.buffering.max.kbytes", "32768");
         if self.is_embedded() {
             // Compression would only cost time on the loopback interface.
-            settings.set("compression.type", "none").set("queue.buffering.max.kbytes", EMBEDDED_QUEUE_KIB);
+            settings
+                .set("compression.type", "none")
+                .set("queue.buffering.max.kbytes", EMBEDDED_QUEUE_KIB)
+                .set("batch.size", EMBEDDED_BATCH_BYTES);
         }
         settings
     }

@@ -27,7 +27,10 @@ impl Cluster {
     pub async fn tail(&self, topic: &str, partition: i32, count: usize) -> Result<RecordBatch, StreamError> {
         let (low, high) = self.watermarks(topic, partition).await?;
         let (cluster, topic) = (self.clone(), topic.to_owned());
-        blocking("read a partition's tail", move || Tail { cluster: &cluster, topic: &topic, partition, count }.read(low, high)).await
+        blocking("read a partition's tail", move || {
+            Tail { cluster: &cluster, topic: &topic, partition, count }.read(low, high)
+        })
+        .await
     }
 }
 
@@ -50,7 +53,7 @@ impl Tail<'_> {
         let mut span = i64::try_from(self.count).unwrap_or(i64::MAX).saturating_add(SLACK);
         loop {
             let start = high.saturating_sub(span).max(low);
-            found.clear();
+            found.reset();
             self.read_from(&consumer, start, &mut found, deadline)?;
             if found.len() >= self.count || start == low {
                 found.keep_last(self.count);
@@ -60,7 +63,13 @@ impl Tail<'_> {
         }
     }
 
-    fn read_from(&self, consumer: &BaseConsumer<AskContext>, start: i64, found: &mut Builder, deadline: Instant) -> Result<(), StreamError> {
+    fn read_from(
+        &self,
+        consumer: &BaseConsumer<AskContext>,
+        start: i64,
+        found: &mut Builder,
+        deadline: Instant,
+    ) -> Result<(), StreamError> {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(self.topic, self.partition, Offset::Offset(start)).map_err(|e| self.error(&e))?;
         consumer.assign(&list).map_err(|e| self.error(&e))?;

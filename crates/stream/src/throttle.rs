@@ -71,7 +71,10 @@ impl Throttle {
             if behind < before {
                 moved = Instant::now();
             } else if moved.elapsed() > PATIENCE {
-                return Err(StreamError::timed_out(format!("wait for the readers of {}, {behind} records behind", self.topic), PATIENCE));
+                return Err(StreamError::timed_out(
+                    format!("wait for the readers of {}, {behind} records behind", self.topic),
+                    PATIENCE,
+                ));
             }
         }
         Ok(())

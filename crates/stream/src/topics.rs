@@ -63,7 +63,12 @@ impl Topics {
     #[must_use]
     pub fn specs(&self, config: &KafkaConfig) -> Vec<TopicSpec> {
         let replication = i32::from(config.replication);
-        let spec = |name: &str, partitions: i32, compacted: bool| TopicSpec { name: name.to_owned(), partitions, replication, compacted };
+        let spec = |name: &str, partitions: i32, compacted: bool| TopicSpec {
+            name: name.to_owned(),
+            partitions,
+            replication,
+            compacted,
+        };
         let mut specs: Vec<TopicSpec> =
             self.co_partitioned().iter().map(|name| spec(name, i32::from(config.partitions), false)).collect();
         specs.push(spec(&self.retrain_requests, 1, false));

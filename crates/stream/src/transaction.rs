@@ -14,7 +14,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::producer::Producer as _;
 
 use crate::cluster::blocking;
-use crate::consumer::offset_list;
+use crate::positions::offset_list;
 use crate::producer::Producer;
 use crate::{Cluster, Consumer, Outgoing, StreamError, TopicPartition};
 
@@ -113,11 +113,13 @@ impl TransactionalProducer {
         let patience = self.timeout();
         // Everything must be acknowledged first: commit_transaction itself would wait in steps of 100 ms.
         self.producer.flush(patience).map_err(|error| self.abortable(error))?;
-        if !offsets.is_empty() {
-            if let Some(group) = consumer.group_metadata()? {
-                let list = offset_list(offsets)?;
-                self.retried("add offsets to", patience, |p| p.client.send_offsets_to_transaction(&list, &group, CALL_TIMEOUT))?;
-            }
+        if !offsets.is_empty()
+            && let Some(group) = consumer.group_metadata()?
+        {
+            let list = offset_list(offsets)?;
+            self.retried("add offsets to", patience, |p| {
+                p.client.send_offsets_to_transaction(&list, &group, CALL_TIMEOUT)
+            })?;
         }
         self.retried("commit", patience, |p| p.client.commit_transaction(CALL_TIMEOUT))?;
         self.open = false;
@@ -132,7 +134,7 @@ impl TransactionalProducer {
     pub fn abort(&mut self) -> Result<(), StreamError> {
         self.retried("abort", self.timeout(), |p| p.client.abort_transaction(CALL_TIMEOUT))?;
         self.open = false;
-        self.producer.serve(Duration::ZERO);
+        self.producer.serve();
         // What failed belonged to the aborted transaction.
         self.producer.context().take_failure();
         Ok(())
@@ -143,15 +145,21 @@ impl TransactionalProducer {
     }
 
     /// Repeats `call` while its failure is retriable, as librdkafka asks for.
-    fn retried(&self, what: &str, patience: Duration, call: impl Fn(&Producer) -> KafkaResult<()>) -> Result<(), StreamError> {
+    fn retried(
+        &self,
+        what: &str,
+        patience: Duration,
+        call: impl Fn(&Producer) -> KafkaResult<()>,
+    ) -> Result<(), StreamError> {
         let start = Instant::now();
         loop {
             let Err(error) = call(&self.producer) else { return Ok(()) };
-            let retriable = matches!(&error, KafkaError::Transaction(inner) if inner.is_retriable()) || matches!(error, KafkaError::Flush(_));
+            let retriable = matches!(&error, KafkaError::Transaction(inner) if inner.is_retriable())
+                || matches!(error, KafkaError::Flush(_));
             if !retriable || start.elapsed() > patience {
                 return Err(self.error(what, &error));
             }
-            self.producer.serve(Duration::ZERO);
+            self.producer.serve();
             tracing::debug!(transactional_id = %self.id, what, %error, "transaction call is tried again");
         }
     }

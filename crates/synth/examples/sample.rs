@@ -29,7 +29,8 @@ fn main() -> anyhow::Result<()> {
     let generator = Arc::new(Generator::fit(&customers, &places, FitParams::default()).context("fitting")?);
     println!("fit: {:.3} s, {:?}", start.elapsed().as_secs_f64(), generator.summary());
     println!("json: {} bytes", generator.to_json().context("writing the generator")?.len());
-    let source = EventSource::new(generator.clone(), 7, "bench", Recurrence::default()).context("opening the stream")?;
+    let source =
+        EventSource::new(generator.clone(), 7, "bench", Recurrence::default()).context("opening the stream")?;
     for threads in [1, 2] {
         measure(&format!("sample, {threads} threads"), || {
             black_box(generator.sample_parts(7, 0..1_000_000, threads));

@@ -36,9 +36,8 @@ impl Factor {
         let size = matrix.nrows();
         let is_correlation = matrix.is_square()
             && size <= FEATURE_COUNT
-            && (0..size).all(|i| {
-                (matrix[(i, i)] - 1.0).abs() < 1e-9 && (0..i).all(|j| matrix[(i, j)] == matrix[(j, i)])
-            });
+            && (0..size)
+                .all(|i| (matrix[(i, i)] - 1.0).abs() < 1e-9 && (0..i).all(|j| matrix[(i, j)] == matrix[(j, i)]));
         if !is_correlation {
             return None;
         }

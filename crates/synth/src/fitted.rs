@@ -27,6 +27,8 @@ pub(crate) struct Fitted {
     pub(crate) max_tenure: u16,
     /// Share of the real customers who have neither left nor reached the longest tenure.
     pub(crate) may_return: f64,
+    /// The same share of customers who have returned once.
+    pub(crate) may_return_again: f64,
     pub(crate) outcome: Outcome,
     pub(crate) places: Places,
 }

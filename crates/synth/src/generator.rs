@@ -63,7 +63,9 @@ impl Generator {
         let fitted: Fitted = serde_json::from_slice(json)?;
         if fitted.version != GENERATOR_VERSION {
             let found = &fitted.version;
-            return Err(LoadError::Damaged(format!("its version is {found}, of format {FORMAT} only {GENERATOR_VERSION} is known")));
+            return Err(LoadError::Damaged(format!(
+                "its version is {found}, of format {FORMAT} only {GENERATOR_VERSION} is known"
+            )));
         }
         let known = FeatureSpec::all();
         if fitted.features != known {
@@ -179,14 +181,18 @@ pub(crate) fn in_parts<T: Send>(rows: Range<u64>, threads: usize, run: impl Fn(R
 }
 
 fn check(fitted: &Fitted) -> Result<(), String> {
+    let share = Bounds { min: 0.0, max: 1.0 };
     let sound = [
         (!fitted.strata.is_empty(), "it has no strata"),
-        (fitted.strata.iter().all(|stratum| stratum.weight.is_finite() && stratum.weight > 0.0), "a weight is not above 0"),
+        (
+            fitted.strata.iter().all(|stratum| stratum.weight.is_finite() && stratum.weight > 0.0),
+            "a weight is not above 0",
+        ),
         (fitted.bundles.iter().all(|bundle| bundle.price.is_sound()), "a price list is not finite"),
         (fitted.total.is_sound(), "the spread of total charges is not an interval around 1"),
         (fitted.outcome.is_sound(), "the weights of the outcome do not fit the features"),
         (fitted.places.is_sound(), "a place is not on earth or has no weight, or there is none"),
-        (Bounds { min: 0.0, max: 1.0 }.contains(fitted.may_return), "a share is not from 0 to 1"),
+        (share.contains(fitted.may_return) && share.contains(fitted.may_return_again), "a share is not from 0 to 1"),
     ];
     sound.iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, fault)| Err((*fault).into()))
 }

@@ -11,7 +11,6 @@
 //!
 //! It refuses to know files, clocks, threads' number or where chance comes from: bytes, seeds and counts are arguments.
 
-// Codes, months and group numbers are small by construction, and row numbers stay below 2^53 where they become floats.
 mod constraint;
 mod correlation;
 mod error;

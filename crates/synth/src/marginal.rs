@@ -35,7 +35,10 @@ impl Marginal {
     /// By frequency: `counts` weighs `values`; values that never occur are left out.
     pub(crate) fn steps(values: &[u16], counts: &[f64]) -> Self {
         let occurring = || values.iter().zip(counts).filter(|&(_, &count)| count > 0.0);
-        Self::Steps { values: occurring().map(|pair| *pair.0).collect(), weights: occurring().map(|pair| *pair.1).collect() }
+        Self::Steps {
+            values: occurring().map(|pair| *pair.0).collect(),
+            weights: occurring().map(|pair| *pair.1).collect(),
+        }
     }
 
     /// By the quantiles of a sample; all zero without one.

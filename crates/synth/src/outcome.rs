@@ -35,7 +35,8 @@ impl Outcome {
     pub(crate) fn fit(rows: &[Row]) -> Option<Self> {
         let offsets = offsets();
         let width = offsets.last()? + NUMBERS;
-        let inputs: Vec<(Vec<usize>, [f64; NUMBERS])> = rows.iter().map(|row| (places(row, &offsets), numbers(row))).collect();
+        let inputs: Vec<(Vec<usize>, [f64; NUMBERS])> =
+            rows.iter().map(|row| (places(row, &offsets), numbers(row))).collect();
         let mut weights = DVector::<f64>::zeros(width);
         for _ in 0..ITERATIONS {
             let mut hessian = DMatrix::<f64>::identity(width, width) * RIDGE;
@@ -61,12 +62,10 @@ impl Outcome {
                 break;
             }
         }
-        let codes = (0..offsets.len() - 1).map(|at| weights.as_slice()[offsets[at]..offsets[at + 1]].to_vec()).collect();
-        let outcome = Self {
-            intercept: weights[0],
-            codes,
-            numbers: std::array::from_fn(|at| weights[width - NUMBERS + at]),
-        };
+        let codes =
+            (0..offsets.len() - 1).map(|at| weights.as_slice()[offsets[at]..offsets[at + 1]].to_vec()).collect();
+        let outcome =
+            Self { intercept: weights[0], codes, numbers: std::array::from_fn(|at| weights[width - NUMBERS + at]) };
         outcome.is_sound().then_some(outcome)
     }
 
@@ -86,7 +85,13 @@ impl Outcome {
         let offsets = offsets();
         self.codes.len() == offsets.len() - 1
             && self.codes.iter().enumerate().all(|(at, weights)| weights.len() == offsets[at + 1] - offsets[at])
-            && self.codes.iter().flatten().chain(&self.numbers).chain([&self.intercept]).all(|weight| weight.is_finite())
+            && self
+                .codes
+                .iter()
+                .flatten()
+                .chain(&self.numbers)
+                .chain([&self.intercept])
+                .all(|weight| weight.is_finite())
     }
 }
 

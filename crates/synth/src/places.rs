@@ -96,12 +96,14 @@ impl Places {
         for row in 0..locations.len() {
             let texts = (locations.zip_code.get(row), locations.city.get(row), locations.county.get(row));
             let (latitude, longitude) = (locations.latitude[row], locations.longitude[row]);
-            let (Some(zip_code), Some(city), Some(county), true) = (texts.0, texts.1, texts.2, on_earth(latitude, longitude))
+            let (Some(zip_code), Some(city), Some(county), true) =
+                (texts.0, texts.1, texts.2, on_earth(latitude, longitude))
             else {
                 incomplete += 1;
                 continue;
             };
-            let at = *known.entry((zip_code, city, county, latitude.to_bits(), longitude.to_bits())).or_insert(places.len());
+            let at =
+                *known.entry((zip_code, city, county, latitude.to_bits(), longitude.to_bits())).or_insert(places.len());
             match places.get_mut(at) {
                 Some(place) => place.weight += 1.0,
                 None => places.push(Place {

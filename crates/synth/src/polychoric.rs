@@ -53,9 +53,8 @@ impl Counts {
         let mut above = vec![0.0; self.width + 1];
         let mut sum = 0.0;
         for row in 0..self.height {
-            let below: Vec<f64> = (0..=self.width)
-                .map(|column| bivariate_cdf(edge(rows, row + 1), edge(columns, column), rho))
-                .collect();
+            let below: Vec<f64> =
+                (0..=self.width).map(|column| bivariate_cdf(edge(rows, row + 1), edge(columns, column), rho)).collect();
             for column in 0..self.width {
                 let count = self.cells[row * self.width + column];
                 if count > 0.0 {

@@ -39,7 +39,9 @@ impl Sample {
         for (into, from) in self.features.columns_mut().iter_mut().zip(other.features.columns()) {
             match (into, from) {
                 // Both only hold words of the feature table, so codes mean the same in both.
-                (Column::Category(into), Column::Category(from)) => from.codes().iter().for_each(|&code| into.push_code(code)),
+                (Column::Category(into), Column::Category(from)) => {
+                    from.codes().iter().for_each(|&code| into.push_code(code));
+                }
                 (Column::Number(into), Column::Number(from)) => into.extend_from_slice(from),
                 _ => unreachable!("both tables follow FEATURES"),
             }

@@ -69,7 +69,8 @@ impl Copula {
         }
         let at = self.codes.len();
         row.tenure = self.tenure.step(latent[at]);
-        row.monthly = fitted.bundles[self.bundle].price.reverse(&row, self.remainder.amount(latent[at + 1]));
+        let monthly = fitted.bundles[self.bundle].price.reverse(&row, self.remainder.amount(latent[at + 1]));
+        row.monthly = fitted.total.first_bill(row.tenure, monthly);
         row.total = fitted.total.reverse(row.tenure, row.monthly, self.deviation.amount(latent[at + 2]));
         row
     }

@@ -66,13 +66,7 @@ enum Plan {
 impl<C: Codec> Decoder<C> {
     /// A decoder of this topic's values.
     pub fn new(registry: Arc<SchemaRegistry>, topic: &str) -> Self {
-        Self {
-            codec: C::default(),
-            registry,
-            subject: subject(topic),
-            plans: HashMap::new(),
-            last_same: None,
-        }
+        Self { codec: C::default(), registry, subject: subject(topic), plans: HashMap::new(), last_same: None }
     }
 
     /// Appends the row of a value. `header` is the value of

@@ -38,10 +38,12 @@ pub(crate) enum Relation {
 pub(crate) fn relate(text: &str, record: Record) -> Result<Relation, String> {
     let writer = Schema::parse_str(text).map_err(|error| format!("not an Avro schema: {error}"))?;
     let ours = record.schema();
+    SchemaCompatibility::can_read(&writer, ours).map_err(|error| error.to_string())?;
+    // The canonical form says how bytes are laid out and leaves out what they mean (timestamp-millis or -micros), so
+    // it is only asked of schemas that ours can read.
     if writer.canonical_form() == ours.canonical_form() {
         return Ok(Relation::Same);
     }
-    SchemaCompatibility::can_read(&writer, ours).map_err(|error| error.to_string())?;
     Ok(Relation::Foreign(Box::new(Foreign { writer, record })))
 }
 

@@ -13,7 +13,8 @@ use crate::{DecodeError, ErrorClass};
 /// # Errors
 /// The schema's text is none, or the bytes are not its record.
 pub fn to_json(schema: &str, bytes: &[u8]) -> Result<Json, DecodeError> {
-    let schema = Schema::parse_str(schema).map_err(|error| DecodeError::record(ErrorClass::IncompatibleSchema, error))?;
+    let schema =
+        Schema::parse_str(schema).map_err(|error| DecodeError::record(ErrorClass::IncompatibleSchema, error))?;
     read_all(&schema, bytes, None).map(render)
 }
 
@@ -67,10 +68,7 @@ mod tests {
     fn a_record_shows_plain_values() {
         let mut bytes = vec![0xab, 0x01, 2, 1];
         bytes.extend(f64::INFINITY.to_le_bytes());
-        assert_eq!(
-            to_json(SCHEMA, &bytes).unwrap(),
-            serde_json::json!({"id": "ab01", "flag": true, "share": "inf"})
-        );
+        assert_eq!(to_json(SCHEMA, &bytes).unwrap(), serde_json::json!({"id": "ab01", "flag": true, "share": "inf"}));
     }
 
     #[test]

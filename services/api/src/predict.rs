@@ -35,8 +35,7 @@ pub(crate) async fn handle(State(api): State<Arc<Api>>, body: Bytes) -> Result<J
     let table = rows::read(&customers, path).map_err(|errors| {
         ErrorResponse::unprocessable("a field cannot be read", json!({ "errors": errors }))
     })?;
-    let scored = tokio::task::block_in_place(|| served.predict(&table))
-        .map_err(|error| ErrorResponse::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))?;
+    let scored = tokio::task::block_in_place(|| served.predict(&table));
     api.metrics.predicted(table.len());
     let threshold = served.threshold();
     let prediction = |probability: f64| Prediction { probability, label: probability >= threshold };

@@ -94,7 +94,7 @@ impl App {
     }
 
     pub(crate) fn grace(&self) -> Duration {
-        self.config().grace.as_duration()
+        self.config().grace.get()
     }
 }
 

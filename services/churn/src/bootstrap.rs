@@ -3,6 +3,7 @@
 use anyhow::Context;
 use churn_domain::Locations;
 use churn_domain::csv::{Customers, ReadOptions};
+use churn_learn::TrainStep;
 use churn_registry::{Champion, Draft, Kind, Promotion, Registry};
 use churn_runtime::clock::now_ms;
 use churn_runtime::exit::Ending;
@@ -56,15 +57,15 @@ pub(crate) async fn model(registry: &Registry, config: &Config, bar: &ProgressBa
         churn_learn::train(&customers, &params, &mut |progress| {
             bar.set_length(progress.total as u64);
             bar.set_position(progress.done as u64);
-            bar.set_message(progress.step.clone());
+            bar.set_message(step(&progress.step));
         })
     })
     .map_err(Ending::data)
     .context("train the first model")?;
-    let described = object(serde_json::to_value(&params).context("describe the training")?);
-    let metrics = object(serde_json::to_value(&trained.metrics).context("describe the model")?);
-    let files = trained.to_files().context("write the model")?;
-    publish(registry, Kind::Model, described, lineage(config, &customers), metrics, files.into_iter().collect()).await?;
+    let described = object(json!({ "seed": params.seed, "folds": params.folds }));
+    let metrics = object(serde_json::to_value(&trained.artifact.report).context("describe the model")?);
+    let files = trained.artifact.to_files().context("write the model")?;
+    publish(registry, Kind::Model, described, lineage(config, &customers), metrics, files).await?;
     Ok(true)
 }
 
@@ -104,6 +105,13 @@ async fn publish(
         // Another process set the registry up at the same time: its choice is as good as ours.
         Err(churn_registry::RegistryError::Overtaken { winner: Some(winner), .. }) => Ok(*winner),
         Err(error) => Err(Ending::of(error)).with_context(|| format!("promote the {kind}")),
+    }
+}
+
+fn step(step: &TrainStep) -> String {
+    match step {
+        TrainStep::Fold { learner, fold } => format!("trying {learner}, fold {}", fold + 1),
+        TrainStep::Final { learner } => format!("fitting {learner} on all customers"),
     }
 }
 

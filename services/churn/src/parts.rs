@@ -12,7 +12,6 @@ use churn_runtime::exit::Ending;
 use churn_scorer::Scorer;
 use churn_serving::{ChampionWatch, ModelSlot};
 use churn_sink::Sink;
-use churn_store::Store;
 use churn_stream::Cluster;
 use churn_synth::Generator;
 use churn_synthesizer::{Source, Synthesizer};
@@ -42,7 +41,7 @@ impl Platform {
         let health = self.shared.health.component("model");
         let mut watch = ChampionWatch::new(self.registry.clone(), self.models.clone(), health, &self.shared.metrics);
         watch.look().await.map_err(Ending::of).context("load the champion")?;
-        tokio::spawn(watch.run(self.config.scorer.model_poll.as_duration(), stop.clone()));
+        tokio::spawn(watch.run(self.config.scorer.model_poll.get(), stop.clone()));
         Ok(())
     }
 
@@ -62,10 +61,10 @@ impl Platform {
             .context("start the scorer")
     }
 
-    pub(crate) async fn sink(&self, store: &Store) -> anyhow::Result<Sink> {
+    pub(crate) async fn sink(&self) -> anyhow::Result<Sink> {
         let config = self.config.sink.clone();
         let Shared { progress, metrics, health } = &self.shared;
-        Sink::start(config, &self.cluster, &self.schemas, store, progress, metrics, health).await.context("start the sink")
+        Sink::start(config, &self.cluster, &self.schemas, &self.config.postgres, progress, metrics, health).await.context("start the sink")
     }
 
     pub(crate) async fn monitor(&self) -> anyhow::Result<Monitor> {

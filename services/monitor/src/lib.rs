@@ -1,1 +1,99 @@
-//! Stub.
+//! The monitor: is the model still right, and does the stream still look as it did?
+//!
+//! Promise: figures of the model in constant memory, as metrics and as a [`MonitorSnapshot`], a second old at most. Outcomes are
+//! joined to scores whichever comes first; what cannot be joined, read or told apart is counted and never guessed; a figure that is not
+//! defined is left out. It holds nobody up: it needs no transaction, and a record it cannot read is the sink's to set aside.
+//! It knows neither Postgres nor the other parts.
+
+mod config;
+mod drift;
+mod intake;
+mod join;
+mod metrics;
+mod models;
+mod pipeline;
+mod snapshot;
+mod training;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+use churn_runtime::CancellationToken;
+use churn_runtime::exit::Ending;
+use churn_runtime::health::Health;
+use churn_runtime::metrics::Metrics;
+use churn_runtime::progress::Progress;
+use churn_stream::Cluster;
+use churn_wire::{Decoder, OutcomeCodec, SchemaRegistry, ScoreCodec};
+
+pub use config::MonitorConfig;
+pub use snapshot::{FeatureDrift, ModelSnapshot, MonitorHandle, MonitorSnapshot};
+pub use training::{Training, TrainingSource};
+
+use intake::Intake;
+use metrics::MonitorMetrics;
+use pipeline::Pipeline;
+use watch::Watch;
+
+/// Name of the stage in progress and metrics.
+const STAGE: &str = "monitor";
+
+/// A monitor that has joined its group and waits to run.
+#[derive(Debug)]
+pub struct Monitor(Box<Pipeline>);
+
+impl Monitor {
+    /// Joins the group. `training` says what a model version was trained on, once that is known.
+    ///
+    /// # Errors
+    /// Kafka is out of reach, or a topic is not set up.
+    pub async fn start(
+        config: MonitorConfig,
+        cluster: &Cluster,
+        schemas: &Arc<SchemaRegistry>,
+        training: impl TrainingSource,
+        progress: &Progress,
+        metrics: &Metrics,
+        health: &Health,
+    ) -> anyhow::Result<Self> {
+        let topics = cluster.topics();
+        let stage = progress.stage(STAGE);
+        let scores = Decoder::<ScoreCodec>::new(schemas.clone(), &topics.scores);
+        let outcomes = Decoder::<OutcomeCodec>::new(schemas.clone(), &topics.outcomes);
+        // The order of topics is that of intake::SCORES.
+        let consumer = cluster
+            .consumer(&stage, &config.group, &[&topics.scores, &topics.outcomes])
+            .await
+            .map_err(Ending::of)
+            .context("join the monitor's group")?;
+        Ok(Self(Box::new(Pipeline {
+            consumer,
+            intake: Intake::new(scores, outcomes),
+            watch: Watch::new(&config),
+            training: Box::new(training),
+            handle: MonitorHandle::default(),
+            stage,
+            metrics: MonitorMetrics::new(metrics),
+            kafka: health.component(STAGE),
+            publish_every: config.publish_every.get(),
+            commit_every: config.commit_every.get(),
+            positions: BTreeMap::new(),
+            bad_records: 0,
+        })))
+    }
+
+    /// Where its figures can be read while it runs and after.
+    pub fn handle(&self) -> MonitorHandle {
+        self.0.handle.clone()
+    }
+
+    /// Watches until asked to stop; then publishes and commits a last time.
+    ///
+    /// # Errors
+    /// Going on would be wrong: misconfigured, or records are gone.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        self.0.run(stop).await
+    }
+}

@@ -1,7 +1,7 @@
 //! One batch on its way from events to scores, in columns that are used again and again.
 
 use churn_domain::ScoreBatch;
-use churn_learn::{EncodeStats, LearnError, Scratch};
+use churn_learn::{EncodeStats, Scratch};
 use churn_runtime::clock::{Stopwatch, now_ms};
 use churn_serving::Served;
 use churn_stream::deadletter::{DeadLetter, Verdict};
@@ -105,14 +105,11 @@ impl Batch {
     }
 
     /// Lets the model speak on every event.
-    ///
-    /// # Errors
-    /// The model gave something that is no probability.
-    pub(crate) fn score(&mut self, champion: &Served, metrics: &ScorerMetrics) -> Result<(), LearnError> {
+    pub(crate) fn score(&mut self, champion: &Served, metrics: &ScorerMetrics) {
         let watch = Stopwatch::start();
         let scores = &mut self.scores;
         scores.probability.clear();
-        self.stats = champion.predict_into(&scores.event.features, &mut self.scratch, &mut scores.probability)?;
+        self.stats = champion.predict_into(&scores.event.features, &mut self.scratch, &mut scores.probability);
         let (threshold, now) = (champion.threshold(), now_ms());
         for (row, &probability) in scores.probability.iter().enumerate() {
             scores.score_id.push(scores.event.score_id(row));
@@ -123,7 +120,6 @@ impl Batch {
             scores.scored_at_ms.push(now);
         }
         metrics.step("predict", watch.elapsed());
-        Ok(())
     }
 
     /// Sends scores and dead letters, each to the partition number that its event came from.

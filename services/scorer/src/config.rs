@@ -29,7 +29,7 @@ impl Default for ScorerConfig {
             group: "churn-scorer".into(),
             transactional_id: "churn-scorer-0".into(),
             batch_rows: 5_000,
-            batch_bytes: ByteSize::from(4 << 20),
+            batch_bytes: ByteSize::mib(4),
             max_delay: HumanDuration::from(Duration::from_millis(20)),
             model_poll: HumanDuration::from(Duration::from_secs(5)),
         }

@@ -56,7 +56,7 @@ impl Scorer {
         let producer = cluster.transactional_producer(&stage, &config.transactional_id).await?;
         let consumer = cluster.consumer(&stage, &config.group, &[&topics.events]).await?;
         let limits =
-            Limits { rows: config.batch_rows, bytes: config.batch_bytes.as_u64(), delay: config.max_delay.as_duration() };
+            Limits { rows: config.batch_rows, bytes: config.batch_bytes.get(), delay: config.max_delay.get() };
         Ok(Self(Pipeline {
             consumer,
             producer,

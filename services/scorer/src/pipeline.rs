@@ -9,12 +9,12 @@ use std::time::Duration;
 use anyhow::Context;
 use churn_runtime::CancellationToken;
 use churn_runtime::clock::Stopwatch;
-use churn_runtime::exit::Ending;
+use churn_runtime::exit::{Ending, Fate, Fated};
 use churn_runtime::health::Component;
 use churn_runtime::progress::Stage;
 use churn_runtime::retry::Backoff;
 use churn_serving::{ModelSlot, Served};
-use churn_stream::{Consumer, Event, Fate, Pending, Position, StreamError, TopicPartition, TransactionalProducer};
+use churn_stream::{Consumer, Event, Pending, Position, StreamError, TopicPartition, TransactionalProducer};
 use tokio::task::block_in_place;
 
 use crate::batch::Batch;
@@ -128,7 +128,7 @@ impl Pipeline {
         }
         self.metrics.step("decode", started.elapsed());
         let champion = self.models.current().context("no champion is loaded")?;
-        block_in_place(|| self.batch.score(&champion, &self.metrics)).context("score a batch")?;
+        block_in_place(|| self.batch.score(&champion, &self.metrics));
         Ok(champion)
     }
 
@@ -173,8 +173,5 @@ impl Pipeline {
 
 /// The error with the exit code that its fate asks for.
 fn ending(error: StreamError) -> anyhow::Error {
-    match error.fate() {
-        Fate::External => anyhow::Error::new(Ending::external(error)),
-        _ => anyhow::Error::new(error),
-    }
+    anyhow::Error::new(Ending::of(error))
 }

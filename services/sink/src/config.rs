@@ -24,7 +24,7 @@ impl Default for SinkConfig {
         Self {
             group: "churn-sink".into(),
             batch_rows: 10_000,
-            batch_bytes: ByteSize::from(8 << 20),
+            batch_bytes: ByteSize::mib(8),
             max_delay: HumanDuration::from(Duration::from_millis(50)),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use churn_runtime::metrics::{Histogram, HistogramVec, IntCounter, IntCounterVec, Metrics, catalogue};
+use churn_runtime::metrics::{Histogram, IntCounter, IntCounterVec, Metrics, catalogue};
 use churn_store::{Target, Written};
 
 /// The sink's metrics; each method is one thing that happened.

@@ -191,9 +191,8 @@ impl Pipeline {
         self.forget();
         self.kafka.down("joining the group again");
         let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
-        self.consumer.leave().await;
-        self.consumer =
-            self.cluster.consumer(&self.stage, &self.group, &topics).await.map_err(ending).context("join the group again")?;
+        let joined = self.cluster.consumer(&self.stage, &self.group, &topics).await.map_err(ending).context("join the group again")?;
+        std::mem::replace(&mut self.consumer, joined).close().await;
         Ok(())
     }
 

@@ -64,7 +64,7 @@ impl Synthesizer {
         let draws = EventSource::new(source.generator, config.seed, &config.stream, recurrence).context("synthesizer.returning_share")?;
         let metrics = SynthesizerMetrics::new(metrics);
         metrics.started(&config.stream, first, config.rate);
-        let delay_ms = i64::try_from(config.outcome_delay.as_duration().as_millis()).unwrap_or(i64::MAX);
+        let delay_ms = i64::try_from(config.outcome_delay.get().as_millis()).unwrap_or(i64::MAX);
         Ok(Self(Pipeline {
             source: draws,
             version: source.version,

@@ -1,5 +1,7 @@
 //! What the crate promises: numbers equal to the reference tools', bounded error, parts that add up to the whole.
 
+#![allow(clippy::unwrap_used)] // tests
+
 mod numerical;
 mod ranking;
 mod streaming;

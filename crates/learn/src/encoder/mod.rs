@@ -98,6 +98,7 @@ impl Encoder {
     ///
     /// # Panics
     /// When a row is not below the table's length.
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand over a range, as everywhere")]
     pub fn encode_into(
         &self,
         table: &Table,
@@ -199,8 +200,8 @@ impl Block {
 
 impl Words {
     fn new(feature: usize, words: Vec<String>) -> Self {
-        let position = |known: &&str| words.iter().position(|word| word == known);
-        let by_code = FEATURES[feature].categories().iter().map(|known| position(known)).collect();
+        let position = |known: &&'static str| words.iter().position(|word| word == known);
+        let by_code = FEATURES[feature].categories().iter().map(position).collect();
         Self { words, by_code }
     }
 

@@ -73,7 +73,9 @@ impl Forest {
                     self.nodes[ours] = Node { threshold: f32::INFINITY, next_and_place: pack(ours, 0)? };
                     self.answers[ours] = answer;
                 }
-                Split::At { column, threshold, missing_left, left, right } if column < self.columns && threshold.is_finite() => {
+                Split::At { column, threshold, missing_left, left, right }
+                    if column < self.columns && threshold.is_finite() =>
+                {
                     let next = self.nodes.len();
                     self.grow(2);
                     let place = 2 * column + usize::from(!missing_left);
@@ -81,7 +83,9 @@ impl Forest {
                     waiting.extend([(left, next), (right, next + 1)]);
                 }
                 Split::Leaf(answer) => return Err(format!("a leaf answers {answer}")),
-                Split::At { column, threshold, .. } => return Err(format!("a node splits column {column} at {threshold}")),
+                Split::At { column, threshold, .. } => {
+                    return Err(format!("a node splits column {column} at {threshold}"));
+                }
             }
         }
         let depth = u32::try_from(depth).map_err(|_| format!("a tree is {depth} deep"))?;

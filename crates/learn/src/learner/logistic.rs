@@ -51,7 +51,8 @@ impl Logistic {
             .map_err(|error| failed(error.to_string()))?;
         // linfa counts the larger class as positive; here it is always leaving.
         let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };
-        let coefficient = fitted.params().iter().zip(&scale.deviation).map(|(weight, deviation)| sign * weight / deviation);
+        let coefficient =
+            fitted.params().iter().zip(&scale.deviation).map(|(weight, deviation)| sign * weight / deviation);
         let model = Self { intercept: sign * fitted.intercept(), coefficient: coefficient.collect(), mean: scale.mean };
         model.check().map_err(failed)?;
         Ok(model)
@@ -63,7 +64,7 @@ impl Logistic {
             return Err(format!("{} means for {} coefficients", self.mean.len(), self.coefficient.len()));
         }
         let numbers = self.mean.iter().chain(&self.coefficient).chain([&self.intercept]);
-        match numbers.copied().find(|number| !(number.abs() <= Self::MAX_COEFFICIENT)) {
+        match numbers.copied().find(|number| number.is_nan() || number.abs() > Self::MAX_COEFFICIENT) {
             Some(number) => Err(format!("{number} is no coefficient or mean")),
             None => Ok(()),
         }
@@ -94,23 +95,24 @@ struct Scale {
 
 impl Scale {
     fn fit(matrix: &Matrix) -> Self {
-        let (mut count, mut sum, mut squares) =
-            (vec![0.0; matrix.columns], vec![0.0; matrix.columns], vec![0.0; matrix.columns]);
-        let present = |row: &[f32], mut each: Box<dyn FnMut(usize, f64) + '_>| {
-            row.iter().enumerate().filter(|(_, value)| !value.is_nan()).for_each(|(at, &value)| each(at, f64::from(value)));
-        };
-        for row in matrix.values.chunks_exact(matrix.columns) {
-            present(row, Box::new(|at, value| (count[at], sum[at]) = (count[at] + 1.0, sum[at] + value)));
+        let mut count = vec![0.0_f64; matrix.columns];
+        let mut mean = vec![0.0_f64; matrix.columns];
+        for (column, value) in present(matrix) {
+            count[column] += 1.0;
+            mean[column] += value;
         }
-        let mean: Vec<f64> = sum.iter().zip(&count).map(|(sum, count): (&f64, &f64)| sum / count.max(1.0)).collect();
-        for row in matrix.values.chunks_exact(matrix.columns) {
-            present(row, Box::new(|at, value| squares[at] += (value - mean[at]).powi(2)));
+        // A column without any value has the mean 0.
+        mean.iter_mut().zip(&count).for_each(|(sum, count)| *sum /= count.max(1.0));
+        let mut deviation = vec![0.0_f64; matrix.columns];
+        for (column, value) in present(matrix) {
+            deviation[column] += (value - mean[column]).powi(2);
         }
-        let deviation = |(squares, count): (&f64, &f64)| match (squares / count.max(1.0)).sqrt() {
-            deviation if deviation > 0.0 => deviation,
-            _ => 1.0,
-        };
-        let deviation = squares.iter().zip(&count).map(deviation).collect();
+        for (squares, count) in deviation.iter_mut().zip(&count) {
+            *squares = (*squares / count.max(1.0)).sqrt();
+            if *squares == 0.0 {
+                *squares = 1.0;
+            }
+        }
         Self { mean, deviation }
     }
 
@@ -123,5 +125,76 @@ impl Scale {
             standardised.extend(scaled);
         }
         standardised
+    }
+}
+
+/// Column and value of everything that is not missing.
+fn present(matrix: &Matrix) -> impl Iterator<Item = (usize, f64)> {
+    let rows = matrix.values.chunks_exact(matrix.columns);
+    rows.flat_map(|row| row.iter().enumerate())
+        .filter(|(_, value)| !value.is_nan())
+        .map(|(at, &value)| (at, f64::from(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Case {
+        tolerance: f64,
+        l2: f64,
+        columns: usize,
+        values: Vec<f32>,
+        label: Vec<bool>,
+        expected_margin: Vec<f64>,
+    }
+
+    fn case() -> (Matrix, Case) {
+        let mut case: Case = serde_json::from_str(include_str!("../../tests/numerical/logistic.json")).unwrap();
+        (Matrix { values: std::mem::take(&mut case.values), columns: case.columns }, case)
+    }
+
+    #[test]
+    fn margins_equal_scikit_learns() {
+        let (matrix, case) = case();
+        let model = Logistic::fit(&LogisticParams { l2: case.l2 }, &matrix, &case.label).unwrap();
+        let mut margins = Vec::new();
+        model.margins_into(&matrix.values, &mut margins);
+        assert_eq!(margins.len(), case.expected_margin.len());
+        for (found, expected) in margins.iter().zip(&case.expected_margin) {
+            assert!((found - expected).abs() < case.tolerance, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn leaving_is_the_positive_class_whichever_class_is_larger() {
+        let (matrix, case) = case();
+        let turned: Vec<bool> = case.label.iter().map(|left| !left).collect();
+        let fit = |label| Logistic::fit(&LogisticParams::default(), &matrix, label).unwrap();
+        let (straight, turned) = (fit(&case.label), fit(&turned));
+        for (straight, turned) in straight.coefficient.iter().zip(&turned.coefficient) {
+            assert!((straight + turned).abs() < 1e-3, "{straight} {turned}");
+        }
+    }
+
+    #[test]
+    fn a_missing_value_counts_as_the_mean_and_a_constant_column_as_nothing() {
+        let values = vec![1.0, 5.0, f32::NAN, 5.0, 3.0, 5.0, 2.0, 5.0];
+        let matrix = Matrix { values, columns: 2 };
+        let model = Logistic::fit(&LogisticParams::default(), &matrix, &[false, true, true, false]).unwrap();
+        assert_eq!((model.mean[0], model.coefficient[1]), (2.0, 0.0));
+        let mut margins = Vec::new();
+        model.margins_into(&[2.0, 5.0, f32::NAN, 7.0], &mut margins);
+        assert_eq!(margins[0], margins[1]);
+    }
+
+    #[test]
+    fn damaged_coefficients_are_refused() {
+        let model = |coefficient| Logistic { intercept: 0.0, mean: vec![0.0], coefficient };
+        assert!(model(vec![1.0]).check().is_ok());
+        for damaged in [vec![f64::NAN], vec![f64::INFINITY], vec![1e300], vec![], vec![1.0, 2.0]] {
+            assert!(model(damaged).check().is_err());
+        }
     }
 }

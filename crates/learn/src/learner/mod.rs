@@ -6,11 +6,10 @@ mod trees;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use forest::Forest;
-pub use logistic::LogisticParams;
 pub(crate) use logistic::Logistic;
-pub use trees::TreeParams;
+pub use logistic::LogisticParams;
 pub(crate) use trees::BoostedTrees;
+pub use trees::TreeParams;
 
 use crate::{Matrix, TrainError};
 
@@ -40,9 +39,8 @@ impl LearnerParams {
     pub fn fit(&self, matrix: &Matrix, label: &[bool], seed: u64, threads: usize) -> Result<Model, TrainError> {
         match self {
             Self::Logistic(params) => Logistic::fit(params, matrix, label).map(Model::Logistic),
-            Self::BoostedTrees(params) => {
-                BoostedTrees::fit(params, matrix, label, seed, threads).map(|trees| Model::BoostedTrees(Box::new(trees)))
-            }
+            Self::BoostedTrees(params) => BoostedTrees::fit(params, matrix, label, seed, threads)
+                .map(|trees| Model::BoostedTrees(Box::new(trees))),
         }
     }
 }

@@ -9,7 +9,7 @@ use hessboost::model::{BoostedModel, ModelFormat};
 use hessboost::objective::{Objective, RegLoss};
 use serde::{Deserialize, Serialize};
 
-use super::Forest;
+use super::forest::{Forest, Split};
 use crate::{Matrix, TrainError};
 
 /// Settings of the boosted trees, with XGBoost's meanings.
@@ -105,9 +105,9 @@ fn flatten(source: &BoostedModel) -> Result<Forest, String> {
         forest.push(tree.depth(), |node| {
             let node = tree.node(node);
             if node.is_leaf() {
-                return super::forest::Split::Leaf(f64::from(node.leaf_value * weight));
+                return Split::Leaf(f64::from(node.leaf_value * weight));
             }
-            super::forest::Split::At {
+            Split::At {
                 column: node.split_feature as usize,
                 threshold: node.split_cond,
                 missing_left: node.default_left,
@@ -134,6 +134,60 @@ mod tests {
         let label = values.chunks(columns).zip(0..).map(|(row, at)| row[0] + row[3] > 9.0 + (split_mix(at) % 3) as f32);
         let label = label.collect();
         (Matrix { values, columns }, label)
+    }
+
+    #[derive(Deserialize)]
+    struct Case {
+        tolerance_read: f64,
+        tolerance_grown: f64,
+        trees: usize,
+        depth: usize,
+        learning_rate: f64,
+        columns: usize,
+        values: Vec<Option<f32>>,
+        label: Vec<bool>,
+        model: serde_json::Value,
+        expected_margin: Vec<f64>,
+    }
+
+    /// The largest distance of the trees' margins from those of Python's XGBoost.
+    fn distance(trees: &BoostedTrees, matrix: &Matrix, case: &Case) -> f64 {
+        let mut margins = Vec::new();
+        trees.margins_into(&matrix.values, &mut margins);
+        assert_eq!(margins.len(), case.expected_margin.len());
+        margins.iter().zip(&case.expected_margin).map(|(found, expected)| (found - expected).abs()).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn xgboosts_own_model_scores_as_xgboost_does_and_the_same_parameters_grow_the_same_trees() {
+        let case: Case = serde_json::from_str(include_str!("../../tests/numerical/xgboost.json")).unwrap();
+        let values = case.values.iter().map(|value| value.unwrap_or(f32::NAN)).collect();
+        let matrix = Matrix { values, columns: case.columns };
+        let read = BoostedTrees::from_xgboost_json(case.model.to_string().as_bytes()).unwrap();
+        let read = distance(&read, &matrix, &case);
+        assert!(read < case.tolerance_read, "{read}");
+        let params = TreeParams {
+            trees: case.trees,
+            depth: case.depth,
+            learning_rate: case.learning_rate,
+            ..TreeParams::default()
+        };
+        let grown = BoostedTrees::fit(&params, &matrix, &case.label, 7, 1).unwrap();
+        let grown = distance(&grown, &matrix, &case);
+        assert!(grown < case.tolerance_grown, "{grown}");
+    }
+
+    #[test]
+    fn damaged_trees_are_refused() {
+        let (matrix, label) = matrix();
+        let params = TreeParams { trees: 3, ..TreeParams::default() };
+        let stored = BoostedTrees::fit(&params, &matrix, &label, 7, 1).unwrap().to_xgboost_json().unwrap();
+        for length in [0, 1, stored.len() / 2, stored.len() - 1] {
+            assert!(BoostedTrees::from_xgboost_json(&stored[..length]).is_err());
+        }
+        let text = String::from_utf8(stored).unwrap();
+        let other = text.replace("binary:logistic", "reg:squarederror");
+        assert!(BoostedTrees::from_xgboost_json(other.as_bytes()).is_err());
     }
 
     #[test]

@@ -20,8 +20,10 @@ pub struct TrainParams {
 
 impl Default for TrainParams {
     fn default() -> Self {
-        let learners =
-            vec![LearnerParams::BoostedTrees(TreeParams::default()), LearnerParams::Logistic(LogisticParams::default())];
+        let learners = vec![
+            LearnerParams::BoostedTrees(TreeParams::default()),
+            LearnerParams::Logistic(LogisticParams::default()),
+        ];
         Self { seed: 7, folds: 5, threads: 1, learners }
     }
 }
@@ -31,9 +33,9 @@ impl TrainParams {
     const MIN_ROWS_A_FOLD: usize = 20;
 
     pub(super) fn check(&self) -> Result<(), TrainError> {
-        check("folds", self.folds, (2..=50).contains(&self.folds), "2 to 50")?;
-        check("threads", self.threads, (1..=256).contains(&self.threads), "1 to 256")?;
-        check("learners", self.learners.len(), !self.learners.is_empty(), "at least one")?;
+        check("folds", &self.folds, (2..=50).contains(&self.folds), "2 to 50")?;
+        check("threads", &self.threads, (1..=256).contains(&self.threads), "1 to 256")?;
+        check("learners", &self.learners.len(), !self.learners.is_empty(), "at least one")?;
         self.learners.iter().try_for_each(check_learner)
     }
 
@@ -65,19 +67,19 @@ impl TrainParams {
 
 fn check_learner(learner: &LearnerParams) -> Result<(), TrainError> {
     match learner {
-        LearnerParams::Logistic(LogisticParams { l2 }) => check("l2", *l2, l2.is_finite() && *l2 > 0.0, "above 0"),
+        LearnerParams::Logistic(LogisticParams { l2 }) => check("l2", l2, l2.is_finite() && *l2 > 0.0, "above 0"),
         LearnerParams::BoostedTrees(TreeParams { trees, depth, learning_rate, min_child_weight, l2 }) => {
-            check("trees", *trees, (1..=10_000).contains(trees), "1 to 10000")?;
-            check("depth", *depth, (1..=12).contains(depth), "1 to 12")?;
+            check("trees", trees, (1..=10_000).contains(trees), "1 to 10000")?;
+            check("depth", depth, (1..=12).contains(depth), "1 to 12")?;
             let rate = *learning_rate > 0.0 && *learning_rate <= 1.0;
-            check("learning_rate", *learning_rate, rate, "above 0, to 1")?;
+            check("learning_rate", learning_rate, rate, "above 0, to 1")?;
             let weight = min_child_weight.is_finite() && *min_child_weight >= 0.0;
-            check("min_child_weight", *min_child_weight, weight, "0 or more")?;
-            check("l2", *l2, l2.is_finite() && *l2 >= 0.0, "0 or more")
+            check("min_child_weight", min_child_weight, weight, "0 or more")?;
+            check("l2", l2, l2.is_finite() && *l2 >= 0.0, "0 or more")
         }
     }
 }
 
-fn check(name: &'static str, value: impl ToString, valid: bool, expected: &'static str) -> Result<(), TrainError> {
+fn check(name: &'static str, value: &impl ToString, valid: bool, expected: &'static str) -> Result<(), TrainError> {
     if valid { Ok(()) } else { Err(TrainError::Params { name, value: value.to_string(), expected }) }
 }

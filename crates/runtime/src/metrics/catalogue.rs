@@ -29,178 +29,186 @@ macro_rules! catalogue {
 
 catalogue! {
     /// Synthesizer: events acknowledged by the broker.
-    SYNTH_EVENTS: IntCounter = Spec::<IntCounter>::counter(
+    SYNTH_EVENTS: IntCounter = Spec::counter(
         "churn_synthesizer_events_total", "Customer events acknowledged by the broker.");
     /// Synthesizer: outcomes acknowledged by the broker.
-    SYNTH_OUTCOMES: IntCounter = Spec::<IntCounter>::counter(
+    SYNTH_OUTCOMES: IntCounter = Spec::counter(
         "churn_synthesizer_outcomes_total", "Customer outcomes acknowledged by the broker.");
     /// Synthesizer: delayed outcomes that wait for their time.
-    SYNTH_PENDING_OUTCOMES: Gauge = Spec::<Gauge>::gauge(
+    SYNTH_PENDING_OUTCOMES: Gauge = Spec::gauge(
         "churn_synthesizer_pending_outcomes", Unit::Count, "Outcomes whose delay has not passed yet.");
     /// Synthesizer: time held back by consumers or the rate limit.
-    SYNTH_THROTTLED: Counter = Spec::<Counter>::seconds_counter(
+    SYNTH_THROTTLED: Counter = Spec::seconds_counter(
         "churn_synthesizer_throttled_seconds_total", "Time during which production was held back by the consumers' positions.");
     /// Synthesizer: the rate asked for.
-    SYNTH_TARGET_RATE: Gauge = Spec::<Gauge>::gauge(
+    SYNTH_TARGET_RATE: Gauge = Spec::gauge(
         "churn_synthesizer_target_events_per_second", Unit::Count, "Configured rate in events a second; 0 when unlimited.");
 
     /// Scorer: events scored, by model version.
-    SCORER_EVENTS: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
+    SCORER_EVENTS: IntCounterVec = Spec::counter_vec(
         "churn_scorer_events_scored_total", &["model_version"], "Events scored and committed.");
     /// Scorer: values that the encoder has never seen, by feature.
-    SCORER_UNKNOWN_CATEGORIES: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
+    SCORER_UNKNOWN_CATEGORIES: IntCounterVec = Spec::counter_vec(
         "churn_scorer_unknown_categories_total", &["feature"], "Values of a category that the model was not trained on.");
     /// Scorer: missing values, by feature.
-    SCORER_MISSING_VALUES: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
+    SCORER_MISSING_VALUES: IntCounterVec = Spec::counter_vec(
         "churn_scorer_missing_values_total", &["feature"], "Features without a value.");
     /// Scorer: records in a batch.
-    SCORER_BATCH_RECORDS: Histogram = Spec::<Histogram>::histogram(
+    SCORER_BATCH_RECORDS: Histogram = Spec::histogram(
         "churn_scorer_batch_records", Unit::Count, RECORDS, "Records in one batch.");
     /// Scorer: time of each step of a batch.
-    SCORER_BATCH_SECONDS: HistogramVec = Spec::<HistogramVec>::histogram_vec(
+    SCORER_BATCH_SECONDS: HistogramVec = Spec::histogram_vec(
         "churn_scorer_batch_seconds", Unit::Seconds, &["step"], SECONDS, "Time of one step of a batch: decode, encode, predict, produce, commit.");
     /// Scorer: the model that scores.
-    SCORER_MODEL_INFO: GaugeVec = Spec::<GaugeVec>::gauge_vec(
+    SCORER_MODEL_INFO: GaugeVec = Spec::gauge_vec(
         "churn_scorer_model_info", Unit::Info, &["model_version", "role"], "1 for each loaded model; role is champion or shadow.");
     /// Scorer: models swapped while running.
-    SCORER_MODEL_SWAPS: IntCounter = Spec::<IntCounter>::counter(
+    SCORER_MODEL_SWAPS: IntCounter = Spec::counter(
         "churn_scorer_model_swaps_total", "Champion models swapped in while running.");
     /// Scorer: champions that were refused.
-    SCORER_MODEL_REFUSALS: IntCounter = Spec::<IntCounter>::counter(
+    SCORER_MODEL_REFUSALS: IntCounter = Spec::counter(
         "churn_scorer_model_refusals_total", "Champions refused as corrupt, incompatible or unreadable; the model before stays.");
     /// Scorer: mean probability of the last batch.
-    SCORER_MEAN_PROBABILITY: GaugeVec = Spec::<GaugeVec>::gauge_vec(
+    SCORER_MEAN_PROBABILITY: GaugeVec = Spec::gauge_vec(
         "churn_scorer_mean_probability_ratio", Unit::Ratio, &["model_version"], "Mean probability of churn in the last batch.");
 
     /// Sink: rows committed, by table.
-    SINK_ROWS: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
+    SINK_ROWS: IntCounterVec = Spec::counter_vec(
         "churn_sink_rows_total", &["table"], "Rows committed to Postgres.");
-    /// Sink: batches committed, by table.
-    SINK_BATCHES: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
-        "churn_sink_batches_total", &["table"], "Batches committed to Postgres.");
-    /// Sink: time of a batch's transaction.
-    SINK_COMMIT_SECONDS: HistogramVec = Spec::<HistogramVec>::histogram_vec(
-        "churn_sink_commit_seconds", Unit::Seconds, &["table"], SECONDS, "Time from the start of a batch's transaction to its commit.");
+    /// Sink: batches committed.
+    SINK_BATCHES: IntCounter = Spec::<IntCounter>::counter(
+        "churn_sink_batches_total", "Batches committed to Postgres.");
+    /// Sink: time from the first attempt to store a batch to its commit.
+    SINK_COMMIT_SECONDS: Histogram = Spec::<Histogram>::histogram(
+        "churn_sink_commit_seconds", Unit::Seconds, SECONDS, "Time from the first attempt to store a batch to its commit.");
     /// Sink: records in a batch.
-    SINK_BATCH_RECORDS: HistogramVec = Spec::<HistogramVec>::histogram_vec(
-        "churn_sink_batch_records", Unit::Count, &["table"], RECORDS, "Records in one batch.");
+    SINK_BATCH_RECORDS: Histogram = Spec::<Histogram>::histogram(
+        "churn_sink_batch_records", Unit::Count, RECORDS, "Records in one batch.");
     /// Sink: records stored before with the same content.
-    SINK_DUPLICATES: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
-        "churn_sink_duplicates_total", &["table"], "Records that were stored before with the same content.");
-    /// Sink: batches that took the slow path because a key was stored before.
-    SINK_MERGES: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
-        "churn_sink_merges_total", &["table"], "Batches merged row by row because a plain COPY met a stored key.");
+    SINK_DUPLICATES: IntCounter = Spec::<IntCounter>::counter(
+        "churn_sink_duplicates_total", "Records that were stored before with the same content.");
     /// Sink: records whose id is stored with other content.
-    SINK_CONFLICTS: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
+    SINK_CONFLICTS: IntCounterVec = Spec::counter_vec(
         "churn_sink_conflicts_total", &["table"], "Records whose id was stored before with other content; each is a dead letter.");
     /// Sink: commits lost to a successor.
-    SINK_FENCED: IntCounter = Spec::<IntCounter>::counter(
+    SINK_FENCED: IntCounter = Spec::counter(
         "churn_sink_fenced_total", "Commits refused because another member owns the partition.");
 
     /// All stages: dead letters by error class.
-    DEAD_LETTERS: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
+    DEAD_LETTERS: IntCounterVec = Spec::counter_vec(
         "churn_dead_letters_total", &["stage", "class"], "Records set aside in a dead-letter topic.");
     /// All stages: attempts that failed and were repeated.
-    RETRIES: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
+    RETRIES: IntCounterVec = Spec::counter_vec(
         "churn_retries_total", &["stage", "target"], "Attempts against an outside server that failed and were repeated.");
     /// Stream: group rebalances.
-    REBALANCES: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
+    REBALANCES: IntCounterVec = Spec::counter_vec(
         "churn_rebalances_total", &["stage"], "Assignments of partitions received from the consumer group.");
 
     /// All stages: records read.
-    STAGE_READ: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
+    STAGE_READ: IntCounterVec = Spec::counter_vec(
         "churn_stage_read_total", &["stage"], "Records received by a stage.");
     /// All stages: records processed.
-    STAGE_DONE: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
+    STAGE_DONE: IntCounterVec = Spec::counter_vec(
         "churn_stage_done_total", &["stage"], "Records processed by a stage.");
     /// All stages: records made durable.
-    STAGE_DURABLE: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
+    STAGE_DURABLE: IntCounterVec = Spec::counter_vec(
         "churn_stage_durable_total", &["stage"], "Records whose result would survive a crash.");
     /// All stages: records behind, by partition.
-    CONSUMER_LAG: GaugeVec = Spec::<GaugeVec>::gauge_vec(
+    CONSUMER_LAG: GaugeVec = Spec::gauge_vec(
         "churn_consumer_lag_records", Unit::Count, &["stage", "topic", "partition"],
         "Records acknowledged by the broker that a stage has not made durable; transaction markers and revoked partitions excluded.");
     /// Scheduled event to committed row.
-    END_TO_END_SECONDS: Histogram = Spec::<Histogram>::histogram(
+    END_TO_END_SECONDS: Histogram = Spec::histogram(
         "churn_end_to_end_seconds", Unit::Seconds, SECONDS, "Time from the moment an event was scheduled for to its row's commit.");
 
     /// Monitor: share of right labels.
-    MODEL_ACCURACY: GaugeVec = Spec::<GaugeVec>::gauge_vec(
+    MODEL_ACCURACY: GaugeVec = Spec::gauge_vec(
         "churn_model_accuracy_ratio", Unit::Ratio, &["model_version"], "Live share of right labels at the threshold.");
     /// Monitor: precision.
-    MODEL_PRECISION: GaugeVec = Spec::<GaugeVec>::gauge_vec(
+    MODEL_PRECISION: GaugeVec = Spec::gauge_vec(
         "churn_model_precision_ratio", Unit::Ratio, &["model_version"], "Live precision at the threshold.");
     /// Monitor: recall.
-    MODEL_RECALL: GaugeVec = Spec::<GaugeVec>::gauge_vec(
+    MODEL_RECALL: GaugeVec = Spec::gauge_vec(
         "churn_model_recall_ratio", Unit::Ratio, &["model_version"], "Live recall at the threshold.");
     /// Monitor: F1.
-    MODEL_F1: GaugeVec = Spec::<GaugeVec>::gauge_vec(
+    MODEL_F1: GaugeVec = Spec::gauge_vec(
         "churn_model_f1_ratio", Unit::Ratio, &["model_version"], "Live harmonic mean of precision and recall.");
     /// Monitor: area under the ROC curve.
-    MODEL_AUC: GaugeVec = Spec::<GaugeVec>::gauge_vec(
+    MODEL_AUC: GaugeVec = Spec::gauge_vec(
         "churn_model_auc_ratio", Unit::Ratio, &["model_version"], "Live area under the ROC curve, from the probability of churn.");
     /// Monitor: log-loss.
-    MODEL_LOG_LOSS: GaugeVec = Spec::<GaugeVec>::gauge_vec(
+    MODEL_LOG_LOSS: GaugeVec = Spec::gauge_vec(
         "churn_model_log_loss", Unit::Count, &["model_version"], "Live mean log-loss in nats, from the probability of churn.");
     /// Monitor: Brier score.
-    MODEL_BRIER: GaugeVec = Spec::<GaugeVec>::gauge_vec(
+    MODEL_BRIER: GaugeVec = Spec::gauge_vec(
         "churn_model_brier_ratio", Unit::Ratio, &["model_version"], "Live mean squared error of the probability of churn.");
+    /// Monitor: expected calibration error.
+    MODEL_CALIBRATION_ERROR: GaugeVec = Spec::gauge_vec(
+        "churn_model_calibration_error_ratio", Unit::Ratio, &["model_version"],
+        "Live expected calibration error of the probability of churn, over ten bins of equal width.");
     /// Monitor: share of scores with a known outcome.
-    MODEL_LABEL_COVERAGE: GaugeVec = Spec::<GaugeVec>::gauge_vec(
+    MODEL_LABEL_COVERAGE: GaugeVec = Spec::gauge_vec(
         "churn_model_label_coverage_ratio", Unit::Ratio, &["model_version"], "Share of scores whose outcome is known.");
     /// Monitor: scores with a known outcome.
-    MODEL_LABELLED_ROWS: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
+    MODEL_LABELLED_ROWS: IntCounterVec = Spec::counter_vec(
         "churn_model_labelled_rows_total", &["model_version"], "Scores joined with their outcome.");
     /// Monitor: scores seen.
-    MODEL_SCORED_ROWS: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
+    MODEL_SCORED_ROWS: IntCounterVec = Spec::counter_vec(
         "churn_model_scored_rows_total", &["model_version"], "Scores seen by the monitor.");
     /// Monitor: population stability index by feature.
-    MODEL_FEATURE_PSI: GaugeVec = Spec::<GaugeVec>::gauge_vec(
+    MODEL_FEATURE_PSI: GaugeVec = Spec::gauge_vec(
         "churn_model_feature_psi", Unit::Count, &["model_version", "feature", "reference"],
         "Population stability index of a feature in nats; reference is training or live.");
     /// Monitor: features that have drifted.
-    MODEL_DRIFTED_FEATURES: GaugeVec = Spec::<GaugeVec>::gauge_vec(
+    MODEL_DRIFTED_FEATURES: GaugeVec = Spec::gauge_vec(
         "churn_model_drifted_features", Unit::Count, &["model_version", "reference"], "Features that have drifted from the reference.");
     /// Monitor: scores that wait for their outcome.
-    MONITOR_JOIN_WINDOW: Gauge = Spec::<Gauge>::gauge(
+    MONITOR_JOIN_WINDOW: Gauge = Spec::gauge(
         "churn_monitor_join_window_records", Unit::Count, "Scores and outcomes that wait for their other half.");
     /// Monitor: halves given up.
-    MONITOR_EVICTIONS: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
+    MONITOR_EVICTIONS: IntCounterVec = Spec::counter_vec(
         "churn_monitor_evictions_total", &["kind"], "Scores and outcomes dropped from the join window without their other half.");
     /// Monitor: outcomes without a score.
-    MONITOR_ORPHAN_OUTCOMES: IntCounter = Spec::<IntCounter>::counter(
+    MONITOR_ORPHAN_OUTCOMES: IntCounter = Spec::counter(
         "churn_monitor_orphan_outcomes_total", "Outcomes whose score was not in the join window when given up.");
+    /// Monitor: records that came again.
+    MONITOR_REPEATED: IntCounterVec = Spec::counter_vec(
+        "churn_monitor_repeated_total", &["kind"],
+        "Records that came again: score, outcome, or contradiction for an outcome that says the opposite of the first.");
+    /// Monitor: records that could not be read.
+    MONITOR_BAD_RECORDS: IntCounterVec = Spec::counter_vec(
+        "churn_monitor_bad_records_total", &["class"], "Records that could not be read and were passed over.");
 
     /// Api: customers scored.
-    API_PREDICTED: IntCounter = Spec::<IntCounter>::counter(
+    API_PREDICTED: IntCounter = Spec::counter(
         "churn_api_predicted_customers_total", "Customers scored over HTTP.");
     /// Api: customers synthesized.
-    API_SYNTHESIZED: IntCounter = Spec::<IntCounter>::counter(
+    API_SYNTHESIZED: IntCounter = Spec::counter(
         "churn_api_synthesized_customers_total", "Customers synthesized over HTTP.");
 
     /// Admin server: requests by route and status.
-    HTTP_REQUESTS: IntCounterVec = Spec::<IntCounterVec>::counter_vec(
+    HTTP_REQUESTS: IntCounterVec = Spec::counter_vec(
         "churn_http_requests_total", &["route", "status"], "HTTP requests answered.");
     /// Admin server: time to answer.
-    HTTP_SECONDS: HistogramVec = Spec::<HistogramVec>::histogram_vec(
+    HTTP_SECONDS: HistogramVec = Spec::histogram_vec(
         "churn_http_request_seconds", Unit::Seconds, &["route"], SECONDS, "Time from a request's head to its response's head.");
 
     /// Process: readiness by component.
-    COMPONENT_READY: GaugeVec = Spec::<GaugeVec>::gauge_vec(
+    COMPONENT_READY: GaugeVec = Spec::gauge_vec(
         "churn_component_ready", Unit::Count, &["component"], "1 when the component can do its work, else 0.");
     /// Process: build.
-    BUILD_INFO: GaugeVec = Spec::<GaugeVec>::gauge_vec(
+    BUILD_INFO: GaugeVec = Spec::gauge_vec(
         "churn_build_info", Unit::Info, &["version", "commit"], "1; its labels name the build.");
     /// Process: memory now.
-    PROCESS_RESIDENT: Gauge = Spec::<Gauge>::gauge(
+    PROCESS_RESIDENT: Gauge = Spec::gauge(
         "churn_process_resident_memory_bytes", Unit::Bytes, "Resident memory of the process (Linux).");
     /// Process: memory at its peak.
-    PROCESS_PEAK: Gauge = Spec::<Gauge>::gauge(
+    PROCESS_PEAK: Gauge = Spec::gauge(
         "churn_process_peak_resident_memory_bytes", Unit::Bytes, "Largest resident memory of the process so far (Linux).");
     /// Process: processor time.
-    PROCESS_CPU: Counter = Spec::<Counter>::seconds_counter(
+    PROCESS_CPU: Counter = Spec::seconds_counter(
         "churn_process_cpu_seconds_total", "Processor time of all threads, user and system (Linux).");
     /// Process: start.
-    PROCESS_START: Gauge = Spec::<Gauge>::gauge(
+    PROCESS_START: Gauge = Spec::gauge(
         "churn_process_start_time_seconds", Unit::Seconds, "Start of the process, seconds since 1970.");
 }

@@ -1,4 +1,4 @@
-//! Prometheus metrics of all parts: declared once in [`catalogue`], registered at first use, shared by the parts of one process.
+//! Prometheus metrics of all parts: declared once in [`mod@catalogue`], registered at first use, shared by the parts of one process.
 //!
 //! ```
 //! use churn_runtime::metrics::{Metrics, catalogue};

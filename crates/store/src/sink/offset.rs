@@ -61,14 +61,15 @@ impl TopicPartition {
 /// choking; then the locks decide.
 const END_WAIT_MS: i64 = 5_000;
 
-/// Ends the recorded connections of these partitions' owners, if they still are what was recorded. The inner query picks
+/// Ends the recorded connections of these partitions' owners (of all, or of one epoch), if they still are what was recorded. The inner query picks
 /// the connections before the outer one ends them: a process that has nothing to do with it is never touched.
 const END_OWNERS: &str = "select pg_terminate_backend(pid, $5) from (
         select distinct activity.pid
         from churn.consumer_offset position
-        join unnest($3::text[], $4::int[]) as wanted (topic, partition) using (topic, partition)
+        join unnest($3::text[], $4::int[], $6::bigint[]) as wanted (topic, partition, epoch) using (topic, partition)
         join pg_stat_activity activity on activity.pid = position.backend_pid and activity.backend_start = position.backend_start
         where position.consumer = $1 and position.cluster_id = $2 and activity.pid <> pg_backend_pid()
+          and (wanted.epoch is null or wanted.epoch = position.epoch)
         offset 0
     ) owner";
 
@@ -120,11 +121,27 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    /// Ends the connections recorded for these partitions, but for this one. Where the server does not allow it, the locks decide.
-    pub(super) async fn end_predecessors(
+    /// Ends the connections of whoever owns these partitions, but for this one.
+    pub(super) async fn end_predecessors(&self, connection: &mut PgConnection, partitions: &[TopicPartition]) -> Result<(), sqlx::Error> {
+        self.end(connection, partitions.iter(), vec![None; partitions.len()]).await
+    }
+
+    /// Ends the former connection of a writer with these claims, and only that: where a claim is lost, the recorded connection is
+    /// its new owner's.
+    pub(super) async fn end_former(
+        &self,
+        connection: &mut PgConnection,
+        epochs: &BTreeMap<TopicPartition, i64>,
+    ) -> Result<(), sqlx::Error> {
+        self.end(connection, epochs.keys(), epochs.values().copied().map(Some).collect()).await
+    }
+
+    /// Where the server does not allow it, the locks decide.
+    async fn end(
         &self,
         connection: &mut PgConnection,
         partitions: impl Iterator<Item = &TopicPartition>,
+        epochs: Vec<Option<i64>>,
     ) -> Result<(), sqlx::Error> {
         let (topics, numbers) = columns(partitions);
         let ended = sqlx::query(END_OWNERS)
@@ -133,6 +150,7 @@ impl Owner {
             .bind(topics)
             .bind(numbers)
             .bind(END_WAIT_MS)
+            .bind(epochs)
             .fetch_all(connection)
             .await;
         match ended {

@@ -6,17 +6,20 @@ use sqlx::postgres::PgConnection;
 use super::error::{WriteError, classify, leaves_connection_usable};
 use super::merge::merge;
 use super::offset::{OffsetAdvance, TopicPartition};
-use super::writer::{SinkWriter, Unresolved, check, names};
+use super::writer::{SinkWriter, Unresolved, check};
 use super::{Rejected, Target, Written};
 use crate::copy::{CopyBuffer, OutcomeRows, Rows, ScoreRows, copy_in, rejected_outcomes, rejected_scores};
 
 /// A batch whose rows lie in an open transaction. Dead-letter what [`Self::written`] refuses, then [`Self::commit`]. Dropping it
-/// stores nothing. Postgres ends a transaction that idles for longer than `postgres.write_timeout`.
+/// stores nothing, and closes the connection: an open transaction would hold its rows' ids locked. Postgres ends a transaction that
+/// idles for longer than `postgres.write_timeout`.
 #[derive(Debug)]
 #[must_use = "a staged batch is stored only by `commit`"]
 pub struct Staged<'a> {
     writer: &'a mut SinkWriter,
     written: Written,
+    /// Has the transaction; the writer gets it back without one.
+    connection: PgConnection,
 }
 
 /// A batch and the rows of it that cannot be stored.
@@ -43,15 +46,39 @@ impl SinkWriter {
         self.buffer = buffer;
         match copied? {
             Ok(mut written) => {
-                (self.connection, self.dirty) = (Some(connection), true);
                 written.rejected = bad_scores;
                 written.rejected.extend(bad_outcomes);
-                Ok(Staged { writer: self, written })
+                Ok(Staged { writer: self, written, connection })
             }
             Err(error) => {
-                if leaves_connection_usable(&error) {
-                    (self.connection, self.dirty) = (Some(connection), true);
-                }
+                self.give_up(connection, Some(&error)).await;
+                Err(classify(ACTION, error, &self.options))
+            }
+        }
+    }
+
+    /// Rolls back at once, so that nobody waits for locks of a batch that will not be stored. A connection that does not take that
+    /// is closed, which does the same.
+    async fn give_up(&mut self, mut connection: PgConnection, error: Option<&sqlx::Error>) {
+        if error.is_none_or(leaves_connection_usable)
+            && self.in_time("roll back", rollback(&mut connection)).await.is_ok_and(|done| done.is_ok())
+        {
+            self.connection = Some(connection);
+        }
+    }
+
+    /// The transaction's last statement. Takes the connection with its open transaction and hands it on.
+    async fn advance(&mut self, mut connection: PgConnection, offsets: &[OffsetAdvance]) -> Result<PgConnection, WriteError> {
+        const ACTION: &str = "move positions on";
+        match self.in_time(ACTION, self.owner.advance(&mut connection, offsets)).await? {
+            Ok(moved) if moved.len() == offsets.len() => Ok(connection),
+            Ok(moved) => {
+                self.give_up(connection, None).await;
+                let lost: Vec<_> = offsets.iter().map(TopicPartition::of).filter(|partition| !moved.contains(partition)).collect();
+                Err(self.fenced(&lost))
+            }
+            Err(error) => {
+                self.give_up(connection, Some(&error)).await;
                 Err(classify(ACTION, error, &self.options))
             }
         }
@@ -70,8 +97,8 @@ impl Staged<'_> {
     /// [`WriteError::UnknownCommit`]: ask [`SinkWriter::resolve_commit`]. After any other nothing is stored.
     pub async fn commit(self, offsets: &[OffsetAdvance]) -> Result<Written, WriteError> {
         check(offsets)?;
-        let Self { writer, written } = self;
-        let mut connection = writer.advance(offsets).await?;
+        let Self { writer, written, connection } = self;
+        let mut connection = writer.advance(connection, offsets).await?;
         let answer = written.clone();
         // From here on a lost answer, or a call that is dropped, leaves the batch in doubt.
         writer.unresolved = Some(Unresolved { offsets: offsets.to_vec(), written });
@@ -89,33 +116,7 @@ impl Staged<'_> {
     }
 }
 
-impl SinkWriter {
-    /// The transaction's last statement. Takes the connection with its open transaction and hands it on.
-    async fn advance(&mut self, offsets: &[OffsetAdvance]) -> Result<PgConnection, WriteError> {
-        const ACTION: &str = "move positions on";
-        self.dirty = false;
-        let Some(mut connection) = self.connection.take() else {
-            return Err(super::error::misuse(ACTION, "the batch is no longer staged".to_owned()));
-        };
-        let moved = match self.in_time(ACTION, self.owner.advance(&mut connection, offsets)).await? {
-            Ok(moved) => moved,
-            Err(error) => {
-                if leaves_connection_usable(&error) {
-                    (self.connection, self.dirty) = (Some(connection), true);
-                }
-                return Err(classify(ACTION, error, &self.options));
-            }
-        };
-        if moved.len() == offsets.len() {
-            return Ok(connection);
-        }
-        (self.connection, self.dirty) = (Some(connection), true);
-        let partitions = names(offsets.iter().map(TopicPartition::of).filter(|partition| !moved.contains(partition)));
-        Err(WriteError::Fenced { partitions })
-    }
-}
-
-pub(super) async fn rollback(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+async fn rollback(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql("rollback").execute(connection).await.map(drop)
 }
 

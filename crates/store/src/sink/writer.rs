@@ -23,10 +23,8 @@ pub struct SinkWriter {
     pub(super) config: PostgresConfig,
     pub(super) options: PgConnectOptions,
     pub(super) owner: Owner,
-    /// None after a failure, and while a call has it.
+    /// Without a transaction. None after a failure, and while a call has it.
     pub(super) connection: Option<PgConnection>,
-    /// Whether the connection has a transaction open that nobody wants any more.
-    pub(super) dirty: bool,
     pub(super) epochs: BTreeMap<TopicPartition, i64>,
     pub(super) buffer: CopyBuffer,
     pub(super) unresolved: Option<Unresolved>,
@@ -69,7 +67,6 @@ impl SinkWriter {
             options,
             owner: Owner { consumer: consumer.into(), cluster_id: cluster_id.into() },
             connection: Some(connection),
-            dirty: false,
             epochs: BTreeMap::new(),
             buffer: CopyBuffer::default(),
             unresolved: None,
@@ -85,7 +82,7 @@ impl SinkWriter {
         const ACTION: &str = "claim partitions";
         let mut connection = self.ready().await?;
         let claimed = async {
-            self.owner.end_predecessors(&mut connection, partitions.iter()).await?;
+            self.owner.end_predecessors(&mut connection, partitions).await?;
             self.owner.claim(&mut connection, partitions).await
         };
         let claims = self.in_time(ACTION, claimed).await?.map_err(|error| classify(ACTION, error, &self.options))?;
@@ -117,8 +114,7 @@ impl SinkWriter {
         Ok(())
     }
 
-    /// Forgets all claims without a word to the server: after [`WriteError::Fenced`], or when the group says that the partitions are
-    /// lost. A commit in doubt is forgotten with them; the next claim tells where the partitions stand.
+    /// Forgets all claims without a word to the server: when the group says that the partitions are lost. A commit in doubt is forgotten with them; the next claim tells where the partitions stand.
     pub fn forget_claims(&mut self) {
         self.epochs.clear();
         self.unresolved = None;
@@ -165,10 +161,10 @@ impl SinkWriter {
                 .find(|position| position.topic == offset.topic && position.partition == offset.partition && position.epoch == offset.epoch)
                 .map(|position| position.next_offset)
         };
-        let lost = names(offsets.iter().filter(|offset| stands_at(offset).is_none()).map(TopicPartition::of));
+        let lost: Vec<_> = offsets.iter().filter(|offset| stands_at(offset).is_none()).map(TopicPartition::of).collect();
         if !lost.is_empty() {
-            self.forget_claims();
-            return Err(WriteError::Fenced { partitions: lost });
+            self.unresolved = None;
+            return Err(self.fenced(&lost));
         }
         let resolution = if offsets.iter().all(|offset| stands_at(offset) == Some(Some(offset.next))) {
             let written = self.unresolved.take().map(|unresolved| unresolved.written).unwrap_or_default();
@@ -192,18 +188,14 @@ impl SinkWriter {
         }
     }
 
-    /// The connection, without a transaction; a new one where the last call failed. It is the caller's until it is put back: a call
+    /// The connection; a new one where the last call failed. It is the caller's until it is put back: a call
     /// that fails or is dropped loses it.
     pub(super) async fn ready(&mut self) -> Result<PgConnection, WriteError> {
         if self.unresolved.is_some() {
             return Err(WriteError::UnknownCommit { reason: "the last commit was not resolved".to_owned() });
         }
-        let dirty = std::mem::replace(&mut self.dirty, false);
-        if let Some(mut connection) = self.connection.take() {
-            if !dirty || self.in_time("roll back", super::stage::rollback(&mut connection)).await.is_ok_and(|done| done.is_ok()) {
-                return Ok(connection);
-            }
-            drop(connection);
+        if let Some(connection) = self.connection.take() {
+            return Ok(connection);
         }
         let mut connection = self.open().await?;
         self.renew(&mut connection).await?;
@@ -215,7 +207,7 @@ impl SinkWriter {
         const ACTION: &str = "end the writer's former connection";
         self.connection = None;
         let mut connection = connect(&self.options, &self.config).await?;
-        let ended = self.owner.end_predecessors(&mut connection, self.epochs.keys());
+        let ended = self.owner.end_former(&mut connection, &self.epochs);
         self.in_time(ACTION, ended).await?.map_err(|error| classify(ACTION, error, &self.options))?;
         Ok(connection)
     }
@@ -228,8 +220,15 @@ impl SinkWriter {
         }
         let held = self.in_time(ACTION, self.owner.renew(connection, &self.epochs)).await?;
         let held = held.map_err(|error| classify(ACTION, error, &self.options))?;
-        let lost = names(self.epochs.keys().filter(|partition| !held.contains(partition)).cloned());
-        if lost.is_empty() { Ok(()) } else { Err(WriteError::Fenced { partitions: lost }) }
+        let lost: Vec<_> = self.epochs.keys().filter(|partition| !held.contains(partition)).cloned().collect();
+        if lost.is_empty() { Ok(()) } else { Err(self.fenced(&lost)) }
+    }
+
+    /// These partitions are another member's now; the others stay claimed.
+    pub(super) fn fenced(&mut self, lost: &[TopicPartition]) -> WriteError {
+        self.epochs.retain(|partition, _| !lost.contains(partition));
+        let names: Vec<String> = lost.iter().map(ToString::to_string).collect();
+        WriteError::Fenced { partitions: names.join(", ") }
     }
 
     /// Bounds the time of a call: a server that vanished does not answer.
@@ -267,8 +266,4 @@ pub(super) fn check(offsets: &[OffsetAdvance]) -> Result<(), WriteError> {
         }
     }
     Ok(())
-}
-
-pub(super) fn names(partitions: impl Iterator<Item = TopicPartition>) -> String {
-    partitions.map(|partition| partition.to_string()).collect::<Vec<_>>().join(", ")
 }

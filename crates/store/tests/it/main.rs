@@ -1,1 +1,12 @@
+//! The store on a real Postgres.
 
+mod audit;
+mod batches;
+mod claims;
+mod commits;
+mod merges;
+mod migrations;
+mod partitions;
+mod private;
+mod refusals;
+mod roundtrip;

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use churn_runtime::config::HumanDuration;
+use churn_runtime::exit::{Fate, Fated as _};
 use churn_runtime::progress::Progress;
-use churn_stream::{Cluster, Event, Fate, KafkaConfig, Outgoing, Position, StreamError, TopicState};
+use churn_stream::{Cluster, Event, KafkaConfig, Outgoing, Position, StreamError, TopicState};
 use churn_testkit::fresh_name;
 
 use crate::support::{assign, real, real_config};
@@ -15,7 +16,11 @@ async fn an_unreachable_broker_is_an_error_with_its_address_and_reason() -> Resu
     // A port that was free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let brokers = format!("127.0.0.1:{port}");
-    let config = KafkaConfig { brokers: brokers.clone(), connect_timeout: HumanDuration::from_secs(2), ..KafkaConfig::default() };
+    let config = KafkaConfig {
+        brokers: brokers.clone(),
+        connect_timeout: HumanDuration::from_secs(2),
+        ..KafkaConfig::default()
+    };
     let start = Instant::now();
     let Err(error) = Cluster::connect(&config, &Progress::new()).await else { bail!("connected to nothing") };
     assert!(start.elapsed() < Duration::from_secs(10), "took {:?}", start.elapsed());
@@ -48,7 +53,10 @@ async fn topics_are_created_once_and_a_wrong_partition_count_is_told() -> Result
     assert!(created.iter().all(|r| r.state == TopicState::Created));
     // New topics take a moment to be known everywhere.
     let want = i32::from(config.partitions);
-    churn_testkit::poll_until(Duration::from_secs(30), || async { cluster.check_co_partitioned().await.map(|n| n == want) }).await?;
+    churn_testkit::poll_until(Duration::from_secs(30), || async {
+        cluster.check_co_partitioned().await.map(|n| n == want)
+    })
+    .await?;
     let again = cluster.create_topics(&specs).await?;
     assert!(again.iter().all(|r| r.state == TopicState::Existing), "{again:?}");
     let mut wider = specs.clone();
@@ -68,7 +76,10 @@ async fn a_position_that_the_partition_does_not_hold_is_an_error_not_silence() -
     let Event::Failed(error) = event else { bail!("expected a failure, got {event:?}") };
     let message = error.to_string();
     assert_eq!(error.fate(), Fate::Internal);
-    assert!(message.contains(&format!("{topic}[0]")) && message.contains("offset 500") && message.contains("0..0"), "{message}");
+    assert!(
+        message.contains(&format!("{topic}[0]")) && message.contains("offset 500") && message.contains("0..0"),
+        "{message}"
+    );
     consumer.close().await;
     Ok(())
 }

@@ -168,7 +168,8 @@ async fn a_dead_letter_keeps_everything_and_says_where_it_comes_from() -> Result
     assign(&mut letters, Position::Stored).await?;
     let mut producer = cluster.producer(&stage)?;
     let headers = [Header { name: "traceparent", value: Some(b"00-abc") }, Header { name: "empty", value: None }];
-    let poison = Outgoing::new(&topic, b"customer", b"\x00\xff").at(1_700_000_000_123).to_partition(3).with_headers(&headers);
+    let poison =
+        Outgoing::new(&topic, b"customer", b"\x00\xff").at(1_700_000_000_123).to_partition(3).with_headers(&headers);
     tokio::task::block_in_place(|| producer.send(poison).and_then(|()| producer.flush(PATIENCE)))?;
 
     let Event::Records(batch) = consumer.next().await else { bail!("expected a record") };
@@ -210,14 +211,19 @@ async fn rates_of_the_embedded_broker() -> Result<()> {
     println!("produce alone: {:.0} records/s of 250 bytes", COUNT as f64 / took.as_secs_f64());
 
     // What fits the broker, read as fast as possible.
-    add_topic(&cluster, "stock", 4).await?;
-    const STOCK: usize = 40_000;
+    // Sixteen partitions of 15,000 records of 250 bytes: below the 5 MiB a partition that the broker keeps.
+    const STOCK: usize = 240_000;
+    add_topic(&cluster, "stock", 16).await?;
     produce(cluster.clone(), progress.clone(), "stock".into(), STOCK as u64).await?;
     let mut consumer = cluster.consumer(&progress.stage("stock"), "stock", &["stock"]).await?;
     let start = Instant::now();
     assign(&mut consumer, Position::Beginning).await?;
     let (read, batches) = drain(&mut consumer, STOCK).await?;
-    println!("consume alone: {:.0} records/s in batches of {}", read as f64 / start.elapsed().as_secs_f64(), read / batches);
+    println!(
+        "consume alone: {:.0} records/s in batches of {}",
+        read as f64 / start.elapsed().as_secs_f64(),
+        read / batches
+    );
 
     let topic = cluster.topics().events.clone();
     let mut consumer = cluster.consumer(&progress.stage("reader"), "reader", &[&topic]).await?;
@@ -249,6 +255,11 @@ async fn drain(consumer: &mut Consumer, count: usize) -> Result<(usize, usize)> 
 
 async fn numbers(consumer: &mut Consumer, count: usize) -> Result<Vec<u64>> {
     let found = std::cell::RefCell::new(Vec::new());
-    read_until(consumer, |r| found.borrow_mut().push(sequence(r.value().unwrap_or_default())), || found.borrow().len() >= count).await?;
+    read_until(
+        consumer,
+        |r| found.borrow_mut().push(sequence(r.value().unwrap_or_default())),
+        || found.borrow().len() >= count,
+    )
+    .await?;
     Ok(found.into_inner())
 }

@@ -7,5 +7,4 @@ mod embedded;
 mod groups;
 mod keys;
 mod support;
-mod timing;
 mod transactions;

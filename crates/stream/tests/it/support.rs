@@ -13,12 +13,15 @@ use churn_testkit::{fresh_name, kafka};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn real_config() -> KafkaConfig {
-    KafkaConfig {
+    let mut config = KafkaConfig {
         brokers: kafka().bootstrap,
         topic_prefix: fresh_name("stream-"),
         connect_timeout: HumanDuration::from_secs(20),
         ..KafkaConfig::default()
-    }
+    };
+    // Many batches out of few records.
+    config.fetch.batch_records = 500;
+    config
 }
 
 /// A real cluster with topic `name` (prefixed) of `partitions`, and the topic's full name.
@@ -48,10 +51,15 @@ pub(crate) async fn assign(consumer: &mut Consumer, position: Position) -> Resul
 }
 
 /// Reads until `enough` says so, giving each record to `see`.
-pub(crate) async fn read_until(consumer: &mut Consumer, mut see: impl FnMut(&Record<'_>), mut enough: impl FnMut() -> bool) -> Result<()> {
+pub(crate) async fn read_until(
+    consumer: &mut Consumer,
+    mut see: impl FnMut(&Record<'_>),
+    mut enough: impl FnMut() -> bool,
+) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     while !enough() {
-        let event = tokio::time::timeout_at(deadline.into(), consumer.next()).await.context("too few records in time")?;
+        let event =
+            tokio::time::timeout_at(deadline.into(), consumer.next()).await.context("too few records in time")?;
         match event {
             Event::Records(batch) => {
                 batch.iter().for_each(|record| see(&record));

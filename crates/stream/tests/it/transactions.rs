@@ -27,12 +27,13 @@ impl Copier {
             match tokio::time::timeout(PATIENCE, self.consumer.next()).await? {
                 Event::Records(batch) => {
                     self.batches += 1;
-                    let spoil = self.batches % 3 == 0;
+                    let spoil = self.batches.is_multiple_of(3);
                     let offsets = batch.next_offsets();
                     tokio::task::block_in_place(|| -> Result<()> {
                         self.producer.begin()?;
                         for r in batch.iter() {
-                            let out = Outgoing::new(&self.target, r.key().unwrap_or_default(), r.value().unwrap_or_default());
+                            let out =
+                                Outgoing::new(&self.target, r.key().unwrap_or_default(), r.value().unwrap_or_default());
                             self.producer.send(out.at(r.timestamp_ms()))?;
                         }
                         if spoil {
@@ -86,7 +87,15 @@ async fn a_transactional_copy_with_aborts_gives_each_record_once() -> Result<()>
     let mut consumer = cluster.consumer(&stage, "copier", &[&source]).await?;
     assign(&mut consumer, Position::Stored).await?;
     let producer = cluster.transactional_producer(&stage, "copier-0").await?;
-    let mut copier = Copier { consumer, producer, target: target.clone(), committed: HashMap::new(), copied: 0, aborted: 0, batches: 0 };
+    let mut copier = Copier {
+        consumer,
+        producer,
+        target: target.clone(),
+        committed: HashMap::new(),
+        copied: 0,
+        aborted: 0,
+        batches: 0,
+    };
     copier.run().await?;
     assert!(copier.aborted > 0, "no transaction was aborted");
     poll_until(PATIENCE, || async { progress.drained(&[&source]) }).await?;
@@ -110,12 +119,17 @@ async fn transaction_markers_are_no_lag() -> Result<()> {
         producer.send(Outgoing::new(&topic, b"k", b"v"))?;
         Ok(producer.commit(&[], &consumer)?)
     })?;
-    let Event::Records(batch) = tokio::time::timeout(PATIENCE, consumer.next()).await? else { bail!("expected the record") };
+    let Event::Records(batch) = tokio::time::timeout(PATIENCE, consumer.next()).await? else {
+        bail!("expected the record")
+    };
     assert_eq!(batch.iter().map(|r| text(r.value())).collect::<Vec<_>>(), ["v"]);
     consumer.durable(&batch.next_offsets());
     // The marker takes offset 1, so the partition ends at 2.
     poll_until(PATIENCE, || async { progress.produced_end(&topic, 0) == Some(2) }).await?;
-    poll_until(PATIENCE, || async { progress.outstanding(&topic, 0) == 0 && consumer.caught_up().await.unwrap_or(false) }).await?;
+    poll_until(PATIENCE, || async {
+        progress.outstanding(&topic, 0) == 0 && consumer.caught_up().await.unwrap_or(false)
+    })
+    .await?;
     assert_eq!(reader.position(&topic, 0), Some(2));
     consumer.close().await;
     Ok(())

@@ -56,6 +56,16 @@ impl TotalRule {
         if row.tenure == 1 && self.first_month_exact { None } else { deviation(row) }
     }
 
+    /// A monthly charge that, where the first bill is all that was paid, is no smaller than the smallest real total.
+    pub(crate) fn first_bill(&self, tenure: u16, monthly: i64) -> i64 {
+        if tenure == 1 && self.first_month_exact { monthly.max(self.total.min) } else { monthly }
+    }
+
+    /// Whether the rule and the range of the real totals allow a total.
+    pub(crate) fn permits(&self, total: i64, tenure: u16, monthly: i64) -> bool {
+        self.total.contains(total) && self.allowed(tenure, monthly).contains(total)
+    }
+
     /// The total of a tenure, a monthly charge in cents and a deviation, in cents; none before the first bill.
     pub(crate) fn reverse(&self, tenure: u16, monthly: i64, deviation: f64) -> Option<i64> {
         let plain = i64::from(tenure) * monthly;
@@ -70,7 +80,7 @@ impl TotalRule {
     }
 
     /// The total nearest to the wanted one, in cents, that the rule allows.
-    pub(crate) fn within(&self, wanted: f64, tenure: u16, monthly: i64) -> i64 {
+    fn within(&self, wanted: f64, tenure: u16, monthly: i64) -> i64 {
         let allowed = self.allowed(tenure, monthly);
         // The real totals' own range is the weakest rule: it yields where the others leave nothing of it.
         let inside = Bounds { min: allowed.min.max(self.total.min), max: allowed.max.min(self.total.max) };
@@ -78,7 +88,7 @@ impl TotalRule {
     }
 
     /// The totals that the rule allows, in cents. Never empty: tenure × monthly always is among them.
-    pub(crate) fn allowed(&self, tenure: u16, monthly: i64) -> Bounds<i64> {
+    fn allowed(&self, tenure: u16, monthly: i64) -> Bounds<i64> {
         let plain = i64::from(tenure) * monthly;
         if tenure == 1 && self.first_month_exact {
             return Bounds { min: plain, max: plain };

@@ -15,6 +15,7 @@ use crate::outcome::Outcome;
 use crate::places::Places;
 use crate::roles::roles;
 use crate::row::Row;
+use crate::stream::MOST_MONTHS;
 
 /// How to fit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,7 +42,8 @@ pub(crate) fn fit(customers: &Customers, places: &Locations, params: FitParams) 
     let bundles = bundles(&rows)?;
     let total = TotalRule::fit(&rows);
     let max_tenure = rows.iter().map(|row| row.tenure).max().unwrap_or_default();
-    let may_return = rows.iter().filter(|row| !row.churned && row.tenure < max_tenure).count();
+    let outcome = Outcome::fit(&rows).ok_or(FitError::Numerical("probability of churn"))?;
+    let may_return: Vec<Row> = rows.iter().filter(|row| !row.churned && row.tenure < max_tenure).copied().collect();
     Ok(Fitted {
         format: FORMAT,
         version: GENERATOR_VERSION.into(),
@@ -50,11 +52,21 @@ pub(crate) fn fit(customers: &Customers, places: &Locations, params: FitParams) 
         bundles,
         total,
         max_tenure,
-        may_return: may_return as f64 / rows.len() as f64,
-        outcome: Outcome::fit(&rows).ok_or(FitError::Numerical("probability of churn"))?,
+        may_return: may_return.len() as f64 / rows.len() as f64,
+        may_return_again: share_returning_again(&may_return, max_tenure, &outcome),
+        outcome,
         places,
         summary,
     })
+}
+
+/// Share of returning customers who stay and can still grow, everything but their tenure being as before.
+fn share_returning_again(rows: &[Row], max_tenure: u16, outcome: &Outcome) -> f64 {
+    let later = |row: &Row, months: u16| Row { tenure: (row.tenure + months).min(max_tenure), ..*row };
+    let stays = |row: &Row| if row.tenure < max_tenure { 1.0 - outcome.probability(row) } else { 0.0 };
+    let of =
+        |row: &Row| (1..=MOST_MONTHS).map(|months| stays(&later(row, months))).sum::<f64>() / f64::from(MOST_MONTHS);
+    rows.iter().map(of).sum::<f64>() / rows.len().max(1) as f64
 }
 
 fn check_shape(customers: &Customers, params: FitParams) -> Result<(), FitError> {
@@ -64,7 +76,8 @@ fn check_shape(customers: &Customers, params: FitParams) -> Result<(), FitError>
     }
     let label = customers.label.as_ref().map(|label| (churn_domain::LABEL, label.len()));
     let location = customers.location.as_ref().map(|location| ("zip_code", location.len()));
-    let lengths = FEATURES.iter().zip(customers.features.columns()).map(|(feature, column)| (feature.name, column.len()));
+    let lengths =
+        FEATURES.iter().zip(customers.features.columns()).map(|(feature, column)| (feature.name, column.len()));
     for (column, found) in lengths.chain(label).chain(location) {
         if found != rows {
             return Err(FitError::Ragged { column: column.into(), found, rows });
@@ -88,11 +101,7 @@ fn place(customers: &Customers, row: usize) -> String {
     }
 }
 
-fn usable_rows(
-    customers: &Customers,
-    label: &[bool],
-    params: FitParams,
-) -> Result<(Vec<Row>, FitSummary), FitError> {
+fn usable_rows(customers: &Customers, label: &[bool], params: FitParams) -> Result<(Vec<Row>, FitSummary), FitError> {
     let mut rows = Vec::with_capacity(label.len());
     let mut summary = FitSummary::default();
     for (row, &churned) in label.iter().enumerate() {
@@ -117,9 +126,8 @@ fn usable_rows(
 }
 
 fn usable(customers: &Customers, row: usize, churned: bool) -> Result<Row, String> {
-    let read = Row::read(&customers.features, row, churned).map_err(|feature| {
-        format!("{} is missing or not {}", FEATURES[feature].name, FEATURES[feature].expected())
-    })?;
+    let read = Row::read(&customers.features, row, churned)
+        .map_err(|feature| format!("{} is missing or not {}", FEATURES[feature].name, FEATURES[feature].expected()))?;
     phone_rule().transform(&read.codes)?;
     internet_rule().transform(&read.codes)?;
     TotalRule::check(&read)?;
@@ -143,7 +151,8 @@ fn constant_columns(rows: &[Row]) -> Vec<String> {
         at if at == roles.total => row.total.unwrap_or(-1),
         at => i64::from(row.codes[at]),
     };
-    let constant = |feature: usize| Bounds::around(rows.iter().map(|row| value(row, feature))).is_some_and(|b| b.min == b.max);
+    let constant =
+        |feature: usize| Bounds::around(rows.iter().map(|row| value(row, feature))).is_some_and(|b| b.min == b.max);
     let label = Bounds::around(rows.iter().map(|row| row.churned)).filter(|bounds| bounds.min == bounds.max);
     let features = (0..FEATURES.len()).filter(|&feature| constant(feature)).map(|feature| FEATURES[feature].name);
     features.chain(label.map(|_| churn_domain::LABEL)).map(Into::into).collect()

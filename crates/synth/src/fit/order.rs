@@ -15,8 +15,7 @@ pub(crate) fn orders(rows: &[Row]) -> Vec<Vec<u16>> {
 }
 
 fn order(feature: usize, rows: &[Row], traits: &[Vec<f64>]) -> Vec<u16> {
-    let drawable =
-        |code: &u16| phone_rule().may_draw(feature, *code) && internet_rule().may_draw(feature, *code);
+    let drawable = |code: &u16| phone_rule().may_draw(feature, *code) && internet_rule().may_draw(feature, *code);
     let mut codes: Vec<u16> = (0..cardinality(feature) as u16).filter(drawable).collect();
     if codes.len() > 2 {
         let axis = first_axis(feature, rows, traits);

@@ -123,9 +123,14 @@ impl Fitting<'_> {
     fn stratum(&self, group: &Group<'_>, pairs: &Pairs, pooled: &Pooled) -> Result<Stratum, FitError> {
         let position = |feature: usize| group.columns.iter().position(|&column| column == feature);
         let size = group.columns.len();
-        let mut matrix = DMatrix::from_fn(size, size, |i, j| {
-            if i == j { 1.0 } else { pooled.value(group.columns[i], group.columns[j]) }
-        });
+        let mut matrix =
+            DMatrix::from_fn(
+                size,
+                size,
+                |i, j| {
+                    if i == j { 1.0 } else { pooled.value(group.columns[i], group.columns[j]) }
+                },
+            );
         for &(left, right, correlation, rows) in pairs {
             if let (Some(i), Some(j)) = (position(left), position(right)) {
                 let shrunk = (rows * correlation + BORROWED_PAIRS * matrix[(i, j)]) / (rows + BORROWED_PAIRS);
@@ -149,7 +154,8 @@ impl Fitting<'_> {
         let (mine, all) = (self.bundles[group.bundle].clone(), self.rows);
         let members = || all.iter().filter(|row| mine.has(row));
         if feature == roles.monthly {
-            let remainder = |row: &Row| self.bundles.iter().find(|bundle| bundle.has(row)).map(|b| b.price.transform(row));
+            let remainder =
+                |row: &Row| self.bundles.iter().find(|bundle| bundle.has(row)).map(|b| b.price.transform(row));
             return smooth(members().filter_map(remainder), all.iter().filter_map(remainder));
         }
         if feature == roles.total {
@@ -161,7 +167,10 @@ impl Fitting<'_> {
         let value = |row: &Row| if feature == roles.tenure { row.tenure } else { row.codes[feature] };
         let everyone = borrow(counts(values, all.iter().map(value)), &vec![0.0; values.len()]);
         let bundle = borrow(counts(values, members().map(value)), &everyone);
-        let stratum = borrow(counts(values, group.rows.iter().map(|row| value(row))), &bundle);
+        let mut stratum = borrow(counts(values, group.rows.iter().map(|row| value(row))), &bundle);
+        // What nobody of this label has, such as leaving before the first month, is not borrowed from the other label.
+        let alike = counts(values, all.iter().filter(|row| row.churned == group.churned).map(value));
+        stratum.iter_mut().zip(&alike).filter(|(_, seen)| **seen == 0.0).for_each(|(weight, _)| *weight = 0.0);
         Marginal::steps(values, &stratum)
     }
 }

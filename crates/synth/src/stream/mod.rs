@@ -15,6 +15,7 @@ use churn_domain::Text;
 use links::Links;
 use thiserror::Error;
 use ulid::Ulid;
+pub(crate) use visit::MOST_MONTHS;
 
 use crate::generator::{Generator, in_parts};
 use crate::random::{Purpose, RowRandom};
@@ -125,7 +126,9 @@ impl EventSource {
         let mut visits = RowRandom::new(seed, stream, Purpose::Visit);
         visits.seek(u64::MAX);
         // Of the events that are offered an earlier customer, those get none whose customer has left.
-        let offered = (recurrence.share / generator.fitted().may_return.max(f64::MIN_POSITIVE)).min(1.0);
+        let fitted = generator.fitted();
+        let accepted = (1.0 - recurrence.share) * fitted.may_return + recurrence.share * fitted.may_return_again;
+        let offered = (recurrence.share / accepted.max(f64::MIN_POSITIVE)).min(1.0);
         Ok(Self {
             links: Links::new(visits.bits(), recurrence.block_bits, offered),
             customers: RowRandom::new(seed, stream, Purpose::Customer),

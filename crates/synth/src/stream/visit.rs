@@ -7,7 +7,7 @@ use crate::roles::{no, roles, yes};
 use crate::row::Row;
 
 /// Longest time between two events of a customer, in months.
-const MOST_MONTHS: u64 = 6;
+pub(crate) const MOST_MONTHS: u16 = 6;
 /// How often each thing changes between two events. Seldom enough that most returning customers are the ones that
 /// left the last trace, often enough that every kind of change is seen in a stream of minutes.
 const CHANGE_OF_ADDRESS: f64 = 0.03;
@@ -16,7 +16,8 @@ const CHANGE_OF_CONTRACT: f64 = 0.08;
 const CHANGE_OF_EXTRA: f64 = 0.03;
 const CHANGE_OF_BUNDLE: f64 = 0.01;
 
-/// The customer's next version, none when the customer has left or has reached the longest real tenure.
+/// The customer's next version, none when the customer has left, has reached the longest real tenure, or would by now
+/// have paid more than any real customer.
 pub(super) fn next(generator: &Generator, before: &Row, event: u64, random: &mut RowRandom) -> Option<Row> {
     let fitted = generator.fitted();
     let room = u64::from(fitted.max_tenure.checked_sub(before.tenure)?);
@@ -24,7 +25,7 @@ pub(super) fn next(generator: &Generator, before: &Row, event: u64, random: &mut
         return None;
     }
     random.seek(event);
-    let months = 1 + random.below(MOST_MONTHS.min(room));
+    let months = 1 + random.below(u64::from(MOST_MONTHS).min(room));
     let mut row = *before;
     row.tenure += months as u16;
     if random.chance(CHANGE_OF_ADDRESS) {
@@ -42,11 +43,9 @@ fn change_terms(generator: &Generator, row: &mut Row, random: &mut RowRandom) {
     let roles = roles();
     let bundle = bundle(generator, row.codes[roles.phone], row.codes[roles.internet]);
     let Some(peers) = generator.strata.iter().find(|copula| Some(copula.bundle) == bundle) else { return };
-    for (feature, chance) in [
-        (roles.contract, CHANGE_OF_CONTRACT),
-        (roles.payment, CHANGE_OF_PAYMENT),
-        (roles.paperless, CHANGE_OF_PAYMENT),
-    ] {
+    for (feature, chance) in
+        [(roles.contract, CHANGE_OF_CONTRACT), (roles.payment, CHANGE_OF_PAYMENT), (roles.paperless, CHANGE_OF_PAYMENT)]
+    {
         if random.chance(chance)
             && let Some(code) = peers.code(feature, random)
         {
@@ -96,15 +95,14 @@ fn bill(generator: &Generator, before: &Row, mut row: Row, months: u64) -> Optio
     let price = |row: &Row| {
         bundle(generator, row.codes[roles.phone], row.codes[roles.internet]).map(|at| &fitted.bundles[at].price)
     };
-    let services = |row: &Row| roles.extras().chain([roles.phone, roles.internet]).map(|at| row.codes[at]).collect::<Vec<_>>();
-    if services(before) != services(&row) {
+    let mut services = roles.extras().chain([roles.phone, roles.internet]);
+    if services.any(|service| before.codes[service] != row.codes[service]) {
         let remainder = price(before)?.transform(before);
         row.monthly = price(&row)?.reverse(&row, remainder);
     }
     let total = before.total.unwrap_or_default() + months as i64 * row.monthly;
     row.total = Some(total);
-    let allowed = fitted.total.allowed(row.tenure, row.monthly);
-    allowed.contains(total).then_some(row)
+    fitted.total.permits(total, row.tenure, row.monthly).then_some(row)
 }
 
 fn bundle(generator: &Generator, phone: u16, internet: u16) -> Option<usize> {

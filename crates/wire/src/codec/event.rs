@@ -18,13 +18,11 @@ impl EventCodec {
     /// Reads the event's fields, which a score's record starts with. On an error the batch is left ragged: the caller
     /// truncates.
     pub(super) fn read(&self, reader: &mut Reader<'_>, batch: &mut EventBatch) -> Read<()> {
-        let stream = reader.field("stream").name()?;
-        reader.push_word(&mut batch.stream, Some(stream))?;
+        reader.field("stream").push_name(&mut batch.stream)?;
         batch.sequence.push(reader.field("sequence").ordinal()?);
         batch.event_time_ms.push(reader.field("event_time").time()?);
         batch.customer_id.push(Some(reader.field("customer_id").name()?));
-        let version = reader.field("synthesizer_version").optional_string()?;
-        reader.push_word(&mut batch.synthesizer_version, version)?;
+        reader.field("synthesizer_version").push_optional_name(&mut batch.synthesizer_version)?;
         self.words.decode_into(reader, &mut batch.features)?;
         read_location(reader, &mut batch.location)
     }

@@ -13,8 +13,7 @@ pub struct OutcomeCodec;
 
 impl OutcomeCodec {
     fn read(reader: &mut Reader<'_>, batch: &mut OutcomeBatch) -> Read<()> {
-        let stream = reader.field("stream").name()?;
-        reader.push_word(&mut batch.stream, Some(stream))?;
+        reader.field("stream").push_name(&mut batch.stream)?;
         batch.sequence.push(reader.field("sequence").ordinal()?);
         batch.event_time_ms.push(reader.field("event_time").time()?);
         batch.customer_id.push(Some(reader.field("customer_id").name()?));

@@ -6,6 +6,7 @@ use std::ops::Range;
 use churn_domain::{EventBatch, Interned};
 
 use super::MAX_TEXT_BYTES;
+use super::write::{NULL, VALUE};
 use crate::{DecodeError, ErrorClass};
 
 /// The bytes of one record, and the field at which the reading stands.
@@ -34,12 +35,10 @@ impl<'a> Reader<'a> {
     pub(super) fn end(&self) -> Read<()> {
         match self.rest.len() {
             0 => Ok(()),
-            bytes => {
-                Err(Box::new(DecodeError::record(
-                    ErrorClass::Undecodable,
-                    format!("{bytes} bytes follow the record's end"),
-                )))
-            }
+            bytes => Err(Box::new(DecodeError::record(
+                ErrorClass::Undecodable,
+                format!("{bytes} bytes follow the record's end"),
+            ))),
         }
     }
 
@@ -129,6 +128,17 @@ impl<'a> Reader<'a> {
     /// Whether a nullable field has a value, which then follows.
     #[inline]
     pub(super) fn present(&mut self) -> Read<bool> {
+        let (present, rest) = match self.rest {
+            [NULL, rest @ ..] => (false, rest),
+            [VALUE, rest @ ..] => (true, rest),
+            _ => return self.branch(),
+        };
+        self.rest = rest;
+        Ok(present)
+    }
+
+    #[cold]
+    fn branch(&mut self) -> Read<bool> {
         match self.long()? {
             0 => Ok(false),
             1 => Ok(true),
@@ -140,22 +150,30 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(super) fn text_bytes(&mut self) -> Read<&'a [u8]> {
         let declared = self.long()?;
-        let len = usize::try_from(declared)
-            .map_err(|_| self.undecodable(format!("a string cannot have {declared} bytes")))?;
-        let (bytes, rest) = self.rest.split_at_checked(len).ok_or_else(|| {
-            self.undecodable(format!("a string of {len} bytes cannot end within the {} left", self.rest.len()))
-        })?;
-        if len > MAX_TEXT_BYTES {
-            return Err(self.out_of_range(format!("{len} bytes of text, expected at most {MAX_TEXT_BYTES}")));
+        match usize::try_from(declared).ok().and_then(|len| self.rest.split_at_checked(len)) {
+            Some((bytes, rest)) if bytes.len() <= MAX_TEXT_BYTES => {
+                self.rest = rest;
+                Ok(bytes)
+            }
+            _ => Err(self.bad_length(declared)),
         }
-        self.rest = rest;
-        Ok(bytes)
+    }
+
+    #[cold]
+    fn bad_length(&self, declared: i64) -> Box<DecodeError> {
+        match usize::try_from(declared) {
+            Err(_) => self.undecodable(format!("a string cannot have {declared} bytes")),
+            Ok(len) if len > self.rest.len() => {
+                self.undecodable(format!("a string of {len} bytes cannot end within the {} left", self.rest.len()))
+            }
+            Ok(len) => self.out_of_range(format!("{len} bytes of text, expected at most {MAX_TEXT_BYTES}")),
+        }
     }
 
     /// Checks the bytes of a string: UTF-8, without the NUL that Postgres cannot store.
     #[inline]
     pub(super) fn text(&self, bytes: &'a [u8]) -> Read<&'a str> {
-        if bytes.contains(&0) {
+        if has_nul(bytes) {
             return Err(self.out_of_range("text with a NUL character"));
         }
         std::str::from_utf8(bytes).map_err(|error| self.undecodable(error))
@@ -181,9 +199,30 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Appends a word that must not be confused with another, as an [`Interned`] column does once it is full.
+    /// Appends a string that names something to a column where it must not be confused with another, as an
+    /// [`Interned`] column does once it is full.
     #[inline]
-    pub(super) fn push_word(&self, column: &mut Interned, word: Option<&str>) -> Read<()> {
+    pub(super) fn push_name(&mut self, column: &mut Interned) -> Read<()> {
+        let bytes = self.text_bytes()?;
+        if !push_again(column, bytes) {
+            self.push_new(column, bytes)?;
+        }
+        if bytes.is_empty() { Err(self.out_of_range("is empty")) } else { Ok(()) }
+    }
+
+    /// The same for a string that may be missing, or empty.
+    #[inline]
+    pub(super) fn push_optional_name(&mut self, column: &mut Interned) -> Read<()> {
+        if !self.present()? {
+            column.push(None);
+            return Ok(());
+        }
+        let bytes = self.text_bytes()?;
+        if push_again(column, bytes) { Ok(()) } else { self.push_new(column, bytes) }
+    }
+
+    fn push_new(&self, column: &mut Interned, bytes: &'a [u8]) -> Read<()> {
+        let word = Some(self.text(bytes)?);
         column.push(word);
         if column.get(column.len() - 1) == word {
             return Ok(());
@@ -236,4 +275,26 @@ impl<'a> Reader<'a> {
         let value = self.double()?;
         churn_domain::Probability::new(value).map(churn_domain::Probability::get).map_err(|e| self.out_of_range(e))
     }
+}
+
+/// Appends the word of the row before, if these are its bytes: streams and versions hardly ever change within a batch.
+#[inline]
+fn push_again(column: &mut Interned, bytes: &[u8]) -> bool {
+    let Some(&code) = column.codes().last() else { return false };
+    let again = column.word(code).is_some_and(|word| word.as_bytes() == bytes);
+    if again {
+        column.push_code(code);
+    }
+    again
+}
+
+/// Whether a byte is zero, eight bytes at a time: texts are too short for `memchr` to pay.
+#[inline]
+fn has_nul(bytes: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    // Subtracting one sets the high bit of a zero byte, and of a byte that had it already (Mycroft 1987).
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let (words, rest) = bytes.as_chunks::<8>();
+    words.iter().any(|word| zeros(u64::from_ne_bytes(*word)) != 0) || rest.contains(&0)
 }

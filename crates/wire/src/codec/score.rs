@@ -35,10 +35,8 @@ impl ScoreCodec {
         batch.probability.push(reader.field("probability").probability()?);
         batch.label.push(reader.field("label").boolean()?);
         batch.threshold.push(reader.field("threshold").probability()?);
-        let version = reader.field("model_version").name()?;
-        reader.push_word(&mut batch.model_version, Some(version))?;
-        let hash = reader.field("model_hash").name()?;
-        reader.push_word(&mut batch.model_hash, Some(hash))?;
+        reader.field("model_version").push_name(&mut batch.model_version)?;
+        reader.field("model_hash").push_name(&mut batch.model_hash)?;
         batch.scored_at_ms.push(reader.field("scored_at").time()?);
         let schema_id = reader.field("event_schema_id").small_ordinal()?;
         let partition = reader.field("source_partition").small_ordinal()?;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use apache_avro::Schema;
-use apache_avro::rabin::Rabin;
 use apache_avro::schema_compatibility::SchemaCompatibility;
+use sha2::{Digest, Sha256};
 
 use super::{RegisteredSchema, RegistryError};
 use crate::{Record, SchemaRef};
@@ -71,10 +71,12 @@ impl Builtin {
     }
 }
 
-/// A positive number made from the canonical form's Rabin fingerprint, so that processes agree on ids without talking
-/// and bytes of another version are an unknown schema rather than misread.
+/// A positive number made from the schema's content, so that processes agree on ids without talking and bytes of another
+/// version are of an unknown schema rather than misread.
 fn id(schema: &Schema) -> i32 {
-    let fingerprint = schema.fingerprint::<Rabin>().bytes;
-    let folded = fingerprint.iter().fold(0_u32, |bits, &byte| bits.rotate_left(8) ^ u32::from(byte));
-    (folded & 0x7fff_ffff).max(1).cast_signed()
+    // Not the canonical form: that leaves out what the bytes mean, such as timestamp-millis or -micros.
+    let content = serde_json::to_vec(schema).unwrap_or_default();
+    let digest = Sha256::digest(content);
+    let bits = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
+    (bits >> 1).max(1).cast_signed()
 }

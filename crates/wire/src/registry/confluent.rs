@@ -166,9 +166,10 @@ impl Answer {
     fn success(self) -> Result<Self, RegistryError> {
         match self.status {
             status if status.is_success() => Ok(self),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(self.refused(
-                format!("{}; check schema_registry.user and schema_registry.password", self.message()),
-            )),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Err(self
+                    .refused(format!("{}; check schema_registry.user and schema_registry.password", self.message())))
+            }
             _ => Err(self.refused(self.message())),
         }
     }
@@ -200,7 +201,9 @@ impl Answer {
 
     fn objections(&self) -> String {
         match self.body["messages"].as_array() {
-            Some(messages) if !messages.is_empty() => messages.iter().filter_map(Json::as_str).collect::<Vec<_>>().join("; "),
+            Some(messages) if !messages.is_empty() => {
+                messages.iter().filter_map(Json::as_str).collect::<Vec<_>>().join("; ")
+            }
             _ => "it is not compatible with the versions there".into(),
         }
     }

@@ -41,8 +41,10 @@ pub enum RegistryError {
         message: String,
     },
     /// A schema of ours may not follow those of its subject.
-    #[error("the schema cannot be registered under {subject}: {message}; \
-             a change has to be readable both ways, such as a new nullable field with default null")]
+    #[error(
+        "the schema cannot be registered under {subject}: {message}; \
+             a change has to be readable both ways, such as a new nullable field with default null"
+    )]
     Incompatible {
         /// The subject, or several.
         subject: String,

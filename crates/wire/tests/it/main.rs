@@ -1,1 +1,11 @@
+//! The wire against Avro's other implementations, against hostile bytes and against a real registry.
 
+mod bounds;
+mod bytes;
+mod decoder;
+mod evolution;
+mod golden;
+mod hostile;
+mod registry;
+mod registry_faults;
+mod rows;

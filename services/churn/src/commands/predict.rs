@@ -35,7 +35,7 @@ pub(super) async fn run(app: &App, args: &cli::Predict) -> anyhow::Result<()> {
     bad_rows::report(&customers);
     let served = load(&app.registry()?, args.model.as_deref()).await?;
     let watch = Stopwatch::start();
-    let probabilities = served.predict(&customers.features).context("score the customers")?;
+    let probabilities = served.predict(&customers.features);
     let seconds = watch.seconds();
     write(&args.out, &customers, &probabilities, &served)?;
     let answer = Answer {

@@ -38,9 +38,9 @@ pub(super) async fn run(app: &App, part: PartName) -> anyhow::Result<()> {
     }
     let extra = if part == PartName::All { platform.api(source.as_ref().map(|source| source.generator.clone())) } else { axum::Router::new() };
     let server = admin::serve(&name(part), &platform.config, &platform.shared, extra, &close).await?;
-    let store = if wanted(PartName::Sink) { Some(setup::connect_postgres(&platform.config).await?) } else { None };
-    if let Some(store) = &store {
-        parts.spawn("sink", platform.sink(store).await?.run(stop.clone()));
+    if wanted(PartName::Sink) {
+        setup::require_postgres(&platform.config)?;
+        parts.spawn("sink", platform.sink().await?.run(stop.clone()));
     }
     if wanted(PartName::Scorer) {
         parts.spawn("scorer", platform.scorer().await?.run(stop.clone()));
@@ -55,9 +55,6 @@ pub(super) async fn run(app: &App, part: PartName) -> anyhow::Result<()> {
     let first = parts.next().await;
     shutdown.trigger("a part ended");
     let rest = tokio::time::timeout(app.grace(), parts.all()).await;
-    if let Some(store) = store {
-        store.close().await;
-    }
     server.stop(std::time::Duration::from_secs(1)).await.map_err(|error| Ending::new(error.exit(), error))?;
     first?;
     rest.context("the parts did not stop in time (grace)")?
@@ -82,7 +79,7 @@ async fn api(
     if let Err(error) = watch.look().await {
         tracing::warn!(%error, "no model is in place");
     }
-    tokio::spawn(watch.run(config.scorer.model_poll.as_duration(), stop.clone()));
+    tokio::spawn(watch.run(config.scorer.model_poll.get(), stop.clone()));
     let routes = churn_api::routes(config.api.clone(), models, generator, &shared.metrics);
     let server = admin::serve("api", config, shared, routes, &CancellationToken::new()).await?;
     tracing::info!(listen = %server.local_addr(), "the api answers");

@@ -8,9 +8,9 @@ use churn_domain::csv::ReadOptions;
 use churn_registry::Kind;
 use churn_runtime::clock::now_ms;
 use churn_runtime::exit::Ending;
-use churn_store::Store;
-use churn_stream::{Cluster, TopicState};
-use churn_wire::{SchemaRegistry, plan_all, register_all};
+use churn_store::{DAY_MS, Duty, Store};
+use churn_stream::{Cluster, TopicReport, TopicState, Topics};
+use churn_wire::{Plan, Record, SchemaRegistry, plan_all, register_all};
 use serde::Serialize;
 
 use crate::app::{App, Shared};
@@ -36,6 +36,23 @@ impl Steps {
     fn add(&mut self, what: impl Into<String>, result: impl Into<String>) {
         self.0.push(Step { what: what.into(), result: result.into() });
     }
+
+    fn topics(&mut self, topics: &[TopicReport]) -> anyhow::Result<()> {
+        for topic in topics {
+            let result = match topic.state {
+                TopicState::Missing => "would be made".to_owned(),
+                TopicState::Created => "made".to_owned(),
+                TopicState::Existing => "stands".to_owned(),
+                TopicState::WrongPartitions { have, want } => bail!(Ending::data(format!(
+                    "topic {} has {have} partitions, expected {want}: set kafka.partitions to {have}, or make the topic anew",
+                    topic.name
+                ))),
+            };
+            let warning = topic.warning.as_ref().map(|warning| format!("; warning: {warning}")).unwrap_or_default();
+            self.add(format!("topic {}", topic.name), result + &warning);
+        }
+        Ok(())
+    }
 }
 
 pub(super) async fn run(app: &App, dry_run: bool) -> anyhow::Result<()> {
@@ -54,11 +71,10 @@ pub(super) async fn run(app: &App, dry_run: bool) -> anyhow::Result<()> {
             steps.add(format!("{kind}"), result);
         }
     } else {
-        for topic in cluster.create_topics(&cluster.topics().specs(cluster.config())).await.context("create the topics")? {
-            steps.add(format!("topic {}", topic.name), state(topic.state));
-        }
-        for schema in register_all(&schemas, cluster.topics()).await.map_err(Ending::of).context("register the schemas")? {
-            steps.add(format!("schema {}", schema.subject), format!("id {}", schema.id));
+        steps.topics(&create_topics(&cluster).await?)?;
+        let topics = cluster.topics();
+        for schema in register_all(&schemas, &records(topics)).await.map_err(Ending::of).context("register the schemas")? {
+            steps.add(format!("schema {}", schema.subject), if schema.is_new { "registered" } else { "stands" });
         }
         for (what, result) in database(config, &store).await? {
             steps.add(what, result);
@@ -81,9 +97,9 @@ pub(super) async fn run(app: &App, dry_run: bool) -> anyhow::Result<()> {
 pub(crate) async fn database(config: &Config, store: &Store) -> anyhow::Result<Vec<(String, String)>> {
     let mut done = Vec::new();
     let applied = store.migrate().await.map_err(Ending::of).context("migrate the database")?;
-    done.push(("migrations".into(), format!("{applied} applied")));
-    let made = store.ensure_partitions(around_now()).await.map_err(Ending::of).context("make partitions")?;
-    done.push(("partitions".into(), format!("{made} made")));
+    done.push(("migrations".into(), format!("{} stand", applied.applied.len())));
+    let made = store.ensure_partitions(around_now(), DAY_MS).await.map_err(Ending::of).context("make partitions")?;
+    done.push(("partitions".into(), format!("{} made", made.len())));
     let customers = shipped::customers(config.data.customers.as_deref(), ReadOptions::default())?;
     let loaded = store.load_reference(&customers).await.map_err(Ending::of).context("load the reference customers")?;
     done.push(("reference customers".into(), format!("{loaded} loaded")));
@@ -101,38 +117,64 @@ pub(crate) async fn connect_kafka(config: &Config, shared: &Shared) -> anyhow::R
     Cluster::connect(&config.kafka, &shared.progress).await.map_err(Ending::of).context("connect to Kafka (kafka.brokers)")
 }
 
+/// Says what to do where no Postgres is configured.
+///
+/// # Errors
+/// None is.
+pub(crate) fn require_postgres(config: &Config) -> anyhow::Result<()> {
+    if config.postgres.url.is_empty() {
+        bail!(Ending::usage("no Postgres is configured: set postgres.url (CHURN__POSTGRES__URL), or try `churn demo`"));
+    }
+    Ok(())
+}
+
 /// Connects to the configured database.
 ///
 /// # Errors
 /// None is configured, or it does not answer.
 pub(crate) async fn connect_postgres(config: &Config) -> anyhow::Result<Store> {
-    if config.postgres.url.is_empty() {
-        bail!(Ending::usage("no Postgres is configured: set postgres.url (CHURN__POSTGRES__URL), or try `churn demo`"));
-    }
+    require_postgres(config)?;
     Store::connect(&config.postgres).await.map_err(Ending::of).context("connect to Postgres (postgres.url)")
 }
 
-/// Creates the topics and registers the schemas.
+/// Creates the topics that are missing.
 ///
 /// # Errors
-/// The cluster refuses, or a topic has another number of partitions.
-pub(crate) async fn topics(cluster: &Cluster) -> anyhow::Result<()> {
-    cluster.create_topics(&cluster.topics().specs(cluster.config())).await.map_err(Ending::of).context("create the topics")?;
-    Ok(())
+/// The cluster refuses, or topics that are joined by key have unequal numbers of partitions.
+pub(crate) async fn create_topics(cluster: &Cluster) -> anyhow::Result<Vec<TopicReport>> {
+    let reports = cluster.create_topics(&cluster.topics().specs(cluster.config())).await.map_err(Ending::of).context("create the topics")?;
+    cluster.check_co_partitioned().await.map_err(Ending::of).context("compare the topics")?;
+    Ok(reports)
+}
+
+/// What each topic holds.
+pub(crate) fn records(topics: &Topics) -> [(&str, Record); 6] {
+    [
+        (&topics.events, Record::CustomerEvent),
+        (&topics.outcomes, Record::CustomerOutcome),
+        (&topics.scores, Record::CustomerScore),
+        (&topics.shadow, Record::CustomerScore),
+        (&topics.retrain_requests, Record::RetrainRequest),
+        (&topics.model_updates, Record::ModelUpdate),
+    ]
 }
 
 async fn plan(config: &Config, cluster: &Cluster, store: &Store, schemas: &SchemaRegistry, steps: &mut Steps) -> anyhow::Result<()> {
-    for topic in cluster.topics().specs(cluster.config()) {
-        let found = cluster.topic_partitions(&topic.name).await;
-        steps.add(format!("topic {}", topic.name), if found.is_ok() { "stands" } else { "would be made" });
+    let topics = cluster.inspect_topics(&cluster.topics().specs(cluster.config())).await.map_err(Ending::of).context("look at the topics")?;
+    steps.topics(&topics)?;
+    let planned = plan_all(schemas, &records(cluster.topics())).await.map_err(Ending::of).context("compare the schemas")?;
+    for schema in planned {
+        let result = match schema.plan {
+            Plan::Registered(id) => format!("stands, id {id}"),
+            Plan::Register => "would be registered".into(),
+            Plan::Incompatible(reason) => bail!(Ending::data(format!("schema {}: {reason}", schema.subject))),
+        };
+        steps.add(format!("schema {}", schema.subject), result);
     }
-    for schema in plan_all(schemas, cluster.topics()).await.map_err(Ending::of).context("compare the schemas")? {
-        steps.add(format!("schema {}", schema.subject), format!("{:?}", schema.plan));
-    }
-    store.check_permissions().await.map_err(Ending::of).context("check the permissions in Postgres")?;
+    store.check_permissions(Duty::Setup).await.map_err(Ending::of).context("check the permissions in Postgres")?;
     steps.add("permissions in Postgres", "sufficient");
     let status = store.migration_status().await.map_err(Ending::of).context("look at the migrations")?;
-    steps.add("migrations", format!("{} of {} would be applied", status.pending, status.total));
+    steps.add("migrations", format!("{} stand, {} would be applied", status.applied.len(), status.pending.len()));
     let customers = shipped::customers(config.data.customers.as_deref(), ReadOptions::default())?;
     steps.add("reference customers", format!("{} would be loaded where missing", customers.len()));
     Ok(())
@@ -141,8 +183,4 @@ async fn plan(config: &Config, cluster: &Cluster, store: &Store, schemas: &Schem
 fn around_now() -> Range<i64> {
     let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     now_ms() - ms(BEFORE)..now_ms() + ms(AHEAD)
-}
-
-fn state(state: TopicState) -> String {
-    format!("{state:?}").to_lowercase()
 }

@@ -104,7 +104,7 @@ fn facts(seconds: f64, stages: &[StageSnapshot], watched: &Watched) -> String {
     let latency = stages.iter().find(|stage| stage.stage == "sink").map(|stage| stage.recent_latency.clone());
     let latency = latency.filter(|latency| latency.count > 0);
     let latency =
-        latency.map_or_else(|| "- ms".to_owned(), |latency| format!("p50 {:.0} ms, p99 {:.0} ms", latency.p50_ms, latency.p99_ms));
+        latency.map_or_else(|| "- ms".to_owned(), |latency| format!("p50 {} ms, p99 {} ms", latency.p50, latency.p99));
     let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
     let drifted = if watched.drifted.is_empty() { "none".to_owned() } else { watched.drifted.join(", ") };
     let memory = watched.resident_bytes.map_or_else(|| "-".to_owned(), |bytes| format!("{} MiB", bytes >> 20));

@@ -53,7 +53,7 @@ pub(crate) fn app(global: &Global, flags: Vec<Flag>) -> anyhow::Result<App> {
 /// A server cannot be started, a part failed, or the audit found a lost or doubled row.
 pub(crate) async fn run(app: App, args: cli::Demo) -> anyhow::Result<()> {
     let duration = args.duration.as_deref().map(str::parse::<HumanDuration>).transpose();
-    let duration = duration.map_err(Ending::usage).context("--duration")?.map(|duration| duration.as_duration());
+    let duration = duration.map_err(Ending::usage).context("--duration")?.map(|duration| duration.get());
     let shutdown = Shutdown::install().context("listen for signals")?;
     let shared = Shared::new();
     let registry = app.registry()?;
@@ -96,7 +96,7 @@ impl Demo {
         platform.watch_models(&consume).await?;
         // Consumers first: the embedded broker keeps records only for those that are there.
         let mut consumers = Running::default();
-        consumers.spawn("sink", platform.sink(&servers.store).await?.run(consume.clone()));
+        consumers.spawn("sink", platform.sink().await?.run(consume.clone()));
         consumers.spawn("scorer", platform.scorer().await?.run(consume.clone()));
         let monitor = platform.monitor().await?;
         let watched = monitor.handle();
@@ -159,7 +159,7 @@ impl Demo {
         let watched = Watched {
             model: live_model(&state),
             drifted: state.drifted_features(),
-            resident_bytes: churn_runtime::metrics::process::memory().map(|memory| memory.resident_bytes),
+            resident_bytes: churn_runtime::metrics::process::memory().map(|memory| memory.resident),
         };
         live.draw(clock.streaming.seconds(), &self.platform.shared.progress, &watched).context("draw")
     }
@@ -184,7 +184,7 @@ impl Demo {
             }
             Ok(seconds)
         };
-        let patience = self.grace + self.platform.config.synthesizer.outcome_delay.as_duration();
+        let patience = self.grace + self.platform.config.synthesizer.outcome_delay.get();
         tokio::time::timeout(patience, drained).await.context("the stream did not drain in time (grace)")?
     }
 }

@@ -14,9 +14,9 @@ pub(crate) struct Report {
     pub(crate) rows_stored: u64,
     /// Rows of this run in `outcome`.
     pub(crate) outcomes_stored: u64,
-    /// Rows of this run beyond the first of their event.
+    /// Rows and outcomes of this run beyond the first of their event.
     pub(crate) duplicates: u64,
-    /// Acknowledged events without a row.
+    /// Acknowledged events without a row, or without an outcome.
     pub(crate) lost: u64,
     /// Records that went to a dead-letter topic.
     pub(crate) dead_letters: u64,
@@ -58,7 +58,7 @@ impl Report {
                 violations.push(what);
             }
         };
-        expect(self.lost == 0, format!("{} acknowledged events have no row", self.lost));
+        expect(self.lost == 0, format!("{} acknowledged events have no row or outcome", self.lost));
         expect(self.duplicates == 0, format!("{} rows are duplicates", self.duplicates));
         let (produced, scored, stored) = (self.events_produced, self.events_scored, self.rows_stored);
         expect(

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use churn_runtime::clock::now_ms;
 use churn_runtime::exit::Ending;
-use churn_store::{PostgresConfig, PrivatePostgres, Store};
+use churn_store::private::PrivatePostgres;
+use churn_store::{PostgresConfig, Store};
 use churn_stream::Cluster;
-use churn_wire::SchemaRegistry;
+use churn_wire::{SchemaRegistry, register_all};
 
 use crate::app::{App, Shared};
 use crate::commands::setup;
@@ -19,20 +20,22 @@ pub(crate) struct Servers {
     pub(crate) cluster: Cluster,
     pub(crate) store: Store,
     pub(crate) schemas: Arc<SchemaRegistry>,
+    postgres: PostgresConfig,
     private: Option<PrivatePostgres>,
 }
 
 impl Servers {
     pub(crate) async fn start(app: &App, shared: &Shared) -> anyhow::Result<Self> {
         let config = app.config();
-        let ((private, store), (cluster, schemas)) = tokio::try_join!(postgres(config), kafka(config, shared))?;
-        Ok(Self { cluster, store, schemas: Arc::new(schemas), private })
+        let ((private, postgres, store), (cluster, schemas)) = tokio::try_join!(postgres(config), kafka(config, shared))?;
+        Ok(Self { cluster, store, schemas: Arc::new(schemas), postgres, private })
     }
 
     /// The configuration; on servers that outlive the run with a stream of its own, so that its rows are told from those of other
     /// runs. On its own servers the same seed gives the same stream.
     pub(crate) fn demo_config(&self, config: &Config) -> Config {
         let mut config = config.clone();
+        config.postgres = self.postgres.clone();
         if self.private.is_none() || !self.cluster.is_embedded() {
             config.synthesizer.stream = format!("demo-{:x}", now_ms());
         }
@@ -48,24 +51,28 @@ impl Servers {
     }
 }
 
-async fn postgres(config: &Config) -> anyhow::Result<(Option<PrivatePostgres>, Store)> {
+async fn postgres(config: &Config) -> anyhow::Result<(Option<PrivatePostgres>, PostgresConfig, Store)> {
     if !config.postgres.url.is_empty() {
         let store = Store::connect(&config.postgres).await.map_err(Ending::of).context("connect to Postgres (postgres.url)")?;
-        return Ok((None, store));
+        return Ok((None, config.postgres.clone(), store));
     }
-    let private = PrivatePostgres::start().await.map_err(Ending::of).context("start a private Postgres")?;
-    let config = PostgresConfig { url: private.url(), ..config.postgres.clone() };
+    let private =
+        PrivatePostgres::start(&config.postgres.private).await.map_err(Ending::of).context("start a private Postgres")?;
+    let config = private.configure(&config.postgres);
     let store = Store::connect(&config).await.map_err(Ending::of).context("connect to the private Postgres")?;
-    Ok((Some(private), store))
+    Ok((Some(private), config, store))
 }
 
 async fn kafka(config: &Config, shared: &Shared) -> anyhow::Result<(Cluster, SchemaRegistry)> {
     if config.kafka.brokers.is_empty() {
         let cluster = Cluster::embedded(&config.kafka, &shared.progress).await.context("start the embedded broker")?;
-        return Ok((cluster, SchemaRegistry::builtin()));
+        let schemas = SchemaRegistry::builtin();
+        register_all(&schemas, &setup::records(cluster.topics())).await.map_err(Ending::of).context("register the schemas")?;
+        return Ok((cluster, schemas));
     }
     let cluster = setup::connect_kafka(config, shared).await?;
-    setup::topics(&cluster).await?;
+    setup::create_topics(&cluster).await?;
     let schemas = SchemaRegistry::open(&config.wire).context("open the schema registry (wire.url)")?;
+    register_all(&schemas, &setup::records(cluster.topics())).await.map_err(Ending::of).context("register the schemas")?;
     Ok((cluster, schemas))
 }

@@ -1,0 +1,118 @@
+//! Each value has one place in the encoded row, and what is odd is counted.
+
+use churn_domain::{Column, FEATURES, feature_index};
+use churn_learn::{EncodeStats, Encoder};
+
+use crate::{CUSTOMER, sample, shipped, table};
+
+fn encoder() -> Encoder {
+    let rows: Vec<usize> = (0..shipped().len()).collect();
+    Encoder::fit(&shipped().features, &rows)
+}
+
+/// The encoded value of each column of one customer, by the column's name.
+fn encoded(encoder: &Encoder, customer: &str) -> (Vec<(String, f32)>, EncodeStats) {
+    let mut values = Vec::new();
+    let stats = encoder.encode_into(&table(&[customer]), 0..1, &mut values);
+    (encoder.column_names().into_iter().zip(values).collect(), stats)
+}
+
+fn of<'a>(row: &'a [(String, f32)], feature: &str) -> Vec<(&'a str, f32)> {
+    row.iter().filter(|(name, _)| name.starts_with(feature)).map(|(name, value)| (name.as_str(), *value)).collect()
+}
+
+#[test]
+fn a_customer_is_one_hot_with_numbers_as_they_are() {
+    let (row, stats) = encoded(&encoder(), CUSTOMER);
+    assert_eq!(
+        of(&row, "contract"),
+        [("contract = Month-to-month", 1.0), ("contract = One year", 0.0), ("contract = Two year", 0.0)]
+    );
+    assert_eq!(of(&row, "monthly_charges"), [("monthly_charges", 29.85)]);
+    assert_eq!(of(&row, "partner"), [("partner", 1.0)]);
+    // Some of the shipped customers lack their total charges, and no other feature.
+    assert_eq!(of(&row, "total_charges"), [("total_charges", 29.85), ("total_charges is missing", 0.0)]);
+    assert_eq!(row.len(), 41);
+    assert_eq!(stats, EncodeStats { rows: 1, ..EncodeStats::default() });
+}
+
+#[test]
+fn an_unknown_word_is_no_known_one_and_a_missing_value_is_nan_and_both_are_counted() {
+    let odd = CUSTOMER.replace("DSL", "Satellite").replace("Month-to-month", "").replace("29.85,29.85", ",");
+    let (row, stats) = encoded(&encoder(), &odd);
+    assert!(of(&row, "internet_service").iter().all(|(_, value)| *value == 0.0));
+    assert!(of(&row, "contract").iter().all(|(_, value)| value.is_nan()));
+    assert!(of(&row, "monthly_charges")[0].1.is_nan());
+    assert!(of(&row, "total_charges")[0].1.is_nan());
+    assert_eq!(of(&row, "total_charges")[1].1, 1.0);
+    let count = |counts: [u64; FEATURES.len()]| -> Vec<&str> {
+        FEATURES.iter().zip(counts).filter(|(_, count)| *count == 1).map(|(feature, _)| feature.name).collect()
+    };
+    assert_eq!(count(stats.unknown), ["internet_service"]);
+    assert_eq!(count(stats.missing), ["contract", "monthly_charges", "total_charges"]);
+}
+
+#[test]
+fn an_infinite_number_counts_as_missing() {
+    let mut customers = table(&[CUSTOMER, CUSTOMER]);
+    let tenure = feature_index("tenure").unwrap();
+    let Column::Number(values) = &mut customers.columns_mut()[tenure] else { unreachable!() };
+    values.copy_from_slice(&[f64::INFINITY, 1e300]);
+    let mut encoded = Vec::new();
+    let stats = encoder().encode_into(&customers, 0..2, &mut encoded);
+    assert_eq!(stats.missing[tenure], 2);
+    assert!(encoded.iter().all(|value| !value.is_infinite()));
+}
+
+#[test]
+fn a_frequent_new_word_is_learned_and_a_rare_one_is_not() {
+    let frequent = CUSTOMER.replace("DSL", "Satellite");
+    let rare = CUSTOMER.replace("DSL", "Carrier pigeon");
+    let mut rows = vec![CUSTOMER; 40];
+    rows.extend([frequent.as_str(); 20]);
+    rows.extend([rare.as_str(); 19]);
+    let customers = table(&rows);
+    let all: Vec<usize> = (0..customers.len()).collect();
+    let fitted = Encoder::fit(&customers, &all);
+    let (row, stats) = encoded(&fitted, &frequent);
+    assert_eq!(of(&row, "internet_service").last(), Some(&("internet_service = Satellite", 1.0)));
+    assert_eq!(stats.unknown, [0; FEATURES.len()]);
+    let (_, stats) = encoded(&fitted, &rare);
+    assert_eq!(stats.unknown[feature_index("internet_service").unwrap()], 1);
+}
+
+#[test]
+fn an_encoder_comes_back_from_its_stored_form() {
+    let encoder = encoder();
+    let stored = serde_json::to_string(&encoder).unwrap();
+    assert_eq!(serde_json::from_str::<Encoder>(&stored).unwrap(), encoder);
+}
+
+#[test]
+fn a_stored_encoder_that_does_not_fit_the_feature_table_is_refused() {
+    for (stored, complaint) in [
+        (r#"{"features":[]}"#, "0 columns"),
+        (r#"{"features":[{"name":"shoe_size"}]}"#, "shoe_size"),
+        (r#"{"features":[{"name":"tenure"},{"name":"tenure"}]}"#, "twice"),
+        (r#"{"features":[{"name":"contract"}]}"#, "contract"),
+        (r#"{"features":[{"name":"tenure","words":["a"]}]}"#, "tenure"),
+        (r#"{"features":[{"name":"contract","words":["a","a"]}]}"#, "twice"),
+    ] {
+        let error = serde_json::from_str::<Encoder>(stored).unwrap_err().to_string();
+        assert!(error.contains(complaint), "{error}");
+    }
+}
+
+#[test]
+fn rows_are_encoded_alike_alone_and_together() {
+    let encoder = encoder();
+    let customers = sample(50).features;
+    let together = encoder.encode(&customers, 0..customers.len());
+    let names = encoder.column_names();
+    assert_eq!(encoder.column_features().len(), names.len());
+    for row in 0..customers.len() {
+        let alone = encoder.encode(&customers, [row].into_iter());
+        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&alone.values), bits(&together.values[row * names.len()..(row + 1) * names.len()]));
+    }
+}

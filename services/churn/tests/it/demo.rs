@@ -1,0 +1,32 @@
+//! The demo, from an empty folder to its report.
+
+use std::fs;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::run::{json, run, shipped_data, stderr};
+
+#[test]
+fn the_demo_stores_every_event_once_and_leaves_a_registry_to_predict_with() {
+    let folder = TempDir::new().unwrap();
+    let args = ["demo", "--duration", "6s", "--rate", "2000", "--report", "report.json", "--set", "synthesizer.outcome_delay=1s"];
+    let output = run(folder.path(), &args);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let report: Value = serde_json::from_slice(&fs::read(folder.path().join("report.json")).unwrap()).unwrap();
+    let count = |key: &str| report[key].as_u64().unwrap_or_else(|| panic!("{key}: {report}"));
+    assert!(count("events_produced") > 8_000, "{report}");
+    for key in ["events_scored", "rows_stored", "outcomes_stored"] {
+        assert_eq!(count(key), count("events_produced"), "{key}: {report}");
+    }
+    assert_eq!((count("lost"), count("duplicates"), count("dead_letters")), (0, 0, 0), "{report}");
+    let auc = report["model"]["auc"].as_f64().unwrap();
+    assert!((0.7..0.95).contains(&auc), "{report}");
+
+    let args = ["predict", "--data", &shipped_data(), "--out", "scored.csv", "--json"];
+    let predicted = json(&run(folder.path(), &args));
+    assert_eq!(predicted["rows"], 7_043);
+    let scored = fs::read_to_string(folder.path().join("scored.csv")).unwrap();
+    assert_eq!(scored.lines().count(), 7_044);
+    assert!(scored.lines().next().unwrap().ends_with("churn_probability,churn_label,model_version"));
+}

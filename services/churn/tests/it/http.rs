@@ -1,0 +1,103 @@
+//! The api part over HTTP.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use churn_testkit::{Program, poll_until};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::run::{churn, run};
+
+/// A free port for one server; taken by it at once.
+fn free_port() -> Result<u16> {
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+struct Api {
+    program: Program,
+    base: String,
+    client: reqwest::Client,
+    _folder: TempDir,
+}
+
+impl Api {
+    async fn start(with_model: bool) -> Result<Self> {
+        let folder = TempDir::new()?;
+        if with_model {
+            let output = run(folder.path(), &["demo", "--duration", "1s", "--rate", "100"]);
+            ensure!(output.status.success(), "{}", crate::run::stderr(&output));
+        }
+        let base = format!("http://127.0.0.1:{}", free_port()?);
+        let env = [
+            ("CHURN__HTTP__LISTEN", base.trim_start_matches("http://").to_owned()),
+            ("CHURN__REGISTRY__PATH", folder.path().join(".churn/registry").display().to_string()),
+        ];
+        let program = Program::spawn(churn(), ["run", "api"], env)?;
+        let api = Self { program, base, client: reqwest::Client::new(), _folder: folder };
+        poll_until(Duration::from_secs(30), async || {
+            Ok::<_, anyhow::Error>(api.client.get(format!("{}/livez", api.base)).send().await?.status().is_success())
+        })
+        .await
+        .with_context(|| api.program.stderr())?;
+        Ok(api)
+    }
+
+    async fn post(&self, path: &str, body: String) -> Result<(u16, Value)> {
+        let request = self.client.post(format!("{}{path}", self.base)).header("content-type", "application/json");
+        let response = request.body(body).send().await?;
+        let status = response.status().as_u16();
+        Ok((status, response.json().await?))
+    }
+
+    async fn get(&self, path: &str) -> Result<(u16, String)> {
+        let response = self.client.get(format!("{}{path}", self.base)).send().await?;
+        Ok((response.status().as_u16(), response.text().await?))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn predictions_and_samples_are_served_with_the_champion() -> Result<()> {
+    let api = Api::start(true).await?;
+    let risky = json!({ "tenure": 1, "contract": "Month-to-month", "internet_service": "Fiber optic", "monthly_charges": 95.0 });
+    let loyal = json!({ "tenure": 72, "contract": "Two year", "internet_service": "DSL", "monthly_charges": 60.0 });
+    let (status, one) = api.post("/v1/predict", risky.to_string()).await?;
+    ensure!(status == 200 && one["model_version"] == "v1", "{one}");
+    let (_, many) = api.post("/v1/predict", json!({ "customers": [risky, loyal] }).to_string()).await?;
+    let probability = |index: usize| many["predictions"][index]["probability"].as_f64().unwrap_or(f64::NAN);
+    ensure!(probability(0) > probability(1), "{many}");
+    ensure!(one["predictions"][0] == many["predictions"][0], "one and many differ: {one} {many}");
+
+    let (status, faulty) = api.post("/v1/predict", json!({ "customers": [loyal, { "tenure": -3 }] }).to_string()).await?;
+    ensure!(status == 422 && faulty["error"]["details"]["errors"][0]["path"] == "customers[1].tenure", "{faulty}");
+    let (status, _) = api.post("/v1/predict", "x".repeat(2 << 20)).await?;
+    ensure!(status == 413);
+    let (status, _) = api.post("/v1/predict", "{".into()).await?;
+    ensure!(status == 400);
+
+    let (status, sample) = api.post("/v1/synthesize", json!({ "n": 3, "seed": 5 }).to_string()).await?;
+    ensure!(status == 200 && sample["customers"].as_array().is_some_and(|rows| rows.len() == 3), "{sample}");
+    let (_, again) = api.post("/v1/synthesize", json!({ "n": 3, "seed": 5 }).to_string()).await?;
+    ensure!(sample == again, "the same seed gives the same customers");
+    let (status, refused) = api.post("/v1/synthesize", json!({ "n": 0 }).to_string()).await?;
+    ensure!(status == 422 && refused["error"]["details"]["errors"][0]["path"] == "n", "{refused}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_model_the_api_is_alive_but_not_ready() -> Result<()> {
+    let api = Api::start(false).await?;
+    let (status, ready) = api.get("/readyz").await?;
+    ensure!(status == 503 && ready.contains("churn setup"), "{ready}");
+    let (status, refused) = api.post("/v1/predict", "{}".into()).await?;
+    ensure!(status == 503, "{refused}");
+    for path in ["/docs", "/openapi.json", "/metrics", "/version", "/v1/status", "/livez"] {
+        let (status, body) = api.get(path).await?;
+        ensure!(status == 200 && !body.is_empty(), "{path}: {status}");
+    }
+    let (_, page) = api.get("/docs").await?;
+    ensure!(!page.contains("http://") && !page.contains("https://"), "the page needs no outside asset");
+    let foreign = api.client.post(format!("{}/v1/predict", api.base)).header("origin", "https://evil.example").send().await?;
+    ensure!(foreign.status() == 403);
+    Ok(())
+}

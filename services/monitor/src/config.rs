@@ -1,0 +1,97 @@
+//! The `monitor` section of the configuration.
+
+use churn_drift::DriftRule;
+use churn_runtime::config::{ByteSize, Fault, HumanDuration, Validate};
+use serde::{Deserialize, Serialize};
+
+/// How the model is watched.
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MonitorConfig {
+    /// Consumer group of the monitor.
+    pub group: String,
+    /// Memory for scores and outcomes that wait for each other, about 37 bytes each. Too little, and late outcomes are counted
+    /// as orphans.
+    pub join_memory: ByteSize,
+    /// How long a score waits for its outcome, and an outcome for its score, as far as `join_memory` allows.
+    pub join_max_age: HumanDuration,
+    /// Live rows of a new model version that become its live reference, which drift alarms compare with. Fewer are noisy, more
+    /// take longer to collect.
+    pub reference_rows: usize,
+    /// Rows of one window that is compared with the references. Smaller notices sooner, larger notices less.
+    pub drift_window_rows: usize,
+    /// Labelled rows that the recent performance figures cover.
+    pub performance_window_rows: usize,
+    /// Smallest population stability index, in nats, of a drifted feature.
+    pub drift_min_psi: f64,
+    /// Largest share of false alarms among the features called drifted (Benjamini-Hochberg).
+    pub drift_false_discovery_rate: f64,
+    /// Model versions watched at a time, about 6 MB each; the one not seen for longest goes first.
+    pub max_models: usize,
+    /// How often figures are published.
+    pub publish_every: HumanDuration,
+    /// How often positions are committed.
+    pub commit_every: HumanDuration,
+}
+
+impl Default for MonitorConfig {
+    fn default() -> Self {
+        let rule = DriftRule::default();
+        Self {
+            group: "churn-monitor".into(),
+            join_memory: ByteSize::mib(64),
+            join_max_age: HumanDuration::from_secs(3_600),
+            reference_rows: 20_000,
+            drift_window_rows: 10_000,
+            performance_window_rows: 20_000,
+            drift_min_psi: rule.min_psi,
+            drift_false_discovery_rate: rule.false_discovery_rate,
+            max_models: 4,
+            publish_every: HumanDuration::from_secs(1),
+            commit_every: HumanDuration::from_secs(5),
+        }
+    }
+}
+
+impl MonitorConfig {
+    pub(crate) fn drift_rule(&self) -> DriftRule {
+        DriftRule { min_psi: self.drift_min_psi, false_discovery_rate: self.drift_false_discovery_rate }
+    }
+}
+
+impl Validate for MonitorConfig {
+    fn validate(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if self.group.is_empty() {
+            faults.push(Fault::new("group", "must not be empty"));
+        }
+        for (key, rows) in [
+            ("reference_rows", self.reference_rows),
+            ("drift_window_rows", self.drift_window_rows),
+            ("performance_window_rows", self.performance_window_rows),
+        ] {
+            if !(100..=1_000_000).contains(&rows) {
+                faults.push(Fault::new(key, "must be from 100 to 1000000"));
+            }
+        }
+        if !(self.drift_min_psi.is_finite() && self.drift_min_psi >= 0.0) {
+            faults.push(Fault::new("drift_min_psi", "must be a number from 0"));
+        }
+        if !(self.drift_false_discovery_rate > 0.0 && self.drift_false_discovery_rate < 1.0) {
+            faults.push(Fault::new("drift_false_discovery_rate", "must lie between 0 and 1"));
+        }
+        if !(1..=64).contains(&self.max_models) {
+            faults.push(Fault::new("max_models", "must be from 1 to 64"));
+        }
+        for (key, span) in [
+            ("publish_every", self.publish_every),
+            ("commit_every", self.commit_every),
+            ("join_max_age", self.join_max_age),
+        ] {
+            if span.as_millis() == 0 {
+                faults.push(Fault::new(key, "must be longer than 0"));
+            }
+        }
+        faults
+    }
+}

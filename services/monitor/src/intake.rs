@@ -1,0 +1,71 @@
+//! Records of both topics into columns.
+
+use churn_domain::{OutcomeBatch, ScoreBatch};
+use churn_stream::{Record, RecordBatch};
+use churn_wire::{
+    Codec, DecodeError, Decoded, Decoder, ErrorClass, OutcomeCodec, RegistryError, ScoreCodec, VALUE_SCHEMA_ID_HEADER,
+};
+
+/// Place of the scores in the consumer's list of topics; the outcomes come second.
+const SCORES: usize = 0;
+
+/// Decodes what was read.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    score_decoder: Decoder<ScoreCodec>,
+    outcome_decoder: Decoder<OutcomeCodec>,
+    pub(crate) scores: ScoreBatch,
+    pub(crate) outcomes: OutcomeBatch,
+    pub(crate) bad: Vec<DecodeError>,
+}
+
+impl Intake {
+    pub(crate) fn new(score_decoder: Decoder<ScoreCodec>, outcome_decoder: Decoder<OutcomeCodec>) -> Self {
+        Self {
+            score_decoder,
+            outcome_decoder,
+            scores: ScoreBatch::default(),
+            outcomes: OutcomeBatch::default(),
+            bad: Vec::new(),
+        }
+    }
+
+    /// Decodes all records, in place of what was decoded before.
+    ///
+    /// # Errors
+    /// The schema registry gave no answer; calling again begins anew.
+    pub(crate) async fn decode(&mut self, records: &RecordBatch) -> Result<(), RegistryError> {
+        // Fresh columns every time: their vocabularies must not grow with everything ever seen.
+        self.scores = ScoreBatch::default();
+        self.outcomes = OutcomeBatch::default();
+        self.bad.clear();
+        for record in records.iter() {
+            let decoded = if record.topic_index() == SCORES {
+                row(&mut self.score_decoder, &record, &mut self.scores).await?
+            } else {
+                row(&mut self.outcome_decoder, &record, &mut self.outcomes).await?
+            };
+            self.bad.extend(decoded.err());
+        }
+        Ok(())
+    }
+}
+
+async fn row<C: Codec>(
+    decoder: &mut Decoder<C>,
+    record: &Record<'_>,
+    batch: &mut C::Batch,
+) -> Result<Result<(), DecodeError>, RegistryError> {
+    let Some(value) = record.value() else {
+        let message = "the value is null, expected a record".to_owned();
+        return Ok(Err(DecodeError { class: ErrorClass::Framing, field: DecodeError::RECORD, message }));
+    };
+    let header = record.header(VALUE_SCHEMA_ID_HEADER);
+    loop {
+        match decoder.decode_into(value, header, batch) {
+            Ok(Decoded::Row { .. }) => return Ok(Ok(())),
+            Ok(Decoded::Miss(schema)) => decoder.learn(schema).await?,
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+}

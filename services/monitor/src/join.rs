@@ -1,0 +1,295 @@
+//! Scores and outcomes finding each other in memory, whichever comes first.
+//!
+//! Guarantees: a pair is joined once, and only once, while both halves are within the window; the window never takes more
+//! memory than it was given; every half that leaves without its other is counted. An id stays known for a while after its pair
+//! was joined, so that a record that comes twice, or comes again with another truth, is told from a new one.
+//!
+//! The window is two generations of ids. New ones go into the young generation; when it is full or old enough, it becomes the old
+//! one, and the old one is dropped as a whole. So an id lives for one to two generations, eviction costs nothing a row, and
+//! no queue of times is kept.
+//!
+//! It refuses to know what lies beyond the window: an outcome that comes later has to be looked up where scores are stored.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use churn_domain::{Probability, ScoreId};
+
+/// Bytes of an id with what is known of it, and the hash table's byte beside it.
+const SLOT_BYTES: usize = size_of::<(u128, Known)>() + 1;
+/// Fewest slots of a generation, whatever the memory: below, nothing would ever meet.
+const MIN_SLOTS: usize = 1 << 10;
+
+/// What the window keeps of a score until its outcome comes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Scored {
+    pub(crate) probability: Probability,
+    pub(crate) predicted: bool,
+    pub(crate) model: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Known {
+    Score(Scored),
+    Outcome(bool),
+    Both(bool),
+}
+
+/// What became of a score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnScore {
+    /// It waits for its outcome.
+    Waits,
+    /// Its outcome was here before it.
+    Joined(bool),
+    /// It was here before; the first one stands.
+    Duplicate,
+}
+
+/// What became of an outcome.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum OnOutcome {
+    /// It waits for its score.
+    Waits,
+    /// Its score was here before it.
+    Joined(Scored),
+    /// It was here before and says the same.
+    Duplicate,
+    /// It was here before and says the opposite; the first one stands.
+    Contradicts,
+}
+
+/// Halves that left without their other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Evicted {
+    pub(crate) scores: u64,
+    pub(crate) outcomes: u64,
+}
+
+#[derive(Debug, Default)]
+struct Generation {
+    known: HashMap<u128, Known, BuildHasherDefault<RandomBits>>,
+    waiting: Evicted,
+}
+
+/// The window.
+#[derive(Debug)]
+pub(crate) struct Join {
+    young: Generation,
+    old: Generation,
+    ids_per_generation: usize,
+    generation_ms: i64,
+    young_since_ms: Option<i64>,
+    evicted: Evicted,
+}
+
+impl Join {
+    /// A window of at most `bytes`, in which a half waits at most `max_age_ms` and at least half as long, memory permitting.
+    pub(crate) fn new(bytes: usize, max_age_ms: i64) -> Self {
+        let slots = (bytes / 2 / SLOT_BYTES).max(MIN_SLOTS);
+        // A hash table's slots are a power of two, and it doubles when seven eighths of them are taken.
+        let slots = 1 << slots.ilog2();
+        Self {
+            young: Generation::default(),
+            old: Generation::default(),
+            ids_per_generation: slots / 8 * 7,
+            generation_ms: (max_age_ms / 2).max(1),
+            young_since_ms: None,
+            evicted: Evicted::default(),
+        }
+    }
+
+    /// A score has come.
+    pub(crate) fn score(&mut self, id: ScoreId, scored: Scored) -> OnScore {
+        match self.find(id) {
+            None => {
+                self.make_room();
+                self.young.waiting.scores += 1;
+                self.young.known.insert(id.bits(), Known::Score(scored));
+                OnScore::Waits
+            }
+            Some((known, waiting)) => match *known {
+                Known::Outcome(churned) => {
+                    *known = Known::Both(churned);
+                    waiting.outcomes -= 1;
+                    OnScore::Joined(churned)
+                }
+                Known::Score(_) | Known::Both(_) => OnScore::Duplicate,
+            },
+        }
+    }
+
+    /// An outcome has come.
+    pub(crate) fn outcome(&mut self, id: ScoreId, churned: bool) -> OnOutcome {
+        match self.find(id) {
+            None => {
+                self.make_room();
+                self.young.waiting.outcomes += 1;
+                self.young.known.insert(id.bits(), Known::Outcome(churned));
+                OnOutcome::Waits
+            }
+            Some((known, waiting)) => match *known {
+                Known::Score(scored) => {
+                    *known = Known::Both(churned);
+                    waiting.scores -= 1;
+                    OnOutcome::Joined(scored)
+                }
+                Known::Outcome(first) | Known::Both(first) if first == churned => OnOutcome::Duplicate,
+                Known::Outcome(_) | Known::Both(_) => OnOutcome::Contradicts,
+            },
+        }
+    }
+
+    /// Drops what is too old at `now_ms`. Call it now and then.
+    pub(crate) fn expire(&mut self, now_ms: i64) {
+        let since = *self.young_since_ms.get_or_insert(now_ms);
+        if now_ms - since >= self.generation_ms {
+            self.turn();
+            self.young_since_ms = Some(now_ms);
+        }
+    }
+
+    /// Halves that wait for their other.
+    pub(crate) fn waiting(&self) -> u64 {
+        let of = |generation: &Generation| generation.waiting.scores + generation.waiting.outcomes;
+        of(&self.young) + of(&self.old)
+    }
+
+    /// Halves evicted since the last call.
+    pub(crate) fn take_evicted(&mut self) -> Evicted {
+        std::mem::take(&mut self.evicted)
+    }
+
+    fn find(&mut self, id: ScoreId) -> Option<(&mut Known, &mut Evicted)> {
+        let bits = id.bits();
+        match self.young.known.get_mut(&bits) {
+            Some(known) => Some((known, &mut self.young.waiting)),
+            None => self.old.known.get_mut(&bits).map(|known| (known, &mut self.old.waiting)),
+        }
+    }
+
+    fn make_room(&mut self) {
+        if self.young.known.len() >= self.ids_per_generation {
+            self.turn();
+            // The next time-out counts from the next look at the clock.
+            self.young_since_ms = None;
+        }
+    }
+
+    fn turn(&mut self) {
+        std::mem::swap(&mut self.young, &mut self.old);
+        let dropped = std::mem::take(&mut self.young.waiting);
+        self.evicted.scores += dropped.scores;
+        self.evicted.outcomes += dropped.outcomes;
+        self.young.known.clear();
+    }
+}
+
+/// The hash of an id is what it is made of: its low bits are SHA-256's.
+#[derive(Debug, Default)]
+struct RandomBits(u64);
+
+impl Hasher for RandomBits {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u128(&mut self, bits: u128) {
+        self.0 = bits as u64;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use churn_domain::EventId;
+
+    use super::*;
+
+    const ROOM: usize = 1 << 20;
+    const DAY_MS: i64 = 86_400_000;
+
+    fn id(sequence: i64) -> ScoreId {
+        ScoreId::derive(EventId { stream: "test", sequence }, 1_700_000_000_000)
+    }
+
+    fn scored(probability: f64) -> Scored {
+        Scored { probability: Probability::new(probability).unwrap(), predicted: probability >= 0.5, model: 7 }
+    }
+
+    #[test]
+    fn halves_meet_whichever_comes_first() {
+        let mut join = Join::new(ROOM, DAY_MS);
+        assert_eq!(join.score(id(1), scored(0.3)), OnScore::Waits);
+        assert_eq!(join.outcome(id(2), true), OnOutcome::Waits);
+        assert_eq!(join.waiting(), 2);
+        assert_eq!(join.outcome(id(1), true), OnOutcome::Joined(scored(0.3)));
+        assert_eq!(join.score(id(2), scored(0.9)), OnScore::Joined(true));
+        assert_eq!((join.waiting(), join.take_evicted()), (0, Evicted::default()));
+    }
+
+    #[test]
+    fn what_comes_twice_is_joined_once_and_the_first_truth_stands() {
+        let mut join = Join::new(ROOM, DAY_MS);
+        join.outcome(id(1), false);
+        assert_eq!(join.outcome(id(1), false), OnOutcome::Duplicate);
+        assert_eq!(join.outcome(id(1), true), OnOutcome::Contradicts);
+        assert_eq!(join.score(id(1), scored(0.3)), OnScore::Joined(false));
+        assert_eq!(join.score(id(1), scored(0.8)), OnScore::Duplicate);
+        assert_eq!(join.outcome(id(1), false), OnOutcome::Duplicate);
+        assert_eq!(join.outcome(id(1), true), OnOutcome::Contradicts);
+        join.score(id(2), scored(0.1));
+        assert_eq!(join.score(id(2), scored(0.2)), OnScore::Duplicate);
+        assert_eq!(join.outcome(id(2), true), OnOutcome::Joined(scored(0.1)));
+    }
+
+    #[test]
+    fn a_full_window_forgets_the_oldest_counts_them_and_keeps_the_rest() {
+        let mut join = Join::new(0, DAY_MS);
+        let generation = i64::try_from(join.ids_per_generation).unwrap();
+        for sequence in 0..3 * generation {
+            join.score(id(sequence), scored(0.5));
+        }
+        assert_eq!(join.take_evicted(), Evicted { scores: generation.unsigned_abs(), outcomes: 0 });
+        assert_eq!(join.outcome(id(generation), true), OnOutcome::Joined(scored(0.5)), "the oldest that is left");
+        assert_eq!(join.outcome(id(3 * generation - 1), true), OnOutcome::Joined(scored(0.5)));
+        assert_eq!(join.outcome(id(0), true), OnOutcome::Waits, "its score is gone");
+        for sequence in 3 * generation..5 * generation {
+            join.score(id(sequence), scored(0.5));
+        }
+        assert_eq!(join.take_evicted(), Evicted { scores: 2 * generation.unsigned_abs() - 2, outcomes: 0 });
+        join.score(id(-1), scored(0.5));
+        (0..generation).for_each(|sequence| _ = join.score(id(-2 - sequence), scored(0.5)));
+        assert_eq!(join.take_evicted().outcomes, 1);
+    }
+
+    #[test]
+    fn an_old_half_is_given_up_and_one_half_as_old_is_not() {
+        let mut join = Join::new(ROOM, 10_000);
+        join.expire(0);
+        join.score(id(1), scored(0.5));
+        join.outcome(id(2), true);
+        join.expire(4_999);
+        join.expire(5_000);
+        assert_eq!(join.waiting(), 2);
+        assert_eq!(join.outcome(id(1), true), OnOutcome::Joined(scored(0.5)));
+        join.expire(10_000);
+        assert_eq!((join.waiting(), join.take_evicted()), (0, Evicted { scores: 0, outcomes: 1 }));
+        assert_eq!(join.score(id(2), scored(0.5)), OnScore::Waits);
+    }
+
+    #[test]
+    fn the_memory_given_holds_the_ids_promised() {
+        assert_eq!(SLOT_BYTES, 33);
+        for bytes in [1 << 20, 64 << 20, 100_000_000] {
+            let join = Join::new(bytes, DAY_MS);
+            let slots = join.ids_per_generation / 7 * 8;
+            assert!(slots.is_power_of_two() && 2 * slots * SLOT_BYTES <= bytes && 4 * slots * SLOT_BYTES > bytes);
+        }
+    }
+}

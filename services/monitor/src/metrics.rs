@@ -1,0 +1,143 @@
+//! What the monitor counts and logs.
+
+use std::time::Duration;
+
+use churn_domain::FEATURES;
+use churn_runtime::metrics::{Gauge, GaugeVec, IntCounter, IntCounterVec, Metrics, catalogue};
+use churn_wire::DecodeError;
+
+use crate::join::Evicted;
+use crate::snapshot::{FeatureDrift, ModelSnapshot};
+
+/// Values of the label `reference`.
+const REFERENCES: [&str; 2] = ["live", "training"];
+/// Value of the label `feature` for the score.
+const PROBABILITY: &str = "probability";
+
+/// The monitor's metrics; each method is one thing that happened. A figure that is not defined is not shown.
+#[derive(Debug, Clone)]
+pub(crate) struct MonitorMetrics {
+    by_model: [(GaugeVec, fn(&ModelSnapshot) -> Option<f64>); 9],
+    scored: IntCounterVec,
+    labelled: IntCounterVec,
+    psi: GaugeVec,
+    drifted: GaugeVec,
+    window: Gauge,
+    evictions: IntCounterVec,
+    orphans: IntCounter,
+    repeated: IntCounterVec,
+    bad: IntCounterVec,
+    retries: IntCounterVec,
+    rebalances: IntCounterVec,
+}
+
+impl MonitorMetrics {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        Self {
+            by_model: [
+                (metrics.gauge_vec(&catalogue::MODEL_ACCURACY), |model| model.recent.accuracy),
+                (metrics.gauge_vec(&catalogue::MODEL_PRECISION), |model| model.recent.precision),
+                (metrics.gauge_vec(&catalogue::MODEL_RECALL), |model| model.recent.recall),
+                (metrics.gauge_vec(&catalogue::MODEL_F1), |model| model.recent.f1),
+                (metrics.gauge_vec(&catalogue::MODEL_AUC), |model| model.recent.auc),
+                (metrics.gauge_vec(&catalogue::MODEL_LOG_LOSS), |model| model.recent.log_loss),
+                (metrics.gauge_vec(&catalogue::MODEL_BRIER), |model| model.recent.brier),
+                (metrics.gauge_vec(&catalogue::MODEL_CALIBRATION_ERROR), |model| model.recent.calibration_error),
+                (metrics.gauge_vec(&catalogue::MODEL_LABEL_COVERAGE), |model| model.label_coverage),
+            ],
+            scored: metrics.counter_vec(&catalogue::MODEL_SCORED_ROWS),
+            labelled: metrics.counter_vec(&catalogue::MODEL_LABELLED_ROWS),
+            psi: metrics.gauge_vec(&catalogue::MODEL_FEATURE_PSI),
+            drifted: metrics.gauge_vec(&catalogue::MODEL_DRIFTED_FEATURES),
+            window: metrics.gauge(&catalogue::MONITOR_JOIN_WINDOW),
+            evictions: metrics.counter_vec(&catalogue::MONITOR_EVICTIONS),
+            orphans: metrics.counter(&catalogue::MONITOR_ORPHAN_OUTCOMES),
+            repeated: metrics.counter_vec(&catalogue::MONITOR_REPEATED),
+            bad: metrics.counter_vec(&catalogue::MONITOR_BAD_RECORDS),
+            retries: metrics.counter_vec(&catalogue::RETRIES),
+            rebalances: metrics.counter_vec(&catalogue::REBALANCES),
+        }
+    }
+
+    /// A model's figures are published.
+    pub(crate) fn publish(&self, model: &ModelSnapshot) {
+        let version = model.version.as_str();
+        for (gauge, figure) in &self.by_model {
+            show(gauge, &[version], figure(model));
+        }
+        count_up(&self.scored, version, model.scored_rows);
+        count_up(&self.labelled, version, model.labelled_rows);
+        for (reference, drift) in REFERENCES.iter().zip([&model.live_drift, &model.training_drift]) {
+            self.publish_drift(version, reference, drift);
+        }
+    }
+
+    fn publish_drift(&self, version: &str, reference: &str, drift: &[FeatureDrift]) {
+        if drift.is_empty() {
+            return;
+        }
+        let names = FEATURES.iter().map(|feature| feature.name).chain([PROBABILITY]);
+        for name in names {
+            let psi = drift.iter().find(|feature| feature.feature == name).map(|feature| feature.psi);
+            show(&self.psi, &[version, name, reference], psi);
+        }
+        let drifted = drift.iter().filter(|feature| feature.drifted).count();
+        self.drifted.with_label_values(&[version, reference]).set(drifted as f64);
+    }
+
+    /// A model version had to make way for a new one: its figures are no longer shown.
+    pub(crate) fn forgotten(&self, version: &str) {
+        tracing::info!(model_version = version, "no longer watched");
+        self.by_model.iter().for_each(|(gauge, _)| show(gauge, &[version], None));
+        let _ = self.scored.remove_label_values(&[version]);
+        let _ = self.labelled.remove_label_values(&[version]);
+        for reference in REFERENCES {
+            let _ = self.drifted.remove_label_values(&[version, reference]);
+            for name in FEATURES.iter().map(|feature| feature.name).chain([PROBABILITY]) {
+                show(&self.psi, &[version, name, reference], None);
+            }
+        }
+    }
+
+    pub(crate) fn join_window(&self, waiting: u64, evicted: Evicted) {
+        self.window.set(waiting as f64);
+        self.evictions.with_label_values(&["score"]).inc_by(evicted.scores);
+        self.evictions.with_label_values(&["outcome"]).inc_by(evicted.outcomes);
+        self.orphans.inc_by(evicted.outcomes);
+    }
+
+    /// Records came again: `score`, `outcome`, or `contradiction` for an outcome that says the opposite of the first.
+    pub(crate) fn repeated(&self, kind: &str, count: u64) {
+        if count > 0 {
+            self.repeated.with_label_values(&[kind]).inc_by(count);
+        }
+    }
+
+    /// A record could not be read. The sink sets it aside; here it is only counted.
+    pub(crate) fn bad_record(&self, error: &DecodeError) {
+        tracing::debug!(class = error.class.name(), %error, "record passed over");
+        self.bad.with_label_values(&[error.class.name()]).inc();
+    }
+
+    pub(crate) fn retried(&self, target: &str, error: &dyn std::fmt::Display, delay: Duration) {
+        self.retries.with_label_values(&["monitor", target]).inc();
+        tracing::warn!(target_system = target, %error, delay_ms = delay.as_millis(), "trying again");
+    }
+
+    pub(crate) fn assigned(&self, partitions: usize) {
+        self.rebalances.with_label_values(&["monitor"]).inc();
+        tracing::info!(partitions, "partitions assigned");
+    }
+}
+
+fn show(gauge: &GaugeVec, labels: &[&str], value: Option<f64>) {
+    match value {
+        Some(value) => gauge.with_label_values(labels).set(value),
+        None => drop(gauge.remove_label_values(labels)),
+    }
+}
+
+fn count_up(counter: &IntCounterVec, version: &str, total: u64) {
+    let counter = counter.with_label_values(&[version]);
+    counter.inc_by(total.saturating_sub(counter.get()));
+}

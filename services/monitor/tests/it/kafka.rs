@@ -1,0 +1,56 @@
+//! On a real cluster.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use churn_runtime::config::HumanDuration;
+use churn_runtime::progress::Progress;
+use churn_stream::{Cluster, KafkaConfig};
+use churn_testkit::{fresh_name, kafka, poll_until};
+use churn_wire::SchemaRegistry;
+
+use crate::stream::{PATIENCE, Running, Writer, assert_same, expected, outcomes, scores};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_monitor_that_comes_back_goes_on_where_it_committed() -> Result<()> {
+    let config = KafkaConfig {
+        brokers: kafka().bootstrap,
+        topic_prefix: fresh_name("monitor-"),
+        connect_timeout: HumanDuration::from_secs(20),
+        partitions: 2,
+        replication: 1,
+        ..KafkaConfig::default()
+    };
+    let schemas = Arc::new(SchemaRegistry::builtin());
+    let (progress, writer) = connect(&config, &schemas).await?;
+    let topics = writer.cluster.topics();
+    writer.cluster.create_topics(&topics.specs(&config)).await?;
+    for topic in topics.co_partitioned() {
+        let ready = || async { writer.cluster.topic_partitions(topic).await.is_ok() };
+        poll_until(PATIENCE, ready).await.context("new topics do not appear")?;
+    }
+
+    let first = Running::start(&writer.cluster, &progress, &schemas).await?;
+    writer.scores(&scores(0..1_000, "v1")).await?;
+    writer.outcomes(&outcomes(0..1_000)).await?;
+    let snapshot = first.when(|s| s.current().is_some_and(|m| m.labelled_rows == 1_000)).await?;
+    assert_same(&snapshot.models[0].total, &expected(0..1_000));
+    first.stop().await?;
+
+    // A process of its own: what it remembers begins anew, where it reads does not.
+    let (progress, writer) = connect(&config, &schemas).await?;
+    let second = Running::start(&writer.cluster, &progress, &schemas).await?;
+    writer.outcomes(&outcomes(1_000..1_800)).await?;
+    writer.scores(&scores(1_000..1_800, "v2")).await?;
+    let snapshot = second.when(|s| s.current().is_some_and(|m| m.labelled_rows == 800)).await?;
+    assert_eq!(snapshot.models.len(), 1, "nothing of the first run was read again");
+    assert_same(&snapshot.models[0].total, &expected(1_000..1_800));
+    second.stop().await?;
+    Ok(())
+}
+
+async fn connect(config: &KafkaConfig, schemas: &Arc<SchemaRegistry>) -> Result<(Progress, Writer)> {
+    let progress = Progress::new();
+    let cluster = Cluster::connect(config, &progress).await?;
+    Ok((progress.clone(), Writer { cluster, progress, schemas: Arc::clone(schemas) }))
+}
