@@ -196,7 +196,9 @@ mod tests {
 
     #[test]
     fn bins_that_cannot_be_made_are_errors() {
-        for (min, max, bins) in [(1.0, 1.0, 3), (2.0, 1.0, 3), (0.0, f64::NAN, 3), (0.0, 1.0, 0), (1.0, 1.0f64.next_up(), 9)] {
+        for (min, max, bins) in
+            [(1.0, 1.0, 3), (2.0, 1.0, 3), (0.0, f64::NAN, 3), (0.0, 1.0, 0), (1.0, 1.0f64.next_up(), 9)]
+        {
             assert!(Edges::uniform(min, max, bins).is_err(), "{min} {max} {bins}");
         }
         assert!(Edges::uniform(f64::MIN, f64::MAX, 3).is_err());

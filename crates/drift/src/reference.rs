@@ -149,7 +149,10 @@ impl Reference {
     /// The columns are not the features, in the order of [`FEATURES`] and of their kinds.
     pub fn from_columns(columns: Vec<ColumnReference>) -> Result<Self, InvalidReference> {
         if columns.len() != FEATURES.len() {
-            return Err(InvalidReference { feature: "all features".into(), problem: "there is not one column a feature" });
+            return Err(InvalidReference {
+                feature: "all features".into(),
+                problem: "there is not one column a feature",
+            });
         }
         for (feature, column) in FEATURES.iter().zip(&columns) {
             let problem = if column.name != feature.name {

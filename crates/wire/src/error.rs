@@ -52,6 +52,7 @@ impl DecodeError {
     pub const RECORD: &'static str = "record";
 
     #[cold]
+    #[expect(clippy::needless_pass_by_value, reason = "errors come by value out of `map_err`")]
     pub(crate) fn new(class: ErrorClass, field: &'static str, message: impl ToString) -> Self {
         Self { class, field, message: message.to_string() }
     }

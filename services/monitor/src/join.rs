@@ -259,13 +259,14 @@ mod tests {
         assert_eq!(join.outcome(id(generation), true), OnOutcome::Joined(scored(0.5)), "the oldest that is left");
         assert_eq!(join.outcome(id(3 * generation - 1), true), OnOutcome::Joined(scored(0.5)));
         assert_eq!(join.outcome(id(0), true), OnOutcome::Waits, "its score is gone");
-        for sequence in 3 * generation..5 * generation {
+        for sequence in 3 * generation..6 * generation {
             join.score(id(sequence), scored(0.5));
         }
-        assert_eq!(join.take_evicted(), Evicted { scores: 2 * generation.unsigned_abs() - 2, outcomes: 0 });
-        join.score(id(-1), scored(0.5));
-        (0..generation).for_each(|sequence| _ = join.score(id(-2 - sequence), scored(0.5)));
-        assert_eq!(join.take_evicted().outcomes, 1);
+        let evicted = join.take_evicted();
+        assert_eq!(evicted.outcomes, 1);
+        let came = (6 * generation).unsigned_abs() - generation.unsigned_abs();
+        assert_eq!(evicted.scores + join.waiting() + 2, came, "every score was joined, waits or was counted");
+        assert!(join.waiting() <= 2 * generation.unsigned_abs());
     }
 
     #[test]

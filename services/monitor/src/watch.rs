@@ -41,8 +41,7 @@ pub(crate) struct Changes {
 
 impl Watch {
     pub(crate) fn new(config: &MonitorConfig) -> Self {
-        let drift =
-            DriftSettings { reference_rows: config.reference_rows, window_rows: config.drift_window_rows };
+        let drift = DriftSettings { reference_rows: config.reference_rows, window_rows: config.drift_window_rows };
         let max_age_ms = i64::try_from(config.join_max_age.as_millis()).unwrap_or(i64::MAX);
         Self {
             join: Join::new(config.join_memory.as_usize(), max_age_ms),
@@ -213,7 +212,12 @@ mod tests {
     }
 
     fn watch() -> Watch {
-        Watch::new(&MonitorConfig { reference_rows: 500, drift_window_rows: 200, max_models: 2, ..MonitorConfig::default() })
+        Watch::new(&MonitorConfig {
+            reference_rows: 500,
+            drift_window_rows: 200,
+            max_models: 2,
+            ..MonitorConfig::default()
+        })
     }
 
     fn expected(sequences: std::ops::Range<i64>) -> churn_drift::Summary {
@@ -279,8 +283,10 @@ mod tests {
 
     #[test]
     fn halves_given_up_are_counted() {
-        let mut watch =
-            Watch::new(&MonitorConfig { join_max_age: churn_runtime::config::HumanDuration::from_secs(10), ..MonitorConfig::default() });
+        let mut watch = Watch::new(&MonitorConfig {
+            join_max_age: churn_runtime::config::HumanDuration::from_secs(10),
+            ..MonitorConfig::default()
+        });
         watch.changes(0);
         watch.scores(&scores(0..3, "v1"));
         watch.outcomes(&outcomes([100]));
@@ -295,23 +301,5 @@ mod tests {
         let mut watch = watch();
         let snapshot = watch.snapshot(1, 0);
         assert!(snapshot.current().is_none() && snapshot.drifted_features().is_empty());
-    }
-
-    #[test]
-    fn speed() {
-        let batches: Vec<_> = (0..40).map(|b| (scores(b * 5_000..(b + 1) * 5_000, "v1"), outcomes(b * 5_000..(b + 1) * 5_000))).collect();
-        let mut watch = Watch::new(&MonitorConfig::default());
-        let t = churn_runtime::clock::Stopwatch::start();
-        for (s, _) in &batches { watch.scores(s); }
-        let a = t.seconds();
-        for (_, o) in &batches { watch.outcomes(o); }
-        let b = t.seconds() - a;
-        let ids: Vec<_> = batches.iter().flat_map(|(s, _)| s.score_id.clone()).collect();
-        let mut join = Join::new(64 << 20, 1_000_000);
-        let t = churn_runtime::clock::Stopwatch::start();
-        let sc = Scored { probability: Probability::new(0.3).expect("p"), predicted: true, model: 0 };
-        for id in &ids { join.score(*id, sc); }
-        for id in &ids { join.outcome(*id, true); }
-        println!("scores {:.0}/s outcomes(with sha) {:.0}/s join pairs {:.0}/s", 200_000.0 / a, 200_000.0 / b, 200_000.0 / t.seconds());
     }
 }

@@ -72,7 +72,6 @@ impl Pipeline {
     async fn handle(&mut self, event: Event, stop: &CancellationToken) -> anyhow::Result<()> {
         match event {
             Event::Records(records) => {
-                self.stage.read(records.len() as u64);
                 if self.pending.push(records) {
                     self.flush(stop).await?;
                 }

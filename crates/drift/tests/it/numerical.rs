@@ -55,7 +55,11 @@ fn population_stability_index_equals_evidently() {
     for case in cases(&content, "repeated") {
         let repeat = |side: &str| {
             let sizes = counts(&case[side]).into_iter().map(|count| usize::try_from(count).unwrap());
-            numbers(&case["values"]).into_iter().zip(sizes).flat_map(|(v, n)| std::iter::repeat_n(v, n)).collect::<Vec<_>>()
+            numbers(&case["values"])
+                .into_iter()
+                .zip(sizes)
+                .flat_map(|(v, n)| std::iter::repeat_n(v, n))
+                .collect::<Vec<_>>()
         };
         let whole = case["whole_numbers"].as_bool().unwrap();
         let found = psi::of_numbers(&repeat("reference"), &repeat("current"), whole);

@@ -113,8 +113,7 @@ fn a_shift_is_an_alarm_and_chance_is_none() {
 fn new_words_missing_and_infinite_values_are_defined() {
     let before = customers(1_000, 9, 0.0);
     let mut after = customers(1_000, 10, 0.0);
-    let (contract, tenure, charges) =
-        (index("contract"), index("tenure"), index("total_charges"));
+    let (contract, tenure, charges) = (index("contract"), index("tenure"), index("total_charges"));
     for row in 0..1_000 {
         match &mut after.columns_mut()[tenure] {
             Column::Number(values) => values[row] = f64::NAN,
@@ -151,7 +150,9 @@ fn a_reference_read_back_is_the_same_and_one_of_another_version_is_refused() {
     let reference = Reference::from_table(&customers(1_000, 12, 0.3));
     let text = serde_json::to_string(&reference).unwrap();
     assert_eq!(serde_json::from_str::<Reference>(&text).unwrap(), reference);
-    for (from, to) in [("\"tenure\"", "\"age\""), ("\"counts\":[", "\"counts\":[1,"), ("\"columns\":[", "\"columns\":[],\"x\":[")] {
+    for (from, to) in
+        [("\"tenure\"", "\"age\""), ("\"counts\":[", "\"counts\":[1,"), ("\"columns\":[", "\"columns\":[],\"x\":[")]
+    {
         let other = text.replacen(from, to, 1);
         assert!(serde_json::from_str::<Reference>(&other).is_err(), "{from}");
     }

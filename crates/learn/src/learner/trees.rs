@@ -25,11 +25,25 @@ pub struct TreeParams {
     pub min_child_weight: f64,
     /// L2 penalty on a leaf's answer (`lambda`).
     pub l2: f64,
+    /// Share of the customers that each tree sees, drawn anew (`subsample`), above 0 to 1.
+    pub row_share: f64,
+    /// Share of the columns that each split may use, drawn anew (`colsample_bynode`), above 0 to 1.
+    pub column_share: f64,
 }
 
+/// Set by hand from a dozen settings tried on the shipped customers. The shares matter most: with both at 1 the log-loss is
+/// .003 worse, because the one-hot columns of the internet services say much the same.
 impl Default for TreeParams {
     fn default() -> Self {
-        Self { trees: 300, depth: 3, learning_rate: 0.03, min_child_weight: 1.0, l2: 1.0 }
+        Self {
+            trees: 300,
+            depth: 3,
+            learning_rate: 0.03,
+            min_child_weight: 1.0,
+            l2: 1.0,
+            row_share: 0.7,
+            column_share: 0.3,
+        }
     }
 }
 
@@ -61,6 +75,8 @@ impl BoostedTrees {
                 .eta(params.learning_rate)
                 .min_child_weight(params.min_child_weight)
                 .lambda(params.l2)
+                .subsample(params.row_share)
+                .colsample_bynode(params.column_share)
                 .seed(seed)
                 .nthread(threads.max(1))
                 .build()?;
@@ -129,7 +145,7 @@ mod tests {
     fn matrix() -> (Matrix, Vec<bool>) {
         let columns = 6;
         let values: Vec<f32> = (0..1_500 * columns as u64)
-            .map(|at| if split_mix(at) % 11 == 0 { f32::NAN } else { (split_mix(at) % 100) as f32 / 10.0 })
+            .map(|at| if split_mix(at).is_multiple_of(11) { f32::NAN } else { (split_mix(at) % 100) as f32 / 10.0 })
             .collect();
         let label = values.chunks(columns).zip(0..).map(|(row, at)| row[0] + row[3] > 9.0 + (split_mix(at) % 3) as f32);
         let label = label.collect();
@@ -170,6 +186,9 @@ mod tests {
             trees: case.trees,
             depth: case.depth,
             learning_rate: case.learning_rate,
+            // The two draw differently, so nothing is drawn.
+            row_share: 1.0,
+            column_share: 1.0,
             ..TreeParams::default()
         };
         let grown = BoostedTrees::fit(&params, &matrix, &case.label, 7, 1).unwrap();

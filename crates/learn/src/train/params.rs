@@ -68,11 +68,21 @@ impl TrainParams {
 fn check_learner(learner: &LearnerParams) -> Result<(), TrainError> {
     match learner {
         LearnerParams::Logistic(LogisticParams { l2 }) => check("l2", l2, l2.is_finite() && *l2 > 0.0, "above 0"),
-        LearnerParams::BoostedTrees(TreeParams { trees, depth, learning_rate, min_child_weight, l2 }) => {
+        LearnerParams::BoostedTrees(TreeParams {
+            trees,
+            depth,
+            learning_rate,
+            min_child_weight,
+            l2,
+            row_share,
+            column_share,
+        }) => {
             check("trees", trees, (1..=10_000).contains(trees), "1 to 10000")?;
             check("depth", depth, (1..=12).contains(depth), "1 to 12")?;
-            let rate = *learning_rate > 0.0 && *learning_rate <= 1.0;
-            check("learning_rate", learning_rate, rate, "above 0, to 1")?;
+            let share = |value: f64| value > 0.0 && value <= 1.0;
+            check("learning_rate", learning_rate, share(*learning_rate), "above 0, to 1")?;
+            check("row_share", row_share, share(*row_share), "above 0, to 1")?;
+            check("column_share", column_share, share(*column_share), "above 0, to 1")?;
             let weight = min_child_weight.is_finite() && *min_child_weight >= 0.0;
             check("min_child_weight", min_child_weight, weight, "0 or more")?;
             check("l2", l2, l2.is_finite() && *l2 >= 0.0, "0 or more")

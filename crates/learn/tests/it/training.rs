@@ -25,7 +25,7 @@ fn the_first_model_of_the_shipped_customers_is_as_good_as_measured() {
     let label = shipped().label.as_ref().unwrap();
     let best = &trained.artifact.report.best().metrics;
     // LightGBM, set by hand, has .8473 / .4134 / .1344 on these customers; FLAML with five minutes .8491 / .4115 / .1338.
-    assert!(best.auc.unwrap() > 0.845 && best.log_loss < 0.415 && best.brier < 0.136 && best.ece < 0.03, "{best:?}");
+    assert!(best.auc.unwrap() > 0.847 && best.log_loss < 0.4135 && best.brier < 0.1345 && best.ece < 0.02, "{best:?}");
     assert!(best.f1 > 0.61, "{best:?}");
     let again = Metrics::at_threshold(&trained.out_of_fold, label, trained.artifact.model.threshold());
     assert_eq!((again.auc, again.log_loss), (best.auc, best.log_loss));

@@ -71,7 +71,8 @@ fn a_damaged_generator_is_refused_and_says_why() {
     };
     assert!(matches!(Generator::from_json(&json[..100]), Err(LoadError::Json(_))));
     assert!(matches!(load(&|file| file["format"] = 9.into()), LoadError::Format { found: 9, .. }));
-    let damages: [(&dyn Fn(&mut Value), &str); 6] = [
+    type Damage<'a> = (&'a dyn Fn(&mut Value), &'a str);
+    let damages: [Damage<'_>; 6] = [
         (&|file| file["features"][1]["name"] = "junior_citizen".into(), "junior_citizen"),
         (&|file| file["strata"][0]["correlation"][0][1] = 3.into(), "correlation matrix"),
         (&|file| file["strata"][0]["marginals"][0]["steps"]["values"][1] = 7.into(), "distribution of female"),

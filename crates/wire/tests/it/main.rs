@@ -1,5 +1,7 @@
 //! The wire against Avro's other implementations, against hostile bytes and against a real registry.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
 mod bounds;
 mod bytes;
 mod decoder;

@@ -75,7 +75,7 @@ impl Live {
 
 fn table(seconds: f64, stages: &[StageSnapshot], rates: &[f64], watched: &Watched) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["stage", "rows/s", "rows", "backlog", "dead letters"]);
     for (stage, rate) in stages.iter().zip(rates) {
         table.add_row([
