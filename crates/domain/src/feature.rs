@@ -133,7 +133,8 @@ pub const FEATURES: [Feature; 19] = [
     Feature::new("contract", Kind::Category(CONTRACT), "the term of the contract"),
     Feature::new("paperless_billing", Kind::Flag, "bills are sent without paper"),
     Feature::new("payment_method", Kind::Category(PAYMENT), "how the customer pays"),
-    Feature::new("monthly_charges", Kind::Money { min: 0.0, max: 10_000.0 }, "what the customer pays a month").unit("USD"),
+    Feature::new("monthly_charges", Kind::Money { min: 0.0, max: 10_000.0 }, "what the customer pays a month")
+        .unit("USD"),
     Feature::new("total_charges", Kind::Money { min: 0.0, max: 10_000_000.0 }, "what the customer has paid so far")
         .unit("USD"),
 ];

@@ -8,7 +8,8 @@ fn header() -> String {
     names.join(",")
 }
 
-const ROW: &str = "No,1,0,1,0,1,0,No phone service,DSL,No,Yes,No,No,No,No,Month-to-month,1,Electronic check,29.85,29.85";
+const ROW: &str =
+    "No,1,0,1,0,1,0,No phone service,DSL,No,Yes,No,No,No,No,Month-to-month,1,Electronic check,29.85,29.85";
 
 fn file(rows: &[&str]) -> String {
     format!("{}\n{}\n", header(), rows.join("\n"))
@@ -31,7 +32,8 @@ fn customers_written_and_read_again_are_the_same() {
 fn columns_are_found_by_name_in_any_order() {
     let reversed = |line: &str| line.split(',').rev().collect::<Vec<_>>().join(",");
     let straight = read(file(&[ROW]).as_bytes(), ReadOptions::default()).unwrap();
-    let turned = read(format!("{}\n{}\n", reversed(&header()), reversed(ROW)).as_bytes(), ReadOptions::default()).unwrap();
+    let turned =
+        read(format!("{}\n{}\n", reversed(&header()), reversed(ROW)).as_bytes(), ReadOptions::default()).unwrap();
     assert_eq!(straight.features, turned.features);
 }
 
@@ -91,9 +93,13 @@ fn cells_that_start_a_formula_are_neutralised() {
 
 #[test]
 fn locations_need_every_field_and_real_degrees() {
-    let read = |rows: &str| churn_domain::csv::read_locations(format!("zip_code,city,county,latitude,longitude\n{rows}").as_bytes());
+    let read = |rows: &str| {
+        churn_domain::csv::read_locations(format!("zip_code,city,county,latitude,longitude\n{rows}").as_bytes())
+    };
     assert_eq!(read("90001,Los Angeles,Los Angeles County,33.97,-118.25\n").unwrap().zip_code.get(0), Some("90001"));
-    for (rows, column) in [("90001,,X,1,1\n", "city"), ("90001,X,X,91,1\n", "latitude"), ("90001,X,X,1,east\n", "longitude")] {
+    for (rows, column) in
+        [("90001,,X,1,1\n", "city"), ("90001,X,X,91,1\n", "latitude"), ("90001,X,X,1,east\n", "longitude")]
+    {
         let error = read(rows).unwrap_err().to_string();
         assert!(error.contains("line 2") && error.contains(column), "{error}");
     }

@@ -56,8 +56,9 @@ impl Edges {
         if increasing && per_unit.is_finite() && per_unit > 0.0 { Ok(Self { edges, per_unit }) } else { Err(invalid) }
     }
 
-    /// Sturges' rule as numpy >= 2 applies it (`numpy.histogram_bin_edges(values, "sturges")`): for `count` values from `min`
-    /// to `max`, bins of width (max - min) / (log2(count) + 1), but at least 1 where the values' type is a whole number.
+    /// Sturges' rule as numpy >= 2 applies it (`numpy.histogram_bin_edges(values, "sturges")`): for `count` values from
+    /// `min` to `max`, bins of width (max - min) / (log2(count) + 1), but at least 1 where the values' type is a whole
+    /// number.
     ///
     /// # Errors
     /// When the range is empty or not finite.
@@ -88,7 +89,8 @@ impl Edges {
         self.edges[self.bins()]
     }
 
-    /// The bin of a number within [`Self::min`] and [`Self::max`]. Any other number gets the nearest bin, NaN the first.
+    /// The bin of a number within [`Self::min`] and [`Self::max`]. Any other number gets the nearest bin, NaN the
+    /// first.
     pub fn bin(&self, value: f64) -> usize {
         // The product may fall one bin beside the truth by rounding; the edges themselves decide.
         let guess = (((value - self.min()) * self.per_unit) as usize).min(self.bins() - 1);
@@ -122,7 +124,8 @@ impl From<Edges> for Range {
 pub enum Bins {
     /// Numbers with many distinct values: what lies below the edges, each bin between them, what lies above.
     Edges(Edges),
-    /// Numbers cut at these, ascending: what lies below the first, from each cut to below the next, what lies from the last up.
+    /// Numbers cut at these, ascending: what lies below the first, from each cut to below the next, what lies from the
+    /// last up.
     Cuts(Vec<f64>),
     /// Numbers with few distinct values, ascending: each value, then every other one.
     Values(Vec<f64>),
@@ -161,8 +164,8 @@ impl Bins {
         }
     }
 
-    /// Whether the bin lies within the range that edges were cut over. Only such a bin counts while it is empty on both sides, as
-    /// in a histogram; a value or word that nobody has is no bin.
+    /// Whether the bin lies within the range that edges were cut over. Only such a bin counts while it is empty on both
+    /// sides, as in a histogram; a value or word that nobody has is no bin.
     pub(crate) fn is_inner(&self, bin: usize) -> bool {
         matches!(self, Self::Edges(edges) if (1..=edges.bins()).contains(&bin))
     }

@@ -1,14 +1,14 @@
 //! How far a stream has moved from what a model was trained on, and how well the model still does.
 //!
 //! Guarantees: constant memory (a [`Window`], a [`Performance`] and the panes of a [`Sliding`] never grow with the rows
-//! they have seen); accumulators merge, so that shards and panes add up to the whole; a figure that is not defined (no rows,
-//! one class) is `None` and never `NaN`; the numbers equal those of Evidently, scikit-learn and SciPy on the cases in
-//! `tests/numerical/`.
+//! they have seen); accumulators merge, so that shards and panes add up to the whole; a figure that is not defined (no
+//! rows, one class) is `None` and never `NaN`; the numbers equal those of Evidently, scikit-learn and SciPy on the
+//! cases in `tests/numerical/`.
 //!
 //! Refuses to know: Kafka, clocks, files, models. Rows and their order are arguments.
 //!
-//! Two kinds of figure, never to be mixed up, are two types: a [`PValue`] is significant when it is small, a [`Distance`]
-//! matters when it is large.
+//! Two kinds of figure, never to be mixed up, are two types: a [`PValue`] is significant when it is small, a
+//! [`Distance`] matters when it is large.
 
 mod bins;
 mod compare;

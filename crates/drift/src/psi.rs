@@ -1,10 +1,10 @@
 //! Population stability index of two samples, equal to Evidently's.
 //!
-//! Formula: sum over bins of (r - c) ln(r / c), r and c the shares of the bin in reference and current. Missing and infinite
-//! values are dropped from each side first. A number column whose reference has more than 20 distinct values is cut by
-//! Sturges' rule over both samples together; any other column has one bin a value. A share of 0 is replaced, on each side
-//! apart and without renormalising, by 0.0001, or by a millionth of the side's smallest share where that is at most 0.0001.
-//! (Evidently 0.7, `legacy/calculations/stattests/psi.py` and `utils.py`.)
+//! Formula: sum over bins of (r - c) ln(r / c), r and c the shares of the bin in reference and current. Missing and
+//! infinite values are dropped from each side first. A number column whose reference has more than 20 distinct values
+//! is cut by Sturges' rule over both samples together; any other column has one bin a value. A share of 0 is replaced,
+//! on each side apart and without renormalising, by 0.0001, or by a millionth of the side's smallest share where that
+//! is at most 0.0001. (Evidently 0.7, `legacy/calculations/stattests/psi.py` and `utils.py`.)
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,8 +34,9 @@ fn shares(counts: &[u64]) -> Option<impl Iterator<Item = f64> + '_> {
     Some(counts.iter().map(move |&count| if count == 0 { empty } else { count as f64 / total }))
 }
 
-/// PSI of two samples of numbers. `whole_numbers` says that both samples are of a whole-number type, for which numpy makes no
-/// bin narrower than 1. `None` when either side has no finite number, or when no bins can be made over their range.
+/// PSI of two samples of numbers. `whole_numbers` says that both samples are of a whole-number type, for which numpy
+/// makes no bin narrower than 1. `None` when either side has no finite number, or when no bins can be made over their
+/// range.
 pub fn of_numbers(reference: &[f64], current: &[f64], whole_numbers: bool) -> Option<Distance> {
     let reference = finite(reference);
     let current = finite(current);
@@ -60,7 +61,8 @@ pub fn of_words<'a>(
     of_values(reference.into_iter().flatten(), current.into_iter().flatten())
 }
 
-/// PSI of each feature of two tables, in the order of [`FEATURES`](churn_domain::FEATURES). `None` where a side has no value.
+/// PSI of each feature of two tables, in the order of [`FEATURES`](churn_domain::FEATURES). `None` where a side has no
+/// value.
 pub fn of_tables(reference: &Table, current: &Table) -> Vec<Option<Distance>> {
     let pair = |(reference, current): (&Column, &Column)| match (reference, current) {
         (Column::Category(reference), Column::Category(current)) => of_words(reference.iter(), current.iter()),

@@ -8,8 +8,8 @@ use thiserror::Error;
 
 use crate::{Bins, ColumnWindow, Edges, psi};
 
-/// Words of a reference that are told apart; the rest is one bin. Known words come first, so a flood of strange ones cannot
-/// push them out.
+/// Words of a reference that are told apart; the rest is one bin. Known words come first, so a flood of strange ones
+/// cannot push them out.
 const MAX_WORDS: usize = 256;
 
 /// A reference that does not fit the features of this program, or contradicts itself.
@@ -33,8 +33,8 @@ pub struct ColumnReference {
 }
 
 impl ColumnReference {
-    /// Bins and counts of numbers, NaN and infinite ones counted as missing. Few distinct values (20 at most) have a bin each,
-    /// others are cut by Sturges' rule over their range, with two more bins for what lies outside of it.
+    /// Bins and counts of numbers, NaN and infinite ones counted as missing. Few distinct values (20 at most) have a
+    /// bin each, others are cut by Sturges' rule over their range, with two more bins for what lies outside of it.
     pub fn of_numbers(name: &str, values: &[f64]) -> Self {
         let finite = psi::finite(values);
         let bins = psi::distinct(&finite).map_or_else(|| sturges(&finite), Bins::Values);

@@ -6,10 +6,10 @@ use crate::PValue;
 
 /// Pearson's chi-square test that two histograms over the same bins come from one distribution.
 ///
-/// Both sides are samples here, unlike in Evidently's goodness of fit, which takes the reference for the truth: with a reference
-/// no larger than the window that would halve the variance and raise false alarms. Equal to
-/// `scipy.stats.chi2_contingency([reference, current], correction=False)` over the bins that are not empty on both sides;
-/// degrees of freedom are these bins less one. With a single such bin there is nothing to tell apart: 1.
+/// Both sides are samples here, unlike in Evidently's goodness of fit, which takes the reference for the truth: with a
+/// reference no larger than the window that would halve the variance and raise false alarms. Equal to
+/// `scipy.stats.chi2_contingency([reference, current], correction=False)` over the bins that are not empty on both
+/// sides; degrees of freedom are these bins less one. With a single such bin there is nothing to tell apart: 1.
 ///
 /// `None` when either side is empty.
 pub fn chi_square(reference: &[u64], current: &[u64]) -> Option<PValue> {
@@ -34,8 +34,8 @@ pub fn chi_square(reference: &[u64], current: &[u64]) -> Option<PValue> {
     PValue::new(upper_tail.clamp(0.0, 1.0))
 }
 
-/// Benjamini and Hochberg's (1995) adjusted p-values, in the given order: calling those at most `q` significant keeps the
-/// expected share of false ones among them at `q`. Equal to `scipy.stats.false_discovery_control`.
+/// Benjamini and Hochberg's (1995) adjusted p-values, in the given order: calling those at most `q` significant keeps
+/// the expected share of false ones among them at `q`. Equal to `scipy.stats.false_discovery_control`.
 pub fn benjamini_hochberg(p_values: &[PValue]) -> Vec<PValue> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     order.sort_by(|&a, &b| p_values[a].get().total_cmp(&p_values[b].get()));

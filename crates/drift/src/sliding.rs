@@ -8,9 +8,9 @@ pub trait Accumulator {
     fn reset(&mut self);
 }
 
-/// The last rows, in panes: when the newest pane is full, the oldest is emptied and becomes the newest. So it covers between
-/// `(panes - 1) * rows_per_pane` and `panes * rows_per_pane` rows once it has seen as many, in the memory of `panes`
-/// accumulators.
+/// The last rows, in panes: when the newest pane is full, the oldest is emptied and becomes the newest. So it covers
+/// between `(panes - 1) * rows_per_pane` and `panes * rows_per_pane` rows once it has seen as many, in the memory of
+/// `panes` accumulators.
 #[derive(Clone, Debug)]
 pub struct Sliding<T> {
     panes: Vec<T>,

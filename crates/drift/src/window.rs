@@ -165,8 +165,9 @@ impl Window {
 
     /// PSI of each feature that has values on both sides, with the feature's index.
     ///
-    /// The formula is [`crate::psi`]'s; the bins are the reference's instead of being cut over both samples, because the rows
-    /// are gone. So categories and numbers of few values give Evidently's figure exactly, other numbers a near one.
+    /// The formula is [`crate::psi`]'s; the bins are the reference's instead of being cut over both samples, because
+    /// the rows are gone. So categories and numbers of few values give Evidently's figure exactly, other numbers a near
+    /// one.
     pub fn psi(&self) -> Vec<(usize, Distance)> {
         compare::compare(self).into_iter().map(|drift| (drift.feature, drift.psi)).collect()
     }

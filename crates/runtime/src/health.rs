@@ -7,6 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::Serialize;
 
+/// Reason of a component that was asked to stop.
+const STOPPING: &str = "stopping";
+
 /// The state of all components. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
@@ -48,11 +51,14 @@ impl Health {
 
     fn set(&self, name: &str, state: &ComponentState) {
         let mut components = self.components.write().unwrap_or_else(PoisonError::into_inner);
-        let before = components.insert(name.to_owned(), state.clone());
-        drop(components);
-        if before.as_ref() != Some(state) {
-            log(name, state);
+        let before = components.get(name);
+        let stopping = before.is_some_and(|before| before.reason.as_deref() == Some(STOPPING));
+        if stopping || before == Some(state) {
+            return;
         }
+        components.insert(name.to_owned(), state.clone());
+        drop(components);
+        log(name, state);
     }
 }
 
@@ -63,8 +69,9 @@ impl ComponentState {
 }
 
 fn log(component: &str, state: &ComponentState) {
-    match &state.reason {
+    match state.reason.as_deref() {
         None => tracing::info!(component, "component is up"),
+        Some(STOPPING) => tracing::info!(component, "component stops"),
         Some(reason) => tracing::warn!(component, reason, "component is down"),
     }
 }
@@ -86,6 +93,12 @@ impl Component {
     pub fn down(&self, reason: impl std::fmt::Display) {
         self.health.set(&self.name, &ComponentState::down(&reason.to_string()));
     }
+
+    /// It was asked to stop and takes no more work; nothing is wrong. This is its last state: finishing what is in hand does not
+    /// make it ready again.
+    pub fn stopping(&self) {
+        self.down(STOPPING);
+    }
 }
 
 #[cfg(test)]
@@ -104,6 +117,16 @@ mod tests {
         postgres.down("connection refused");
         assert!(!health.ready());
         assert_eq!(health.snapshot()["postgres"].reason.as_deref(), Some("connection refused"));
+    }
+
+    #[test]
+    fn a_component_that_stops_does_not_come_up_again() {
+        let health = Health::new();
+        let kafka = health.component("kafka");
+        kafka.up();
+        kafka.stopping();
+        kafka.up();
+        assert!(!health.ready());
     }
 
     #[test]

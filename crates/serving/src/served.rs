@@ -63,7 +63,8 @@ impl Served {
 
     fn verified(artifact: Artifact) -> Result<Self, ServingError> {
         let version = artifact.manifest.version;
-        let contents = Contents::from_files(&artifact.files).map_err(|source| ServingError::Refused { version, source })?;
+        let contents =
+            Contents::from_files(&artifact.files).map_err(|source| ServingError::Refused { version, source })?;
         Ok(Self { version: version.to_string(), hash: artifact.manifest_sha256, contents })
     }
 

@@ -33,7 +33,8 @@ async fn main() -> Result<()> {
         let batch = scores(from..rows.min(from + batch_rows), now);
         watch.lap();
         let to = from + i64::try_from(batch.len())?;
-        let offsets = [OffsetAdvance { topic: "scores".into(), partition: 0, expected: next, next: to, epoch: claims[0].epoch }];
+        let offsets =
+            [OffsetAdvance { topic: "scores".into(), partition: 0, expected: next, next: to, epoch: claims[0].epoch }];
         let written = writer.write(&batch, &OutcomeBatch::default(), &offsets).await?;
         anyhow::ensure!(written.rows == batch.len() as u64, "{written:?}");
         next = Some(to);
@@ -45,7 +46,13 @@ async fn main() -> Result<()> {
     say("slowest batch", slowest, batch_rows);
 
     let again = scores(0..batch_rows.min(rows), now);
-    let offsets = [OffsetAdvance { topic: "scores".into(), partition: 0, expected: next, next: rows + 1, epoch: claims[0].epoch }];
+    let offsets = [OffsetAdvance {
+        topic: "scores".into(),
+        partition: 0,
+        expected: next,
+        next: rows + 1,
+        epoch: claims[0].epoch,
+    }];
     watch.lap();
     writer.write(&again, &OutcomeBatch::default(), &offsets).await?;
     say("store a batch again", watch.lap(), batch_rows);

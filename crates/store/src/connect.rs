@@ -89,7 +89,9 @@ fn message_of(error: &sqlx::Error) -> String {
         sqlx::Error::Database(error) => error.message().to_owned(),
         sqlx::Error::Io(error) => match error.kind() {
             ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-            ErrorKind::UnexpectedEof => "the other side closed the connection; it may not be a postgres server".to_owned(),
+            ErrorKind::UnexpectedEof => {
+                "the other side closed the connection; it may not be a postgres server".to_owned()
+            }
             _ => error.to_string(),
         },
         sqlx::Error::Protocol(_) => "the other side does not speak postgres".to_owned(),

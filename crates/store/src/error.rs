@@ -28,7 +28,9 @@ pub enum StoreError {
         reason: String,
     },
     /// The database is not there.
-    #[error("postgres at {server} has no database {database}; create it with `createdb {database}`, or name another in postgres.url")]
+    #[error(
+        "postgres at {server} has no database {database}; create it with `createdb {database}`, or name another in postgres.url"
+    )]
     MissingDatabase {
         /// `host:port`.
         server: String,
@@ -105,6 +107,9 @@ pub(crate) fn sqlstate(error: &sqlx::Error) -> Option<String> {
 pub(crate) fn is_own_fault(error: &sqlx::Error) -> bool {
     match sqlstate(error) {
         Some(code) => !["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class)),
-        None => !matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_) | sqlx::Error::PoolClosed),
+        None => !matches!(
+            error,
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_) | sqlx::Error::PoolClosed
+        ),
     }
 }

@@ -25,6 +25,7 @@ pub use migrate::MigrationStatus;
 pub use partition::{DAY_MS, Partition};
 pub use permission::Duty;
 pub use sink::{
-    Claim, Conflict, OffsetAdvance, Rejected, Resolution, SinkWriter, Staged, Target, TopicPartition, WriteError, Written,
+    Claim, Conflict, OffsetAdvance, Rejected, Resolution, SinkWriter, Staged, Target, TopicPartition, WriteError,
+    Written,
 };
 pub use store::Store;

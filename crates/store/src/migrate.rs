@@ -72,7 +72,9 @@ impl Store {
 
     fn migration_failed(&self, error: MigrateError) -> StoreError {
         match error {
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => self.failed("migrate the schema")(error),
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                self.failed("migrate the schema")(error)
+            }
             other => StoreError::Query { action: "migrate the schema", source: sqlx::Error::from(other) },
         }
     }

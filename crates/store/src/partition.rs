@@ -44,8 +44,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn ensure_partitions(&self, time_ms: Range<i64>, width_ms: i64) -> Result<Vec<Partition>, StoreError> {
-        let windows = windows(time_ms, width_ms)
-            .map_err(|reason| StoreError::Query { action: "make partitions", source: sqlx::Error::InvalidArgument(reason) })?;
+        let windows = windows(time_ms, width_ms).map_err(|reason| StoreError::Query {
+            action: "make partitions",
+            source: sqlx::Error::InvalidArgument(reason),
+        })?;
         let existing = self.partitions().await?;
         let failed = self.failed("make partitions");
         let mut connection = self.unhurried().await?;
@@ -58,7 +60,8 @@ impl Store {
                 if existing.iter().any(overlaps) {
                     continue;
                 }
-                let name = format!("{}_{}", table.table(), stamp(&mut connection, window.start).await.map_err(&failed)?);
+                let name =
+                    format!("{}_{}", table.table(), stamp(&mut connection, window.start).await.map_err(&failed)?);
                 let partition = Partition { table, name, time_ms: window.clone() };
                 make(&mut connection, &partition).await.map_err(&failed)?;
                 made.push(partition);
@@ -116,7 +119,10 @@ fn windows(span: Range<i64>, width: i64) -> Result<Vec<Range<i64>>, String> {
         return Err(format!("a partition of {width} ms: its width must be whole minutes"));
     }
     if span.start < 0 || span.end > 1 << 47 {
-        return Err(format!("{} to {} ms: the times must lie after 1970 and before the year 6429", span.start, span.end));
+        return Err(format!(
+            "{} to {} ms: the times must lie after 1970 and before the year 6429",
+            span.start, span.end
+        ));
     }
     let (first, last) = (span.start / width, (span.end.max(span.start) + width - 1) / width);
     if last - first > MOST_AT_ONCE {
@@ -186,7 +192,9 @@ mod tests {
 
     #[test]
     fn mistaken_spans_and_widths_are_refused() {
-        for (span, width) in [(0..1, 0), (0..1, 1_000), (-1..1, DAY_MS), (0..i64::MAX, DAY_MS), (0..DAY_MS * 2_000, DAY_MS)] {
+        for (span, width) in
+            [(0..1, 0), (0..1, 1_000), (-1..1, DAY_MS), (0..i64::MAX, DAY_MS), (0..DAY_MS * 2_000, DAY_MS)]
+        {
             assert!(windows(span, width).is_err());
         }
     }

@@ -21,7 +21,8 @@ impl Store {
         let mut transaction = connection.begin().await.map_err(&failed)?;
         sqlx::query("delete from churn.reference_customer").execute(&mut *transaction).await.map_err(&failed)?;
         let mut buffer = CopyBuffer::default();
-        let rows = copy_in(&mut transaction, &mut buffer, &ReferenceRows::new(customers), &[]).await.map_err(&failed)?;
+        let rows =
+            copy_in(&mut transaction, &mut buffer, &ReferenceRows::new(customers), &[]).await.map_err(&failed)?;
         transaction.commit().await.map_err(&failed)?;
         let _ = connection.close().await;
         Ok(rows)

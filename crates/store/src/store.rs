@@ -67,7 +67,8 @@ impl Store {
 
     /// A connection of its own, outside of the pool, without a limit on its statements' time: for migrations and maintenance.
     pub(crate) async fn unhurried(&self) -> Result<PgConnection, StoreError> {
-        let options = self.options.clone().options([("statement_timeout", 0), ("idle_in_transaction_session_timeout", 0)]);
+        let options =
+            self.options.clone().options([("statement_timeout", 0), ("idle_in_transaction_session_timeout", 0)]);
         connect(&options, &self.config).await
     }
 

@@ -152,7 +152,7 @@ impl Generator {
         let mut chunk = Vec::with_capacity(CHUNK);
         let mut next = rows.start;
         while next < rows.end {
-            let end = rows.end.min(next + CHUNK as u64);
+            let end = rows.end.min(next.saturating_add(CHUNK as u64));
             chunk.clear();
             chunk.extend((next..end).map(&mut draw));
             sample.push(&chunk, &self.places);

@@ -3,14 +3,13 @@
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark reads the clock and prints")]
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use churn_domain::{Column, EventBatch, FEATURES, Kind, Lineage, OutcomeBatch, ScoreBatch};
 use churn_wire::{Codec, EventCodec, OutcomeCodec, ScoreCodec};
 
 const ROWS: usize = 10_000;
-const ROUND: Duration = Duration::from_millis(300);
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 200;
 
 fn main() {
     measure::<EventCodec>("event", &events());
@@ -44,20 +43,14 @@ fn measure<C: Codec>(name: &str, batch: &C::Batch) {
     println!("{name:8} {:4} bytes  encode {encode:5.2} M/s  decode {decode:5.2} M/s", bytes.len() / ROWS);
 }
 
-/// Millions a second, the median of a few rounds: the machine has other work.
+/// Millions a second in the best of many short rounds: the machine has other work, which only ever takes time.
 fn rows_a_second(mut work: impl FnMut()) -> f64 {
-    let mut rounds: Vec<f64> = (0..ROUNDS)
-        .map(|_| {
-            let (start, mut rows) = (Instant::now(), 0);
-            while start.elapsed() < ROUND {
-                work();
-                rows += ROWS;
-            }
-            rows as f64 / start.elapsed().as_secs_f64() / 1e6
-        })
-        .collect();
-    rounds.sort_by(f64::total_cmp);
-    rounds[ROUNDS / 2]
+    let round = |_| {
+        let start = Instant::now();
+        work();
+        start.elapsed().as_secs_f64()
+    };
+    ROWS as f64 / (0..ROUNDS).map(round).fold(f64::INFINITY, f64::min) / 1e6
 }
 
 fn events() -> EventBatch {

@@ -74,7 +74,8 @@ fn synthesize() -> Value {
 
 fn operation(summary: &str, request: Value, answer: Value, errors: &[u16]) -> Value {
     let mut responses = Map::new();
-    responses.insert("200".into(), json!({ "description": "OK", "content": { "application/json": { "schema": answer } } }));
+    responses
+        .insert("200".into(), json!({ "description": "OK", "content": { "application/json": { "schema": answer } } }));
     for status in errors {
         let schema = json!({ "$ref": "#/components/schemas/Error" });
         responses.insert(
@@ -94,7 +95,8 @@ fn plain(summary: &str) -> Value {
 }
 
 fn customer() -> Value {
-    let properties: Map<String, Value> = FEATURES.iter().map(|feature| (feature.name.to_owned(), property(feature))).collect();
+    let properties: Map<String, Value> =
+        FEATURES.iter().map(|feature| (feature.name.to_owned(), property(feature))).collect();
     json!({
         "type": "object",
         "additionalProperties": false,

@@ -26,15 +26,21 @@ struct Prediction {
 
 /// Scores one customer (an object of features) or many (`{"customers": [..]}` or an array).
 pub(crate) async fn handle(State(api): State<Arc<Api>>, body: Bytes) -> Result<Json<Predictions>, ErrorResponse> {
-    let served = api.models.current().ok_or_else(|| ErrorResponse::unavailable("there is no model yet; `churn setup` trains one"))?;
+    let served = api
+        .models
+        .current()
+        .ok_or_else(|| ErrorResponse::unavailable("there is no model yet; `churn setup` trains one"))?;
     let (customers, path) = customers(&body)?;
     if customers.is_empty() || customers.len() > api.config.max_predict_rows {
-        let message = format!("{} customers, expected 1 to {} (api.max_predict_rows)", customers.len(), api.config.max_predict_rows);
+        let message = format!(
+            "{} customers, expected 1 to {} (api.max_predict_rows)",
+            customers.len(),
+            api.config.max_predict_rows
+        );
         return Err(ErrorResponse::unprocessable(message, json!({ "errors": [{ "path": path }] })));
     }
-    let table = rows::read(&customers, path).map_err(|errors| {
-        ErrorResponse::unprocessable("a field cannot be read", json!({ "errors": errors }))
-    })?;
+    let table = rows::read(&customers, path)
+        .map_err(|errors| ErrorResponse::unprocessable("a field cannot be read", json!({ "errors": errors })))?;
     let scored = tokio::task::block_in_place(|| served.predict(&table));
     api.metrics.predicted(table.len());
     let threshold = served.threshold();
@@ -44,8 +50,8 @@ pub(crate) async fn handle(State(api): State<Arc<Api>>, body: Bytes) -> Result<J
 }
 
 fn customers(body: &[u8]) -> Result<(Vec<Value>, &'static str), ErrorResponse> {
-    let value: Value =
-        serde_json::from_slice(body).map_err(|error| ErrorResponse::bad_request(format!("the body is no JSON: {error}")))?;
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| ErrorResponse::bad_request(format!("the body is no JSON: {error}")))?;
     match value {
         Value::Array(customers) => Ok((customers, "customers")),
         Value::Object(mut object) if object.contains_key("customers") => {

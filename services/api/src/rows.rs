@@ -40,9 +40,13 @@ pub(crate) fn read(customers: &[Value], path: &str) -> Result<Table, Vec<FieldEr
 
 fn read_customer(fields: &Map<String, Value>, path: &str, table: &mut Table, errors: &mut Vec<FieldError>) {
     for name in fields.keys().filter(|name| FEATURES.iter().all(|feature| feature.name != name.as_str())) {
-        let nearest = FEATURES.iter().min_by_key(|feature| strsim::levenshtein(feature.name, name)).map_or("", |f| f.name);
+        let nearest =
+            FEATURES.iter().min_by_key(|feature| strsim::levenshtein(feature.name, name)).map_or("", |f| f.name);
         let shown: String = name.chars().take(80).collect();
-        errors.push(FieldError { path: format!("{path}{shown}"), message: format!("is no feature; did you mean {nearest}?") });
+        errors.push(FieldError {
+            path: format!("{path}{shown}"),
+            message: format!("is no feature; did you mean {nearest}?"),
+        });
     }
     for (feature, column) in FEATURES.iter().zip(table.columns_mut()) {
         if let Err(message) = push(feature, column, fields.get(feature.name).unwrap_or(&Value::Null)) {
@@ -58,7 +62,9 @@ fn push(feature: &Feature, column: &mut Column, value: &Value) -> Result<(), Str
         (column, Value::Null) => column.push_missing(),
         (Column::Category(words), Value::String(word)) if word.len() <= MAX_WORD => words.push(Some(word)),
         (Column::Category(_), Value::String(_)) => return Err(format!("is longer than {MAX_WORD} bytes")),
-        (Column::Number(values), Value::Bool(yes)) if feature.kind == Kind::Flag => values.push(f64::from(u8::from(*yes))),
+        (Column::Number(values), Value::Bool(yes)) if feature.kind == Kind::Flag => {
+            values.push(f64::from(u8::from(*yes)))
+        }
         (Column::Number(values), Value::Number(number)) => {
             let value = number.as_f64().ok_or_else(|| wrong("too large"))?;
             values.push(feature.check(value).map_err(|_| wrong(&number.to_string()))?);
@@ -91,7 +97,11 @@ pub(crate) fn write(table: &Table, row: usize) -> Map<String, Value> {
         Column::Number(values) if matches!(feature.kind, Kind::Integer { .. }) => json!(values[row] as i64),
         Column::Number(values) => json!(values[row]),
     };
-    FEATURES.iter().zip(table.columns()).map(|(feature, column)| (feature.name.to_owned(), value(feature, column))).collect()
+    FEATURES
+        .iter()
+        .zip(table.columns())
+        .map(|(feature, column)| (feature.name.to_owned(), value(feature, column)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -115,7 +125,16 @@ mod tests {
         let customers = [json!({ "tenure": -1 }), json!({ "tenur": 1, "contract": 7, "female": "yes" }), json!(3)];
         let errors = read(&customers, "customers").unwrap_err();
         let paths: Vec<&str> = errors.iter().map(|error| error.path.as_str()).collect();
-        assert_eq!(paths, ["customers[0].tenure", "customers[1].tenur", "customers[1].female", "customers[1].contract", "customers[2]"]);
+        assert_eq!(
+            paths,
+            [
+                "customers[0].tenure",
+                "customers[1].tenur",
+                "customers[1].female",
+                "customers[1].contract",
+                "customers[2]"
+            ]
+        );
         assert!(errors[0].message.contains("a whole number from 0") && errors[1].message.contains("mean tenure?"));
     }
 }

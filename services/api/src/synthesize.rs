@@ -43,12 +43,18 @@ pub(crate) async fn handle(State(api): State<Arc<Api>>, body: Bytes) -> Result<R
     };
     let request: Request = serde_json::from_slice(&body).map_err(|error| {
         let errors = json!({ "errors": [{ "path": "", "message": error.to_string() }] });
-        ErrorResponse::unprocessable("expected {\"n\": rows, \"seed\": number, \"format\": \"json\" or \"csv\"}", errors)
+        ErrorResponse::unprocessable(
+            "expected {\"n\": rows, \"seed\": number, \"format\": \"json\" or \"csv\"}",
+            errors,
+        )
     })?;
     let most = api.config.max_synthesize_rows;
     if !(1..=most).contains(&request.n) {
         let message = format!("is {}, expected 1 to {most} (api.max_synthesize_rows)", request.n);
-        return Err(ErrorResponse::unprocessable("n is out of range", json!({ "errors": [{ "path": "n", "message": message }] })));
+        return Err(ErrorResponse::unprocessable(
+            "n is out of range",
+            json!({ "errors": [{ "path": "n", "message": message }] }),
+        ));
     }
     let answer = tokio::task::block_in_place(|| render(&generator, &request));
     let (content_type, bytes) =

@@ -30,7 +30,11 @@ pub(crate) fn fit(customers: &Customers, locations: &Locations) -> anyhow::Resul
 ///
 /// # Errors
 /// The registry or the data cannot be used.
-pub(crate) async fn generator(registry: &Registry, config: &Config, bar: &ProgressBar) -> anyhow::Result<(Generator, Champion)> {
+pub(crate) async fn generator(
+    registry: &Registry,
+    config: &Config,
+    bar: &ProgressBar,
+) -> anyhow::Result<(Generator, Champion)> {
     if let Some(champion) = registry.champion(Kind::Generator).await.map_err(Ending::of)? {
         return Ok((load_generator(registry, &champion).await?, champion));
     }
@@ -39,7 +43,8 @@ pub(crate) async fn generator(registry: &Registry, config: &Config, bar: &Progre
     let locations = shipped::locations(config.data.locations.as_deref())?;
     let generator = block_in_place(|| fit(&customers, &locations))?;
     let files = [(GENERATOR_FILE.to_owned(), generator.to_json().context("write the generator")?)].into();
-    let champion = publish(registry, Kind::Generator, Map::new(), lineage(config, &customers), Map::new(), files).await?;
+    let champion =
+        publish(registry, Kind::Generator, Map::new(), lineage(config, &customers), Map::new(), files).await?;
     Ok((generator, champion))
 }
 
@@ -84,7 +89,10 @@ pub(crate) fn progress_bar() -> ProgressBar {
 /// It is corrupt, or of a newer format.
 pub(crate) async fn load_generator(registry: &Registry, champion: &Champion) -> anyhow::Result<Generator> {
     let artifact = registry.load_champion(champion).await.map_err(Ending::of).context("load the generator")?;
-    let bytes = artifact.files.get(GENERATOR_FILE).with_context(|| format!("generator {} has no {GENERATOR_FILE}", champion.version))?;
+    let bytes = artifact
+        .files
+        .get(GENERATOR_FILE)
+        .with_context(|| format!("generator {} has no {GENERATOR_FILE}", champion.version))?;
     Generator::from_json(bytes).map_err(Ending::data).with_context(|| format!("read generator {}", champion.version))
 }
 

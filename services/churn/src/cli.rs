@@ -51,6 +51,9 @@ pub(crate) enum Command {
     /// Fits generators of synthetic customers and samples from them.
     #[command(subcommand)]
     Synth(Synth),
+    /// Shows what the registry holds.
+    #[command(subcommand)]
+    Model(Model),
     /// Shows and checks the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -152,6 +155,12 @@ pub(crate) enum Synth {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum Model {
+    /// Lists the versions and which of them is the champion.
+    List,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]

@@ -64,7 +64,9 @@ impl Platform {
     pub(crate) async fn sink(&self) -> anyhow::Result<Sink> {
         let config = self.config.sink.clone();
         let Shared { progress, metrics, health } = &self.shared;
-        Sink::start(config, &self.cluster, &self.schemas, &self.config.postgres, progress, metrics, health).await.context("start the sink")
+        Sink::start(config, &self.cluster, &self.schemas, &self.config.postgres, progress, metrics, health)
+            .await
+            .context("start the sink")
     }
 
     pub(crate) async fn monitor(&self) -> anyhow::Result<Monitor> {
@@ -87,7 +89,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn spawn(&mut self, name: &'static str, part: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+    pub(crate) fn spawn(
+        &mut self,
+        name: &'static str,
+        part: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
         self.tasks.spawn(async move { (name, part.await) });
     }
 

@@ -19,7 +19,9 @@ const LOCATIONS: &[u8] = include_bytes!("../../../data/california_zip_codes.csv"
 pub(crate) fn customers(path: Option<&Path>, options: ReadOptions) -> anyhow::Result<Customers> {
     match path {
         None => csv::read(CUSTOMERS, options).context("read the shipped customers"),
-        Some(path) => csv::read(open(path)?, options).map_err(Ending::data).with_context(|| format!("read {}", path.display())),
+        Some(path) => {
+            csv::read(open(path)?, options).map_err(Ending::data).with_context(|| format!("read {}", path.display()))
+        }
     }
 }
 
@@ -30,7 +32,9 @@ pub(crate) fn customers(path: Option<&Path>, options: ReadOptions) -> anyhow::Re
 pub(crate) fn locations(path: Option<&Path>) -> anyhow::Result<Locations> {
     match path {
         None => csv::read_locations(LOCATIONS).context("read the shipped locations"),
-        Some(path) => csv::read_locations(open(path)?).map_err(Ending::data).with_context(|| format!("read {}", path.display())),
+        Some(path) => {
+            csv::read_locations(open(path)?).map_err(Ending::data).with_context(|| format!("read {}", path.display()))
+        }
     }
 }
 

@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 pub struct MonitorConfig {
     /// Consumer group of the monitor.
     pub group: String,
-    /// Memory for scores and outcomes that wait for each other, about 37 bytes each. Too little, and late outcomes are counted
-    /// as orphans.
+    /// Memory for scores and outcomes that wait for each other, about 37 bytes each. Too little, and late outcomes are
+    /// counted as orphans.
     pub join_memory: ByteSize,
     /// How long a score waits for its outcome, and an outcome for its score, as far as `join_memory` allows.
     pub join_max_age: HumanDuration,
-    /// Live rows of a new model version that become its live reference, which drift alarms compare with. Fewer are noisy, more
-    /// take longer to collect.
+    /// Live rows of a new model version that become its live reference, which drift alarms compare with. Fewer are
+    /// noisy, more take longer to collect.
     pub reference_rows: usize,
     /// Rows of one window that is compared with the references. Smaller notices sooner, larger notices less.
     pub drift_window_rows: usize,

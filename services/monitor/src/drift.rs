@@ -1,7 +1,7 @@
 //! One model version's live rows against its two references.
 //!
-//! The live reference is the version's first live rows: alarms compare with it. The training reference is shown beside it and
-//! never alarmed on, because a synthetic stream differs from the rows it was fitted on for ever.
+//! The live reference is the version's first live rows: alarms compare with it. The training reference is shown beside
+//! it and never alarmed on, because a synthetic stream differs from the rows it was fitted on for ever.
 
 use std::ops::Range;
 use std::sync::Arc;

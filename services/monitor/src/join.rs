@@ -1,14 +1,16 @@
 //! Scores and outcomes finding each other in memory, whichever comes first.
 //!
-//! Guarantees: a pair is joined once, and only once, while both halves are within the window; the window never takes more
-//! memory than it was given; every half that leaves without its other is counted. An id stays known for a while after its pair
-//! was joined, so that a record that comes twice, or comes again with another truth, is told from a new one.
+//! Guarantees: a pair is joined once, and only once, while both halves are within the window; the window never takes
+//! more memory than it was given; every half that leaves without its other is counted. An id stays known for a while
+//! after its pair was joined, so that a record that comes twice, or comes again with another truth, is told from a new
+//! one.
 //!
-//! The window is two generations of ids. New ones go into the young generation; when it is full or old enough, it becomes the old
-//! one, and the old one is dropped as a whole. So an id lives for one to two generations, eviction costs nothing a row, and
-//! no queue of times is kept.
+//! The window is two generations of ids. New ones go into the young generation; when it is full or old enough, it
+//! becomes the old one, and the old one is dropped as a whole. So an id lives for one to two generations, eviction
+//! costs nothing a row, and no queue of times is kept.
 //!
-//! It refuses to know what lies beyond the window: an outcome that comes later has to be looked up where scores are stored.
+//! It refuses to know what lies beyond the window: an outcome that comes later has to be looked up where scores are
+//! stored.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -84,7 +86,8 @@ pub(crate) struct Join {
 }
 
 impl Join {
-    /// A window of at most `bytes`, in which a half waits at most `max_age_ms` and at least half as long, memory permitting.
+    /// A window of at most `bytes`, in which a half waits at most `max_age_ms` and at least half as long, memory
+    /// permitting.
     pub(crate) fn new(bytes: usize, max_age_ms: i64) -> Self {
         let slots = (bytes / 2 / SLOT_BYTES).max(MIN_SLOTS);
         // A hash table's slots are a power of two, and it doubles when seven eighths of them are taken.

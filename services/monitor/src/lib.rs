@@ -1,9 +1,9 @@
 //! The monitor: is the model still right, and does the stream still look as it did?
 //!
-//! Promise: figures of the model in constant memory, as metrics and as a [`MonitorSnapshot`], a second old at most. Outcomes are
-//! joined to scores whichever comes first; what cannot be joined, read or told apart is counted and never guessed; a figure that is not
-//! defined is left out. It holds nobody up: it needs no transaction, and a record it cannot read is the sink's to set aside.
-//! It knows neither Postgres nor the other parts.
+//! Promise: figures of the model in constant memory, as metrics and as a [`MonitorSnapshot`], a second old at most.
+//! Outcomes are joined to scores whichever comes first; what cannot be joined, read or told apart is counted and never
+//! guessed; a figure that is not defined is left out. It holds nobody up: it needs no transaction, and a record it
+//! cannot read is the sink's to set aside. It knows neither Postgres nor the other parts.
 
 mod config;
 mod drift;

@@ -14,10 +14,13 @@ const REFERENCES: [&str; 2] = ["live", "training"];
 /// Value of the label `feature` for the score.
 const PROBABILITY: &str = "probability";
 
+/// A gauge by model version, and the figure it shows.
+type Figure = (GaugeVec, fn(&ModelSnapshot) -> Option<f64>);
+
 /// The monitor's metrics; each method is one thing that happened. A figure that is not defined is not shown.
 #[derive(Debug, Clone)]
 pub(crate) struct MonitorMetrics {
-    by_model: [(GaugeVec, fn(&ModelSnapshot) -> Option<f64>); 9],
+    by_model: [Figure; 9],
     scored: IntCounterVec,
     labelled: IntCounterVec,
     psi: GaugeVec,

@@ -51,7 +51,8 @@ impl Model {
     }
 }
 
-/// The versions that are watched. Their number is bounded: a new one takes the place of the one not scored with for longest.
+/// The versions that are watched. Their number is bounded: a new one takes the place of the one not scored with for
+/// longest.
 #[derive(Debug)]
 pub(crate) struct Models {
     models: Vec<Model>,

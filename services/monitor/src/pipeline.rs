@@ -1,7 +1,7 @@
 //! The loop: read, join, publish.
 //!
-//! Delivery: each record is taken into account at least once; while the process lives, exactly once. What is remembered lives in
-//! memory and is gone with the process: after a restart the windows fill anew from the committed positions on.
+//! Delivery: each record is taken into account at least once; while the process lives, exactly once. What is remembered
+//! lives in memory and is gone with the process: after a restart the windows fill anew from the committed positions on.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -61,9 +61,9 @@ impl Pipeline {
                 () = stop.cancelled() => break,
             }
         }
+        self.kafka.stopping();
         self.publish();
         self.commit().await;
-        self.kafka.down("stopped");
         self.consumer.close().await;
         Ok(())
     }

@@ -16,12 +16,13 @@ pub struct Training {
 
 /// Where training references come from.
 pub trait TrainingSource: Send + 'static {
-    /// The reference of this model version; `None` while it is not known, and then it is asked for again and again, so it must
-    /// not block. An error is final.
+    /// The reference of this model version; `None` while it is not known, and then it is asked for again and again, so
+    /// it must not block. An error is final.
     fn training(&self, model_version: &str) -> Option<Result<Training, InvalidReference>>;
 }
 
-/// The champion's reference travels in its artifact. That of a version which is no longer, or not yet, in the slot is not known.
+/// The champion's reference travels in its artifact. That of a version which is no longer, or not yet, in the slot is
+/// not known.
 impl TrainingSource for ModelSlot {
     fn training(&self, model_version: &str) -> Option<Result<Training, InvalidReference>> {
         let served = self.current().filter(|served| served.version() == model_version)?;

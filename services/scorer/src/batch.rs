@@ -81,7 +81,10 @@ impl Batch {
         Ok(())
     }
 
-    async fn decode_one(&mut self, record: &Record<'_>) -> Result<Result<(i32, Option<usize>), DecodeError>, RegistryError> {
+    async fn decode_one(
+        &mut self,
+        record: &Record<'_>,
+    ) -> Result<Result<(i32, Option<usize>), DecodeError>, RegistryError> {
         let Some(value) = record.value() else {
             let message = "the value is null, expected an event".to_owned();
             return Ok(Err(DecodeError { class: ErrorClass::Framing, field: DecodeError::RECORD, message }));
@@ -126,7 +129,11 @@ impl Batch {
     ///
     /// # Errors
     /// What the producer says.
-    pub(crate) fn send(&mut self, records: &[RecordBatch], producer: &mut TransactionalProducer) -> Result<(), StreamError> {
+    pub(crate) fn send(
+        &mut self,
+        records: &[RecordBatch],
+        producer: &mut TransactionalProducer,
+    ) -> Result<(), StreamError> {
         for (row, origin) in self.origins.iter().enumerate() {
             let Some(record) = records.get(origin.batch).and_then(|batch| batch.get(origin.record)) else { continue };
             self.value.clear();

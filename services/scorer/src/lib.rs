@@ -19,7 +19,7 @@ use churn_runtime::metrics::Metrics;
 use churn_runtime::progress::Progress;
 use churn_serving::ModelSlot;
 use churn_stream::{Cluster, Limits, Pending};
-use churn_wire::{Codec, Decoder, Encoder, EventCodec, ScoreCodec, SchemaRegistry};
+use churn_wire::{Codec, Decoder, Encoder, EventCodec, SchemaRegistry, ScoreCodec};
 
 pub use config::ScorerConfig;
 
@@ -50,13 +50,16 @@ impl Scorer {
     ) -> anyhow::Result<Self> {
         let topics = cluster.topics();
         let stage = progress.stage(STAGE);
-        let schema_id = schemas.id_of(&topics.scores, ScoreCodec::RECORD).await.map_err(Ending::of).context("look up the schema of scores")?;
+        let schema_id = schemas
+            .id_of(&topics.scores, ScoreCodec::RECORD)
+            .await
+            .map_err(Ending::of)
+            .context("look up the schema of scores")?;
         let decoder = Decoder::<EventCodec>::new(schemas.clone(), &topics.events);
         let batch = Batch::new(decoder, Encoder::new(schema_id), &topics.scores);
         let producer = cluster.transactional_producer(&stage, &config.transactional_id).await?;
         let consumer = cluster.consumer(&stage, &config.group, &[&topics.events]).await?;
-        let limits =
-            Limits { rows: config.batch_rows, bytes: config.batch_bytes.get(), delay: config.max_delay.get() };
+        let limits = Limits { rows: config.batch_rows, bytes: config.batch_bytes.get(), delay: config.max_delay.get() };
         Ok(Self(Pipeline {
             consumer,
             producer,

@@ -22,7 +22,8 @@ pub(crate) struct ScorerMetrics {
 
 impl ScorerMetrics {
     pub(crate) fn new(metrics: &Metrics) -> Self {
-        let by_feature = |counters: IntCounterVec| FEATURES.iter().map(|f| counters.with_label_values(&[f.name])).collect();
+        let by_feature =
+            |counters: IntCounterVec| FEATURES.iter().map(|f| counters.with_label_values(&[f.name])).collect();
         Self {
             scored: metrics.counter_vec(&catalogue::SCORER_EVENTS),
             unknown: by_feature(metrics.counter_vec(&catalogue::SCORER_UNKNOWN_CATEGORIES)),

@@ -46,8 +46,8 @@ impl Pipeline {
                 () = stop.cancelled() => break,
             }
         }
+        self.kafka.stopping();
         self.flush(&stop).await?;
-        self.kafka.down("stopped");
         self.consumer.close().await;
         Ok(())
     }

@@ -73,7 +73,8 @@ impl Batch {
 
     /// Everything that is set aside: what could not be read, and what Postgres cannot or must not store.
     pub(crate) fn refused<'a>(&'a self, records: &'a [RecordBatch], written: &'a Written) -> Vec<Refused> {
-        let undecodable = self.refused.iter().map(|refused| Refused { letter: refused.letter.clone(), class: refused.class });
+        let undecodable =
+            self.refused.iter().map(|refused| Refused { letter: refused.letter.clone(), class: refused.class });
         let record = |which, row| self.origin(which, row).and_then(|(batch, place)| records.get(batch)?.get(place));
         let conflicts = written.conflicts.iter().filter_map(|conflict| {
             let record = record(conflict.which, conflict.row)?;
@@ -105,7 +106,11 @@ impl<C: Codec> Lane<C> {
         self.origins.clear();
     }
 
-    async fn decode(&mut self, record: &Record<'_>, origin: (usize, usize)) -> Result<Result<(), DecodeError>, RegistryError> {
+    async fn decode(
+        &mut self,
+        record: &Record<'_>,
+        origin: (usize, usize),
+    ) -> Result<Result<(), DecodeError>, RegistryError> {
         let Some(value) = record.value() else {
             let message = "the value is null".to_owned();
             return Ok(Err(DecodeError { class: ErrorClass::Framing, field: DecodeError::RECORD, message }));

@@ -61,9 +61,9 @@ impl Pipeline {
                 () = stop.cancelled() => break,
             }
         }
+        self.kafka.stopping();
         self.flush(&stop).await?;
         self.release().await;
-        self.kafka.down("stopped");
         self.consumer.close().await;
         self.writer.close().await;
         Ok(())
@@ -105,7 +105,9 @@ impl Pipeline {
         let claims = loop {
             match self.writer.claim(&wanted).await {
                 Ok(claims) => break claims,
-                Err(error) if error.fate() == Fate::External => self.pause("postgres", error.into(), &mut backoff, stop).await?,
+                Err(error) if error.fate() == Fate::External => {
+                    self.pause("postgres", error.into(), &mut backoff, stop).await?
+                }
                 Err(error) => return Err(Ending::of(error)).context("claim partitions"),
             }
         };
@@ -190,7 +192,12 @@ impl Pipeline {
         self.forget();
         self.kafka.down("joining the group again");
         let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
-        let joined = self.cluster.consumer(&self.stage, &self.group, &topics).await.map_err(ending).context("join the group again")?;
+        let joined = self
+            .cluster
+            .consumer(&self.stage, &self.group, &topics)
+            .await
+            .map_err(ending)
+            .context("join the group again")?;
         std::mem::replace(&mut self.consumer, joined).close().await;
         Ok(())
     }

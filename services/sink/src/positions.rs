@@ -22,7 +22,8 @@ impl Positions {
     pub(crate) fn claimed(claims: &[Claim]) -> (Self, Vec<(TopicPartition, Position)>) {
         let place = |claim: &Claim| TopicPartition::new(&claim.topic, claim.partition);
         let begin = |claim: &Claim| claim.next_offset.map_or(Position::Beginning, Position::Offset);
-        let held = claims.iter().map(|claim| (place(claim), Held { next: claim.next_offset, epoch: claim.epoch })).collect();
+        let held =
+            claims.iter().map(|claim| (place(claim), Held { next: claim.next_offset, epoch: claim.epoch })).collect();
         (Self { held }, claims.iter().map(|claim| (place(claim), begin(claim))).collect())
     }
 

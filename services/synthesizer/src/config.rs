@@ -53,7 +53,11 @@ impl Validate for SynthesizerConfig {
         check((1..=200).contains(&self.stream.len()), "stream", "must have 1 to 200 bytes".into());
         check((1..=100_000).contains(&self.batch_rows), "batch_rows", "must be from 1 to 100000".into());
         let least = self.batch_rows;
-        check(self.max_pending_outcomes >= least, "max_pending_outcomes", format!("must be at least batch_rows ({least})"));
+        check(
+            self.max_pending_outcomes >= least,
+            "max_pending_outcomes",
+            format!("must be at least batch_rows ({least})"),
+        );
         let most = Recurrence::MAX_SHARE;
         check((0.0..=most).contains(&self.returning_share), "returning_share", format!("must be from 0 to {most}"));
         faults

@@ -94,10 +94,21 @@ impl<C: Codec> Lane<C> {
     async fn open(cluster: &Cluster, schemas: &SchemaRegistry, topic: &str, stage: Stage) -> anyhow::Result<Self> {
         let schema_id = schemas.id_of(topic, C::RECORD).await.map_err(Ending::of).context("look up the schema")?;
         let producer = cluster.producer(&stage).context("start a producer")?;
-        Ok(Self { producer, encoder: Encoder::new(schema_id), topic: topic.to_owned(), stage, reported: 0, value: Vec::new() })
+        Ok(Self {
+            producer,
+            encoder: Encoder::new(schema_id),
+            topic: topic.to_owned(),
+            stage,
+            reported: 0,
+            value: Vec::new(),
+        })
     }
 
-    fn send<'a>(&mut self, batch: &C::Batch, row_facts: impl Fn(usize) -> (Option<&'a str>, i64)) -> Result<(), StreamError> {
+    fn send<'a>(
+        &mut self,
+        batch: &C::Batch,
+        row_facts: impl Fn(usize) -> (Option<&'a str>, i64),
+    ) -> Result<(), StreamError> {
         let rows = C::rows(batch);
         for row in 0..rows {
             let (key, timestamp_ms) = row_facts(row);

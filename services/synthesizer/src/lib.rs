@@ -61,7 +61,8 @@ impl Synthesizer {
     ) -> anyhow::Result<Self> {
         let first = next_sequence(cluster, schemas, &config.stream).await?;
         let recurrence = Recurrence { share: config.returning_share, ..Recurrence::default() };
-        let draws = EventSource::new(source.generator, config.seed, &config.stream, recurrence).context("synthesizer.returning_share")?;
+        let draws = EventSource::new(source.generator, config.seed, &config.stream, recurrence)
+            .context("synthesizer.returning_share")?;
         let metrics = SynthesizerMetrics::new(metrics);
         metrics.started(&config.stream, first, config.rate);
         let delay_ms = i64::try_from(config.outcome_delay.get().as_millis()).unwrap_or(i64::MAX);

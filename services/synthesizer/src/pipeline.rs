@@ -57,9 +57,8 @@ impl Pipeline {
             }
             wait = block_in_place(|| self.step(&clock, started_ms)).context("emit events")?;
         }
-        self.drain().await?;
-        self.kafka.down("stopped");
-        Ok(())
+        self.kafka.stopping();
+        self.drain().await
     }
 
     /// Sends what is due and says how long nothing will be.

@@ -25,7 +25,9 @@ pub async fn next_sequence(cluster: &Cluster, schemas: &Arc<SchemaRegistry>, str
         for record in tail.iter() {
             let Some(value) = record.value() else { continue };
             // What cannot be read is no event of this stream.
-            while let Ok(Decoded::Miss(schema)) = decoder.decode_into(value, record.header(VALUE_SCHEMA_ID_HEADER), &mut events) {
+            while let Ok(Decoded::Miss(schema)) =
+                decoder.decode_into(value, record.header(VALUE_SCHEMA_ID_HEADER), &mut events)
+            {
                 decoder.learn(schema).await.context("look up a schema")?;
             }
         }

@@ -14,7 +14,8 @@ pub fn read_locations(source: impl Read) -> Result<Locations, ReadError> {
     let header = reader.headers()?.clone();
     let position = |name: &str| header.iter().position(|column| column.trim_start_matches('\u{feff}').trim() == name);
     let places = LOCATION_FIELDS.map(position);
-    let missing: Vec<&str> = LOCATION_FIELDS.into_iter().zip(places).filter(|(_, at)| at.is_none()).map(|(name, _)| name).collect();
+    let missing: Vec<&str> =
+        LOCATION_FIELDS.into_iter().zip(places).filter(|(_, at)| at.is_none()).map(|(name, _)| name).collect();
     if !missing.is_empty() {
         return Err(ReadError::MissingColumns(missing.join(", ")));
     }

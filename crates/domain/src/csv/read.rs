@@ -171,7 +171,8 @@ impl Row {
             }
         }
         if let (Some(location), Some(at)) = (&mut into.location, header.location) {
-            push_location(location, at.map(|at| self.cell(at))).map_err(|(field, value, expected)| self.bad(field, value, expected))?;
+            push_location(location, at.map(|at| self.cell(at)))
+                .map_err(|(field, value, expected)| self.bad(field, value, expected))?;
         }
         into.lines.push(self.line());
         Ok(())

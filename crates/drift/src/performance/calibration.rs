@@ -38,8 +38,8 @@ impl Calibration {
         }
     }
 
-    /// Expected calibration error (Naeini, Cooper and Hauskrecht 2015): the mean over rows of the difference between mean probability and
-    /// share of positives of the row's bin. `None` without rows.
+    /// Expected calibration error (Naeini, Cooper and Hauskrecht 2015): the mean over rows of the difference between
+    /// mean probability and share of positives of the row's bin. `None` without rows.
     pub fn expected_error(&self) -> Option<f64> {
         let rows: u64 = self.bins.iter().map(|bin| bin.rows).sum();
         let difference: f64 = self.bins.iter().map(|bin| (bin.probability.get() - bin.positives as f64).abs()).sum();

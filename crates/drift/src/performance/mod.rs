@@ -1,7 +1,7 @@
 //! How well a classifier does, one labelled row at a time, in constant memory.
 //!
-//! Every figure comes from the probability of the positive class, never from the confidence of the predicted label. Confusion
-//! counts, Brier score and log-loss are exact; AUC comes from a histogram and has the error that
+//! Every figure comes from the probability of the positive class, never from the confidence of the predicted label.
+//! Confusion counts, Brier score and log-loss are exact; AUC comes from a histogram and has the error that
 //! [`Ranking::auc_error`] states.
 
 mod calibration;
@@ -121,8 +121,8 @@ impl Accumulator for Performance {
     }
 }
 
-/// Log-loss of one row in nats. As scikit-learn does, a probability is kept a machine epsilon away from 0 and 1, so that one
-/// sure mistake costs 36 and not everything.
+/// Log-loss of one row in nats. As scikit-learn does, a probability is kept a machine epsilon away from 0 and 1, so
+/// that one sure mistake costs 36 and not everything.
 fn log_loss(probability: Probability, actual: bool) -> f64 {
     let p = probability.get().clamp(f64::EPSILON, 1.0 - f64::EPSILON);
     if actual { -p.ln() } else { -(1.0 - p).ln() }

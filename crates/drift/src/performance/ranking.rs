@@ -2,8 +2,8 @@
 
 use churn_domain::Probability;
 
-/// Bins of equal width over the unit interval. Rows within one bin cannot be told apart, so more bins mean a smaller error of AUC
-/// and more memory: 16 bytes a bin.
+/// Bins of equal width over the unit interval. Rows within one bin cannot be told apart, so more bins mean a smaller
+/// error of AUC and more memory: 16 bytes a bin.
 const BINS: usize = 10_000;
 
 /// How many positives and negatives have a probability in each ten-thousandth of the unit interval.
@@ -44,8 +44,8 @@ impl Ranking {
         self.bins.fill([0; 2]);
     }
 
-    /// The probability that a random positive is ranked above a random negative, rows of one bin taken for ties, each of which
-    /// counts half (Mann and Whitney's U over the number of pairs). `None` unless both classes occur.
+    /// The probability that a random positive is ranked above a random negative, rows of one bin taken for ties, each
+    /// of which counts half (Mann and Whitney's U over the number of pairs). `None` unless both classes occur.
     pub fn auc(&self) -> Option<f64> {
         let mut below = 0_u128;
         let mut twice_won = 0_u128;
@@ -56,9 +56,9 @@ impl Ranking {
         self.over_pairs(twice_won)
     }
 
-    /// The largest possible difference of [`Self::auc`] from the exact area: half the share of pairs that met in one bin. Of
-    /// probabilities spread evenly it is at most 0.00005; it grows where a model gives many customers nearly, but not quite,
-    /// the same probability. `None` unless both classes occur.
+    /// The largest possible difference of [`Self::auc`] from the exact area: half the share of pairs that met in one
+    /// bin. Of probabilities spread evenly it is at most 0.00005; it grows where a model gives many customers nearly,
+    /// but not quite, the same probability. `None` unless both classes occur.
     pub fn auc_error(&self) -> Option<f64> {
         self.over_pairs(self.counts().map(|[negatives, positives]| negatives * positives).sum())
     }

@@ -1,7 +1,7 @@
 //! A running sum that does not wear out.
 
-/// Sum of numbers with compensation (Neumaier 1974): after a billion rows its error is still that of one rounding, where a plain
-/// sum has lost half its digits.
+/// Sum of numbers with compensation (Neumaier 1974): after a billion rows its error is still that of one rounding,
+/// where a plain sum has lost half its digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sum {
     sum: f64,

@@ -17,7 +17,8 @@ const SCORE: [&str; 9] = [
 const OUTCOME: [&str; 7] = ["score_id", "stream", "sequence", "customer_id", "event_time", "churned", "observed_at"];
 
 /// What makes two outcomes of one id the same.
-pub(crate) const OUTCOME_CONTENT: [&str; 6] = ["stream", "sequence", "customer_id", "event_time", "churned", "observed_at"];
+pub(crate) const OUTCOME_CONTENT: [&str; 6] =
+    ["stream", "sequence", "customer_id", "event_time", "churned", "observed_at"];
 
 /// All columns of a score that are sent.
 pub(crate) fn score_columns() -> impl Iterator<Item = &'static str> {

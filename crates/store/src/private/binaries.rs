@@ -42,15 +42,22 @@ pub(super) fn find(chosen: Option<&Path>) -> Result<Binaries, PrivateError> {
             Some(folder) => folder.display().to_string(),
             None => format!("looked on PATH, {}", USUAL.join(", ")),
         };
-        PrivateError::NotFound { looked: if found.is_empty() { places } else { format!("{places}: {}", found.join(", ")) } }
+        PrivateError::NotFound {
+            looked: if found.is_empty() { places } else { format!("{places}: {}", found.join(", ")) },
+        }
     })
 }
 
 /// The newest that is new enough, or what was found instead.
 fn newest(folders: &[PathBuf]) -> Result<Binaries, Vec<String>> {
     let found: Vec<Binaries> = folders.iter().filter_map(|folder| inspect(folder)).collect();
-    let newest = found.iter().max_by_key(|binaries| binaries.major).filter(|binaries| binaries.major >= StoreError::OLDEST_MAJOR);
-    newest.cloned().ok_or_else(|| found.iter().map(|old| format!("version {} in {}", old.major, old.folder.display())).collect())
+    let newest = found
+        .iter()
+        .max_by_key(|binaries| binaries.major)
+        .filter(|binaries| binaries.major >= StoreError::OLDEST_MAJOR);
+    newest
+        .cloned()
+        .ok_or_else(|| found.iter().map(|old| format!("version {} in {}", old.major, old.folder.display())).collect())
 }
 
 fn candidates() -> Vec<PathBuf> {

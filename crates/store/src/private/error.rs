@@ -26,7 +26,9 @@ pub enum PrivateError {
         reason: String,
     },
     /// There is no user to run as.
-    #[error("postgres refuses to run as root, and there is neither a user postgres nor nobody; run as an ordinary user, or set postgres.url")]
+    #[error(
+        "postgres refuses to run as root, and there is neither a user postgres nor nobody; run as an ordinary user, or set postgres.url"
+    )]
     NoUser,
     /// A program of Postgres failed.
     #[error("{program} failed: {output}")]

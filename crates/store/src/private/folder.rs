@@ -56,7 +56,11 @@ impl Folder {
         if !path.join(OWNER).exists() && fs::read_dir(&path).map_err(error)?.next().is_some() {
             return Err(PrivateError::Folder { path, reason: "it holds something else".to_owned() });
         }
-        let lock = if path.join(OWNER).exists() { File::open(path.join(OWNER)).map_err(error)? } else { new_lock(&path).map_err(error)? };
+        let lock = if path.join(OWNER).exists() {
+            File::open(path.join(OWNER)).map_err(error)?
+        } else {
+            new_lock(&path).map_err(error)?
+        };
         // A lock of our own taken twice is no conflict.
         if lock.try_lock().is_err() {
             return Err(PrivateError::Folder { path, reason: "another run uses it".to_owned() });
@@ -112,7 +116,9 @@ pub(super) async fn sweep(binaries: &Binaries) {
             server::end_left_over(binaries, &folder).await;
             match fs::remove_dir_all(&folder) {
                 Ok(()) => tracing::info!(folder = %folder.display(), "removed what a killed run left behind"),
-                Err(error) => tracing::warn!(folder = %folder.display(), %error, "cannot remove what a killed run left behind"),
+                Err(error) => {
+                    tracing::warn!(folder = %folder.display(), %error, "cannot remove what a killed run left behind")
+                }
             }
         }
     }

@@ -85,7 +85,9 @@ pub(super) async fn start(binaries: &Binaries, folder: &Folder) -> Result<(Child
         let child = launch(binaries, folder, port)?;
         match wait(child, &url, folder).await {
             Ok(child) => return Ok((child, ConnectionUrl::new(url))),
-            Err(PrivateError::Start { log, .. }) if attempt < PORT_ATTEMPTS && log.contains("could not bind") => attempt += 1,
+            Err(PrivateError::Start { log, .. }) if attempt < PORT_ATTEMPTS && log.contains("could not bind") => {
+                attempt += 1
+            }
             Err(error) => return Err(error),
         }
     }

@@ -65,7 +65,9 @@ impl From<StoreError> for WriteError {
 pub(super) fn classify(action: &'static str, error: sqlx::Error, options: &PgConnectOptions) -> WriteError {
     match sqlstate(&error) {
         // Data exceptions and broken constraints.
-        Some(code) if code.starts_with("22") || code.starts_with("23") => WriteError::Data { reason: error.to_string() },
+        Some(code) if code.starts_with("22") || code.starts_with("23") => {
+            WriteError::Data { reason: error.to_string() }
+        }
         _ => WriteError::from(explain(action, error, options)),
     }
 }

@@ -11,13 +11,16 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::stage::{Batch, copy_some};
 use super::{Conflict, Target, Written};
-use crate::copy::{CopyBuffer, Indexed, OUTCOME_CONTENT, OutcomeRows, ScoreRows, outcome_columns, score_columns, score_content};
+use crate::copy::{
+    CopyBuffer, Indexed, OUTCOME_CONTENT, OutcomeRows, ScoreRows, outcome_columns, score_columns, score_content,
+};
 
 /// The planner knows nothing of the temporary table and may read all of a big one to compare a batch with it: only looking ids up
 /// one by one is right here.
 const SETTINGS: &str = "set local enable_hashjoin = off; set local enable_mergejoin = off";
 
-static SCORES: LazyLock<Statements> = LazyLock::new(|| Statements::new(Target::Score, score_columns(), score_content()));
+static SCORES: LazyLock<Statements> =
+    LazyLock::new(|| Statements::new(Target::Score, score_columns(), score_content()));
 static OUTCOMES: LazyLock<Statements> =
     LazyLock::new(|| Statements::new(Target::Outcome, outcome_columns(), OUTCOME_CONTENT.into_iter()));
 
@@ -29,10 +32,15 @@ struct Statements {
 }
 
 impl Statements {
-    fn new(target: Target, columns: impl Iterator<Item = &'static str>, content: impl Iterator<Item = &'static str>) -> Self {
+    fn new(
+        target: Target,
+        columns: impl Iterator<Item = &'static str>,
+        content: impl Iterator<Item = &'static str>,
+    ) -> Self {
         let table = target.table();
         let columns = columns.collect::<Vec<_>>().join(", ");
-        let (left, right): (Vec<_>, Vec<_>) = content.map(|column| (format!("incoming.{column}"), format!("stored.{column}"))).unzip();
+        let (left, right): (Vec<_>, Vec<_>) =
+            content.map(|column| (format!("incoming.{column}"), format!("stored.{column}"))).unzip();
         Self {
             create: format!(
                 "create temporary table if not exists incoming_{table} on commit delete rows
@@ -65,7 +73,11 @@ impl Statements {
 }
 
 /// Merges both parts of a batch, in the open transaction.
-pub(super) async fn merge(connection: &mut PgConnection, buffer: &mut CopyBuffer, batch: &Batch<'_>) -> Result<Written, sqlx::Error> {
+pub(super) async fn merge(
+    connection: &mut PgConnection,
+    buffer: &mut CopyBuffer,
+    batch: &Batch<'_>,
+) -> Result<Written, sqlx::Error> {
     let mut written = Written::default();
     if batch.storable(Target::Score) > 0 {
         create(connection, &SCORES).await?;

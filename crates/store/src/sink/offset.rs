@@ -122,7 +122,11 @@ pub(super) struct Owner {
 
 impl Owner {
     /// Ends the connections of whoever owns these partitions, but for this one.
-    pub(super) async fn end_predecessors(&self, connection: &mut PgConnection, partitions: &[TopicPartition]) -> Result<(), sqlx::Error> {
+    pub(super) async fn end_predecessors(
+        &self,
+        connection: &mut PgConnection,
+        partitions: &[TopicPartition],
+    ) -> Result<(), sqlx::Error> {
         self.end(connection, partitions.iter(), vec![None; partitions.len()]).await
     }
 
@@ -168,7 +172,11 @@ impl Owner {
         }
     }
 
-    pub(super) async fn claim(&self, connection: &mut PgConnection, partitions: &[TopicPartition]) -> Result<Vec<Claim>, sqlx::Error> {
+    pub(super) async fn claim(
+        &self,
+        connection: &mut PgConnection,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<Claim>, sqlx::Error> {
         let (topics, numbers) = columns(partitions.iter());
         let rows = sqlx::query(CLAIM)
             .bind(&self.consumer)

@@ -68,13 +68,18 @@ impl SinkWriter {
     }
 
     /// The transaction's last statement. Takes the connection with its open transaction and hands it on.
-    async fn advance(&mut self, mut connection: PgConnection, offsets: &[OffsetAdvance]) -> Result<PgConnection, WriteError> {
+    async fn advance(
+        &mut self,
+        mut connection: PgConnection,
+        offsets: &[OffsetAdvance],
+    ) -> Result<PgConnection, WriteError> {
         const ACTION: &str = "move positions on";
         match self.in_time(ACTION, self.owner.advance(&mut connection, offsets)).await? {
             Ok(moved) if moved.len() == offsets.len() => Ok(connection),
             Ok(moved) => {
                 self.give_up(connection, None).await;
-                let lost: Vec<_> = offsets.iter().map(TopicPartition::of).filter(|partition| !moved.contains(partition)).collect();
+                let lost: Vec<_> =
+                    offsets.iter().map(TopicPartition::of).filter(|partition| !moved.contains(partition)).collect();
                 Err(self.fenced(&lost))
             }
             Err(error) => {
@@ -121,7 +126,11 @@ async fn rollback(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 }
 
 /// Plain copies where no id is stored yet, which is all but always; otherwise a merge.
-async fn store_rows(connection: &mut PgConnection, buffer: &mut CopyBuffer, batch: &Batch<'_>) -> Result<Written, sqlx::Error> {
+async fn store_rows(
+    connection: &mut PgConnection,
+    buffer: &mut CopyBuffer,
+    batch: &Batch<'_>,
+) -> Result<Written, sqlx::Error> {
     sqlx::raw_sql("begin").execute(&mut *connection).await?;
     match copy_rows(connection, buffer, batch).await {
         Err(error) if error.as_database_error().is_some_and(|error| error.is_unique_violation()) => {
@@ -133,7 +142,11 @@ async fn store_rows(connection: &mut PgConnection, buffer: &mut CopyBuffer, batc
     }
 }
 
-async fn copy_rows(connection: &mut PgConnection, buffer: &mut CopyBuffer, batch: &Batch<'_>) -> Result<Written, sqlx::Error> {
+async fn copy_rows(
+    connection: &mut PgConnection,
+    buffer: &mut CopyBuffer,
+    batch: &Batch<'_>,
+) -> Result<Written, sqlx::Error> {
     let scores = copy_some(connection, buffer, &ScoreRows(batch.scores), &batch.bad_scores).await?;
     let outcomes = copy_some(connection, buffer, &OutcomeRows(batch.outcomes), &batch.bad_outcomes).await?;
     Ok(Written { rows: scores, outcomes, ..Written::default() })

@@ -154,14 +154,20 @@ impl SinkWriter {
             transaction.commit().await?;
             Ok::<_, sqlx::Error>(positions)
         };
-        let positions = self.in_time(ACTION, positions).await?.map_err(|error| classify(ACTION, error, &self.options))?;
+        let positions =
+            self.in_time(ACTION, positions).await?.map_err(|error| classify(ACTION, error, &self.options))?;
         let stands_at = |offset: &OffsetAdvance| {
             positions
                 .iter()
-                .find(|position| position.topic == offset.topic && position.partition == offset.partition && position.epoch == offset.epoch)
+                .find(|position| {
+                    position.topic == offset.topic
+                        && position.partition == offset.partition
+                        && position.epoch == offset.epoch
+                })
                 .map(|position| position.next_offset)
         };
-        let lost: Vec<_> = offsets.iter().filter(|offset| stands_at(offset).is_none()).map(TopicPartition::of).collect();
+        let lost: Vec<_> =
+            offsets.iter().filter(|offset| stands_at(offset).is_none()).map(TopicPartition::of).collect();
         if !lost.is_empty() {
             self.unresolved = None;
             return Err(self.fenced(&lost));
@@ -232,7 +238,11 @@ impl SinkWriter {
     }
 
     /// Bounds the time of a call: a server that vanished does not answer.
-    pub(super) async fn in_time<T>(&self, action: &'static str, work: impl Future<Output = T>) -> Result<T, WriteError> {
+    pub(super) async fn in_time<T>(
+        &self,
+        action: &'static str,
+        work: impl Future<Output = T>,
+    ) -> Result<T, WriteError> {
         tokio::time::timeout(self.config.write_timeout.get(), work).await.map_err(|_| {
             WriteError::Unavailable(StoreError::Unreachable {
                 server: server_of(&self.options),
@@ -259,7 +269,10 @@ pub(super) fn check(offsets: &[OffsetAdvance]) -> Result<(), WriteError> {
     for offset in offsets {
         let partition = TopicPartition::of(offset);
         if offset.next < 0 || offset.expected.is_some_and(|expected| offset.next <= expected) {
-            return Err(misuse(ACTION, format!("{partition} would not move on: {:?} to {}", offset.expected, offset.next)));
+            return Err(misuse(
+                ACTION,
+                format!("{partition} would not move on: {:?} to {}", offset.expected, offset.next),
+            ));
         }
         if !seen.insert(partition.clone()) {
             return Err(misuse(ACTION, format!("{partition} occurs twice")));

@@ -51,7 +51,13 @@ impl Ready {
 
 /// From where the claim stands to `next`.
 pub(crate) fn advance(claim: &Claim, next: i64) -> [OffsetAdvance; 1] {
-    [OffsetAdvance { topic: claim.topic.clone(), partition: claim.partition, expected: claim.next_offset, next, epoch: claim.epoch }]
+    [OffsetAdvance {
+        topic: claim.topic.clone(),
+        partition: claim.partition,
+        expected: claim.next_offset,
+        next,
+        epoch: claim.epoch,
+    }]
 }
 
 /// Scores of the events `from..from + count` of stream `s`, with values that differ from row to row and here and there are missing.
@@ -83,7 +89,9 @@ fn push_event(batch: &mut ScoreBatch, sequence: i64) {
         let at = at as i64 + sequence;
         match (column, feature.kind) {
             (column, _) if at % 11 == 0 => column.push_missing(),
-            (Column::Category(words), _) => words.push(Some(["Yes", "No", "a word that nobody knows"][(at % 3) as usize])),
+            (Column::Category(words), _) => {
+                words.push(Some(["Yes", "No", "a word that nobody knows"][(at % 3) as usize]))
+            }
             (Column::Number(values), Kind::Flag) => values.push((at % 2) as f64),
             (Column::Number(values), Kind::Money { .. }) => values.push((at * 997 % 1_000_000) as f64 / 100.0),
             (Column::Number(values), _) => values.push((at % 73) as f64),

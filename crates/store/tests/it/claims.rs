@@ -25,14 +25,18 @@ async fn a_fenced_writer_writes_nothing() -> Result<()> {
     let error = old.write(&scores(5, 5), &outcomes(5, 5), &advance(&stale, 10)).await.unwrap_err();
     // Its connection was ended, so the first it hears is either that or, after connecting again, that it is fenced.
     let error = match error {
-        WriteError::Unavailable(_) => old.write(&scores(5, 5), &outcomes(5, 5), &advance(&stale, 10)).await.unwrap_err(),
+        WriteError::Unavailable(_) => {
+            old.write(&scores(5, 5), &outcomes(5, 5), &advance(&stale, 10)).await.unwrap_err()
+        }
         error => error,
     };
     assert!(matches!(&error, WriteError::Fenced { partitions } if partitions == "customer-scores.v1[0]"), "{error}");
     assert_eq!(ready.store.count_rows(Target::Score, "s").await?, 5);
     assert_eq!(ready.store.count_rows(Target::Outcome, "s").await?, 0);
 
-    new.write(&scores(5, 5), &outcomes(0, 0), &advance(&new_claim, 10)).await.context("the successor is not disturbed")?;
+    new.write(&scores(5, 5), &outcomes(0, 0), &advance(&new_claim, 10))
+        .await
+        .context("the successor is not disturbed")?;
     assert_eq!(ready.store.count_rows(Target::Score, "s").await?, 10);
     Ok(())
 }
@@ -87,7 +91,10 @@ async fn a_released_partition_changes_hands_without_the_end_of_a_connection() ->
     let mut second = ready.writer().await?;
     let moved = second.claim(&[one]).await?;
     assert_eq!(moved[0].epoch, 2);
-    first.write(&scores(0, 5), &outcomes(0, 0), &advance(&claims[0], 5)).await.context("the first goes on with what it kept")?;
+    first
+        .write(&scores(0, 5), &outcomes(0, 0), &advance(&claims[0], 5))
+        .await
+        .context("the first goes on with what it kept")?;
     second.write(&scores(5, 5), &outcomes(0, 0), &advance(&moved[0], 5)).await?;
     Ok(())
 }

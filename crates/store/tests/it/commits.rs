@@ -65,7 +65,8 @@ async fn a_commit_whose_answer_is_lost_is_resolved_as_committed() -> Result<()> 
         }
     }
     release_gate(&pool).await?;
-    poll_until(PATIENCE, || async { ready.store.count_rows(Target::Score, "s").await.map(|stored| stored == 5) }).await?;
+    poll_until(PATIENCE, || async { ready.store.count_rows(Target::Score, "s").await.map(|stored| stored == 5) })
+        .await?;
     let Resolution::Committed(written) = writer.resolve_commit().await? else { panic!("it is stored") };
     assert_eq!((written.rows, written.outcomes), (5, 5));
     unblock_commits(&pool).await?;

@@ -54,13 +54,15 @@ async fn feature_columns_are_those_of_the_feature_table() -> Result<()> {
         .bind(table)
         .fetch_all(ready.store.pool())
         .await?;
-        let features: Vec<_> = columns.into_iter().filter(|(name, _)| FEATURES.iter().any(|feature| feature.name == name)).collect();
+        let features: Vec<_> =
+            columns.into_iter().filter(|(name, _)| FEATURES.iter().any(|feature| feature.name == name)).collect();
         assert_eq!(features, expected, "{table}");
-        let first: i16 = sqlx::query_scalar("select attnum from pg_attribute where attrelid = to_regclass($1) and attname = $2")
-            .bind(table)
-            .bind(FEATURES[0].name)
-            .fetch_one(ready.store.pool())
-            .await?;
+        let first: i16 =
+            sqlx::query_scalar("select attnum from pg_attribute where attrelid = to_regclass($1) and attname = $2")
+                .bind(table)
+                .bind(FEATURES[0].name)
+                .fetch_one(ready.store.pool())
+                .await?;
         assert_eq!(first, feature_starts_at + 1, "{table}");
     }
     Ok(())

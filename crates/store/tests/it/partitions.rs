@@ -48,7 +48,9 @@ async fn rows_of_the_default_partition_move_to_the_one_that_is_made_for_them() -
     assert_eq!(ready.number("select count(*) from churn.scored_event_20261123t1200").await?, 10);
     assert_eq!(ready.number("select count(*) from churn.scored_event_default").await?, 0);
     assert_eq!(ready.store.count_rows(Target::Score, "s").await?, 10);
-    let again = writer.write(&scores(5, 10), &outcomes(0, 0), &advance(&churn_store::Claim { next_offset: Some(10), ..claim }, 20)).await?;
+    let again = writer
+        .write(&scores(5, 10), &outcomes(0, 0), &advance(&churn_store::Claim { next_offset: Some(10), ..claim }, 20))
+        .await?;
     assert_eq!((again.rows, again.duplicates), (5, 5));
     Ok(())
 }

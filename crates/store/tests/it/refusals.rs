@@ -91,7 +91,11 @@ async fn a_database_without_tables_says_churn_setup() -> Result<()> {
     let mut writer = SinkWriter::connect(&config, "sink", "cluster").await?;
     let claimed = writer.claim(&[TopicPartition::new("scores", 0)]).await.unwrap_err();
     assert!(matches!(claimed, WriteError::Internal(StoreError::MissingSchema { .. })), "{claimed}");
-    let errors = [store.check_schema().await.unwrap_err().to_string(), store.count_rows(Target::Score, "s").await.unwrap_err().to_string(), claimed.to_string()];
+    let errors = [
+        store.check_schema().await.unwrap_err().to_string(),
+        store.count_rows(Target::Score, "s").await.unwrap_err().to_string(),
+        claimed.to_string(),
+    ];
     for error in errors {
         assert!(error.contains("`churn setup`") && error.contains(&database.name), "{error}");
     }
@@ -123,7 +127,12 @@ async fn missing_rights_are_all_listed() -> Result<()> {
     let drop_role = format!("drop owned by {role}; drop role {role}");
     sqlx::raw_sql(sqlx::AssertSqlSafe(drop_role)).execute(ready.store.pool()).await?;
     let (sink, setup) = checked?;
-    for right in ["temporary on the database", "insert on churn.scored_event", "insert on churn.outcome", "update on churn.consumer_offset"] {
+    for right in [
+        "temporary on the database",
+        "insert on churn.scored_event",
+        "insert on churn.outcome",
+        "update on churn.consumer_offset",
+    ] {
         assert!(sink.contains(right), "{sink}");
     }
     assert!(!sink.contains("select on") && sink.contains(&role), "{sink}");

@@ -9,7 +9,10 @@ use crate::batches::{advance, outcomes, ready, scores};
 async fn stored(ready: &crate::batches::Ready, columns: &str) -> Result<Vec<Vec<Option<String>>>> {
     let texts = columns.split(", ").map(|column| format!("{column}::text")).collect::<Vec<_>>().join(", ");
     let query = format!("select array[{texts}] from churn.scored_event order by sequence");
-    sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(ready.store.pool()).await.context("cannot read the stored scores")
+    sqlx::query_scalar(AssertSqlSafe(query))
+        .fetch_all(ready.store.pool())
+        .await
+        .context("cannot read the stored scores")
 }
 
 fn features_as_text(batch: &ScoreBatch, row: usize) -> Vec<Option<String>> {
@@ -83,8 +86,9 @@ async fn every_column_of_a_score_comes_back_with_missing_and_unknown_values() ->
     assert_eq!(stored(&ready, rest).await?, expected);
 
     let times = "(extract(epoch from event_time) * 1000)::bigint, (extract(epoch from scored_at) * 1000)::bigint";
-    let expected: Vec<_> =
-        (0..60).map(|row| vec![Some(event.event_time_ms[row].to_string()), Some(batch.scored_at_ms[row].to_string())]).collect();
+    let expected: Vec<_> = (0..60)
+        .map(|row| vec![Some(event.event_time_ms[row].to_string()), Some(batch.scored_at_ms[row].to_string())])
+        .collect();
     assert_eq!(stored(&ready, times).await?, expected);
     Ok(())
 }
@@ -113,7 +117,8 @@ async fn rows_that_postgres_cannot_store_are_named_and_the_others_stored() -> Re
     batch.event.event_time_ms[4] = i64::MAX;
     results.observed_at_ms[0] = i64::MIN;
     let written = writer.write(&batch, &results, &advance(&claim, 6)).await?;
-    let rejected: Vec<(usize, &str)> = written.rejected.iter().map(|rejected| (rejected.row, rejected.reason.as_str())).collect();
+    let rejected: Vec<(usize, &str)> =
+        written.rejected.iter().map(|rejected| (rejected.row, rejected.reason.as_str())).collect();
     let words = ["zero byte", "probability", "customer_id is missing", "event_time", "observed_at"];
     assert_eq!(rejected.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [1, 2, 3, 4, 0]);
     assert!(rejected.iter().zip(words).all(|((_, reason), word)| reason.contains(word)), "{rejected:?}");

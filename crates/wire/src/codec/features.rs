@@ -7,7 +7,7 @@ use super::write::{NULL, VALUE, put_double, put_long, put_optional_string};
 
 /// Encoded forms of the known words, by feature and code; empty for features that are not categories.
 ///
-/// Nearly every word of a stream is a known one: writing it is a copy of a few bytes.
+/// Nearly every word of a stream is a known one: writing it is a copy of a few bytes, reading it a comparison.
 #[derive(Clone, Debug)]
 pub(super) struct Words([Vec<Box<[u8]>>; FEATURE_COUNT]);
 
@@ -39,21 +39,13 @@ impl Words {
     }
 
     pub(super) fn decode_into(&self, reader: &mut Reader<'_>, table: &mut Table) -> Read<()> {
-        for (feature, column) in FEATURES.iter().zip(table.columns_mut()) {
+        for ((feature, known), column) in FEATURES.iter().zip(&self.0).zip(table.columns_mut()) {
             reader.field(feature.name);
-            if !reader.present()? {
-                column.push_missing();
-                continue;
-            }
             match column {
-                Column::Category(words) => {
-                    let bytes = reader.text_bytes()?;
-                    match feature.categories().iter().position(|known| known.as_bytes() == bytes) {
-                        // A category has a handful of words.
-                        Some(code) => words.push_code(code as u16),
-                        None => words.push(Some(reader.text(bytes)?)),
-                    }
-                }
+                Column::Category(words) => match reader.one_of(known) {
+                    Some(code) => words.push_code(code),
+                    None => words.push(reader.optional_string()?),
+                },
                 Column::Number(values) => values.push(number(reader, feature)?),
             }
         }
@@ -79,8 +71,12 @@ fn put_number(out: &mut Vec<u8>, kind: Kind, value: f64) {
     }
 }
 
+/// A number, `NaN` where missing.
 #[inline]
 fn number(reader: &mut Reader<'_>, feature: &Feature) -> Read<f64> {
+    if !reader.present()? {
+        return Ok(f64::NAN);
+    }
     let value = match feature.kind {
         Kind::Flag => return Ok(f64::from(u8::from(reader.boolean()?))),
         Kind::Integer { .. } => f64::from(reader.int()?),

@@ -146,9 +146,32 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Which of these encoded values comes next; then it is read.
+    #[inline]
+    pub(super) fn one_of(&mut self, encoded: &[Box<[u8]>]) -> Option<u16> {
+        // The second byte is the length, which mostly tells words apart without a call to compare them.
+        let length = self.rest.get(1);
+        let mut candidates = encoded.iter().zip(0..).filter(|(bytes, _)| bytes.get(1) == length);
+        let (rest, code) = candidates.find_map(|(bytes, code)| Some((self.rest.strip_prefix(&**bytes)?, code)))?;
+        self.rest = rest;
+        Some(code)
+    }
+
     /// The bytes of a string, its length checked.
     #[inline]
     pub(super) fn text_bytes(&mut self) -> Read<&'a [u8]> {
+        // Nearly every text is shorter than 64 bytes, and its length one byte.
+        if let [len, rest @ ..] = self.rest
+            && len & 0x81 == 0
+            && let Some((bytes, rest)) = rest.split_at_checked(usize::from(len >> 1))
+        {
+            self.rest = rest;
+            return Ok(bytes);
+        }
+        self.long_text_bytes()
+    }
+
+    fn long_text_bytes(&mut self) -> Read<&'a [u8]> {
         let declared = self.long()?;
         match usize::try_from(declared).ok().and_then(|len| self.rest.split_at_checked(len)) {
             Some((bytes, rest)) if bytes.len() <= MAX_TEXT_BYTES => {

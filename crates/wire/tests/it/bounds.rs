@@ -25,8 +25,9 @@ fn refusal<C: Codec>(row: &C::Batch, field: &str, replacement: Value) -> (ErrorC
 }
 
 fn assert_out_of_range<C: Codec>(row: &C::Batch, field: &str, replacement: Value) {
-    let (class, message) = refusal::<C>(row, field, replacement.clone());
-    assert_eq!(class, ErrorClass::OutOfRange, "{field} = {replacement:?}: {message}");
+    let shown = format!("{field} = {replacement:?}");
+    let (class, message) = refusal::<C>(row, field, replacement);
+    assert_eq!(class, ErrorClass::OutOfRange, "{shown}: {message}");
 }
 
 #[test]

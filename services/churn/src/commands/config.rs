@@ -22,7 +22,11 @@ pub(super) fn run(command: ConfigCommand, global: &Global) -> anyhow::Result<()>
     }
 }
 
-fn print<T: Serialize + ?Sized>(answer: &T, global: &Global, text: impl FnOnce(&T) -> Vec<String>) -> anyhow::Result<()> {
+fn print<T: Serialize + ?Sized>(
+    answer: &T,
+    global: &Global,
+    text: impl FnOnce(&T) -> Vec<String>,
+) -> anyhow::Result<()> {
     if global.json {
         println!("{}", serde_json::to_string_pretty(answer).context("write the answer as JSON")?);
     } else {
@@ -36,5 +40,12 @@ fn shown_text(key: &ShownKey) -> String {
 }
 
 fn key_text(key: &KeyDoc) -> String {
-    format!("{} ({}, default {})\n    {}\n    {}", key.key, key.type_name, key.default, key.help.replace('\n', " "), key.env)
+    format!(
+        "{} ({}, default {})\n    {}\n    {}",
+        key.key,
+        key.type_name,
+        key.default,
+        key.help.replace('\n', " "),
+        key.env
+    )
 }

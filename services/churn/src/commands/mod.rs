@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 mod bad_rows;
 mod config;
+mod model;
 mod predict;
 mod produce;
 mod run;
@@ -30,6 +31,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Config(command) => config::run(command, &global),
         Command::Synth(command) => synth::run(&start(Vec::new())?, command),
         Command::Predict(args) => block_on(predict::run(&start(Vec::new())?, &args)),
+        Command::Model(command) => block_on(model::run(&start(Vec::new())?, command)),
         Command::Produce(args) => block_on(produce::run(&start(Vec::new())?, args)),
         Command::Setup { dry_run } => block_on(setup::run(&start(Vec::new())?, dry_run)),
         Command::Run { part } => block_on(run::run(&start(Vec::new())?, part)),

@@ -67,7 +67,8 @@ async fn load(registry: &Registry, version: Option<&str>) -> anyhow::Result<Serv
         return Served::of_version(registry, version).await.map_err(Ending::of).context("load the model");
     }
     let champion = registry.champion(Kind::Model).await.map_err(Ending::of).context("look up the champion")?;
-    let champion = champion.with_context(|| format!("{} has no model yet; run `churn setup` or `churn demo`", registry.place()))?;
+    let champion = champion
+        .with_context(|| format!("{} has no model yet; run `churn setup` or `churn demo`", registry.place()))?;
     Served::load(registry, &champion).await.map_err(Ending::of).context("load the champion")
 }
 

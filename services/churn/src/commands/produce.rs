@@ -70,7 +70,11 @@ fn check(customers: &Customers, outcomes: bool) -> anyhow::Result<()> {
     if outcomes && customers.label.is_none() {
         bail!(Ending::data("the file has no churn column, so there are no outcomes; leave --outcomes out"));
     }
-    let long = customers.customer_id.iter().flat_map(|ids| ids.iter()).position(|id| id.is_some_and(|id| id.len() > MAX_TEXT_BYTES));
+    let long = customers
+        .customer_id
+        .iter()
+        .flat_map(|ids| ids.iter())
+        .position(|id| id.is_some_and(|id| id.len() > MAX_TEXT_BYTES));
     if let Some(row) = long {
         let line = customers.lines[row];
         bail!(Ending::data(format!("line {line}, column customer_id: longer than {MAX_TEXT_BYTES} bytes")));

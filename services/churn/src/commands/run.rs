@@ -36,7 +36,11 @@ pub(super) async fn run(app: &App, part: PartName) -> anyhow::Result<()> {
     if wanted(PartName::Scorer) || wanted(PartName::Monitor) {
         platform.watch_models(&stop).await?;
     }
-    let extra = if part == PartName::All { platform.api(source.as_ref().map(|source| source.generator.clone())) } else { axum::Router::new() };
+    let extra = if part == PartName::All {
+        platform.api(source.as_ref().map(|source| source.generator.clone()))
+    } else {
+        axum::Router::new()
+    };
     let server = admin::serve(&name(part), &platform.config, &platform.shared, extra, &close).await?;
     if wanted(PartName::Sink) {
         setup::require_postgres(&platform.config)?;
@@ -90,7 +94,8 @@ async fn api(
 async fn source(platform: &Platform) -> anyhow::Result<Source> {
     let registry = &platform.registry;
     let champion = registry.champion(Kind::Generator).await.map_err(Ending::of).context("look up the generator")?;
-    let champion = champion.with_context(|| format!("{} has no generator; run `churn setup` first", registry.place()))?;
+    let champion =
+        champion.with_context(|| format!("{} has no generator; run `churn setup` first", registry.place()))?;
     let generator = Arc::new(bootstrap::load_generator(registry, &champion).await?);
     Ok(Source { generator, version: champion.version.to_string() })
 }

@@ -67,13 +67,16 @@ pub(super) async fn run(app: &App, dry_run: bool) -> anyhow::Result<()> {
         plan(config, &cluster, &store, &schemas, &mut steps).await?;
         for kind in [Kind::Generator, Kind::Model] {
             let champion = registry.champion(kind).await.map_err(Ending::of)?;
-            let result = champion.map_or_else(|| "would be made".to_owned(), |champion| format!("{} stands", champion.version));
+            let result =
+                champion.map_or_else(|| "would be made".to_owned(), |champion| format!("{} stands", champion.version));
             steps.add(format!("{kind}"), result);
         }
     } else {
         steps.topics(&create_topics(&cluster).await?)?;
         let topics = cluster.topics();
-        for schema in register_all(&schemas, &records(topics)).await.map_err(Ending::of).context("register the schemas")? {
+        for schema in
+            register_all(&schemas, &records(topics)).await.map_err(Ending::of).context("register the schemas")?
+        {
             steps.add(format!("schema {}", schema.subject), if schema.is_new { "registered" } else { "stands" });
         }
         for (what, result) in database(config, &store).await? {
@@ -87,7 +90,9 @@ pub(super) async fn run(app: &App, dry_run: bool) -> anyhow::Result<()> {
         bar.finish_and_clear();
     }
     store.close().await;
-    app.answer(&steps, |steps| steps.0.iter().map(|step| format!("{}: {}", step.what, step.result)).collect::<Vec<_>>().join("\n"))
+    app.answer(&steps, |steps| {
+        steps.0.iter().map(|step| format!("{}: {}", step.what, step.result)).collect::<Vec<_>>().join("\n")
+    })
 }
 
 /// Tables, partitions and reference rows.
@@ -114,7 +119,10 @@ pub(crate) async fn connect_kafka(config: &Config, shared: &Shared) -> anyhow::R
     if config.kafka.brokers.is_empty() {
         bail!(Ending::usage("no Kafka is configured: set kafka.brokers (CHURN__KAFKA__BROKERS), or try `churn demo`"));
     }
-    Cluster::connect(&config.kafka, &shared.progress).await.map_err(Ending::of).context("connect to Kafka (kafka.brokers)")
+    Cluster::connect(&config.kafka, &shared.progress)
+        .await
+        .map_err(Ending::of)
+        .context("connect to Kafka (kafka.brokers)")
 }
 
 /// Says what to do where no Postgres is configured.
@@ -142,7 +150,11 @@ pub(crate) async fn connect_postgres(config: &Config) -> anyhow::Result<Store> {
 /// # Errors
 /// The cluster refuses, or topics that are joined by key have unequal numbers of partitions.
 pub(crate) async fn create_topics(cluster: &Cluster) -> anyhow::Result<Vec<TopicReport>> {
-    let reports = cluster.create_topics(&cluster.topics().specs(cluster.config())).await.map_err(Ending::of).context("create the topics")?;
+    let reports = cluster
+        .create_topics(&cluster.topics().specs(cluster.config()))
+        .await
+        .map_err(Ending::of)
+        .context("create the topics")?;
     cluster.check_co_partitioned().await.map_err(Ending::of).context("compare the topics")?;
     Ok(reports)
 }
@@ -159,10 +171,21 @@ pub(crate) fn records(topics: &Topics) -> [(&str, Record); 6] {
     ]
 }
 
-async fn plan(config: &Config, cluster: &Cluster, store: &Store, schemas: &SchemaRegistry, steps: &mut Steps) -> anyhow::Result<()> {
-    let topics = cluster.inspect_topics(&cluster.topics().specs(cluster.config())).await.map_err(Ending::of).context("look at the topics")?;
+async fn plan(
+    config: &Config,
+    cluster: &Cluster,
+    store: &Store,
+    schemas: &SchemaRegistry,
+    steps: &mut Steps,
+) -> anyhow::Result<()> {
+    let topics = cluster
+        .inspect_topics(&cluster.topics().specs(cluster.config()))
+        .await
+        .map_err(Ending::of)
+        .context("look at the topics")?;
     steps.topics(&topics)?;
-    let planned = plan_all(schemas, &records(cluster.topics())).await.map_err(Ending::of).context("compare the schemas")?;
+    let planned =
+        plan_all(schemas, &records(cluster.topics())).await.map_err(Ending::of).context("compare the schemas")?;
     for schema in planned {
         let result = match schema.plan {
             Plan::Registered(id) => format!("stands, id {id}"),

@@ -23,7 +23,9 @@ const CHUNK: u64 = 50_000;
 
 pub(super) fn run(app: &App, command: Synth) -> anyhow::Result<()> {
     match command {
-        Synth::Fit { data, locations, out, skip_bad_rows } => fit(app, &data, locations.as_deref(), &out, skip_bad_rows),
+        Synth::Fit { data, locations, out, skip_bad_rows } => {
+            fit(app, &data, locations.as_deref(), &out, skip_bad_rows)
+        }
         Synth::Sample { generator, rows, seed, threads, out } => {
             let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
             sample(app, &generator, rows, seed, threads, &out)
@@ -48,7 +50,9 @@ fn fit(app: &App, data: &Path, locations: Option<&Path>, out: &Path, skip_bad_ro
     let answer = Fitted { rows: customers.len(), bad_rows: customers.bad_row_count, seconds: watch.seconds() };
     let bytes = generator.to_json().context("write the generator")?;
     fs::write(out, bytes).map_err(Ending::data).with_context(|| format!("write {}", out.display()))?;
-    app.answer(&answer, |answer| format!("fitted on {} rows in {:.2} s; written to {}", answer.rows, answer.seconds, out.display()))
+    app.answer(&answer, |answer| {
+        format!("fitted on {} rows in {:.2} s; written to {}", answer.rows, answer.seconds, out.display())
+    })
 }
 
 #[derive(Debug, Serialize)]
@@ -78,7 +82,9 @@ fn sample(app: &App, generator: &Path, rows: u64, seed: u64, threads: usize, out
     writer.finish().with_context(|| format!("write {}", out.display()))?;
     bar.finish_and_clear();
     let answer = Sampled { rows, seed, threads, seconds: watch.seconds() };
-    app.answer(&answer, |answer| format!("sampled {} customers in {:.2} s; written to {}", answer.rows, answer.seconds, out.display()))
+    app.answer(&answer, |answer| {
+        format!("sampled {} customers in {:.2} s; written to {}", answer.rows, answer.seconds, out.display())
+    })
 }
 
 fn chunks(rows: u64) -> impl Iterator<Item = Range<u64>> {

@@ -5,6 +5,7 @@ use churn_monitor::MonitorHandle;
 use churn_runtime::exit::Ending;
 use churn_store::Target;
 
+use super::Clock;
 use super::report::{Percentiles, Report};
 use super::servers::Servers;
 use crate::parts::Platform;
@@ -12,8 +13,7 @@ use crate::parts::Platform;
 pub(super) async fn run(
     servers: &Servers,
     platform: &Platform,
-    streamed_seconds: f64,
-    first_row_seconds: Option<f64>,
+    clock: &Clock,
     monitor: &MonitorHandle,
 ) -> anyhow::Result<Report> {
     let progress = &platform.shared.progress;
@@ -21,7 +21,9 @@ pub(super) async fn run(
     let events_produced = stage("synthesizer").durable;
     let stream = &platform.config.synthesizer.stream;
     let produced = 0..=i64::try_from(events_produced).unwrap_or(i64::MAX) - 1;
-    let audit = async |table| servers.store.audit(table, stream, produced.clone()).await.map_err(Ending::of).context("compare the event ids");
+    let audit = async |table| {
+        servers.store.audit(table, stream, produced.clone()).await.map_err(Ending::of).context("compare the event ids")
+    };
     let (rows, outcomes) = (audit(Target::Score).await?, audit(Target::Outcome).await?);
     let latency = stage("sink").latency;
     Ok(Report {
@@ -32,11 +34,11 @@ pub(super) async fn run(
         duplicates: rows.duplicates + outcomes.duplicates,
         lost: rows.lost + outcomes.lost,
         dead_letters: progress.snapshot().iter().map(|stage| stage.dead_lettered).sum(),
-        throughput_per_second: rows.stored as f64 / streamed_seconds.max(1e-3),
+        throughput_per_second: rows.stored as f64 / clock.last_row.max(1e-3),
         latency_ms: Percentiles { p50: latency.p50 as f64, p99: latency.p99 as f64 },
         model: super::live_model(&monitor.snapshot()),
         peak_rss_bytes: churn_runtime::metrics::process::memory().map(|memory| memory.peak),
-        first_row_seconds,
-        streamed_seconds,
+        first_row_seconds: clock.first_row,
+        streamed_seconds: clock.last_row,
     })
 }

@@ -46,7 +46,8 @@ impl Live {
     pub(crate) fn draw(&mut self, seconds: f64, progress: &Progress, watched: &Watched) -> io::Result<()> {
         let stages = progress.snapshot();
         let elapsed = (seconds - self.last_at).max(1e-3);
-        let rates: Vec<f64> = stages.iter().map(|stage| (stage.durable - self.before(stage)) as f64 / elapsed).collect();
+        let rates: Vec<f64> =
+            stages.iter().map(|stage| (stage.durable - self.before(stage)) as f64 / elapsed).collect();
         let text = if self.on_terminal {
             table(seconds, &stages, &rates, watched)
         } else {
@@ -64,7 +65,11 @@ impl Live {
         let mut out = io::stdout().lock();
         if self.on_terminal {
             if self.drawn > 0 {
-                execute!(out, cursor::MoveToPreviousLine(self.drawn), terminal::Clear(terminal::ClearType::FromCursorDown))?;
+                execute!(
+                    out,
+                    cursor::MoveToPreviousLine(self.drawn),
+                    terminal::Clear(terminal::ClearType::FromCursorDown)
+                )?;
             }
             self.drawn = u16::try_from(text.lines().count()).unwrap_or(u16::MAX);
         }
@@ -95,8 +100,11 @@ fn table(seconds: f64, stages: &[StageSnapshot], rates: &[f64], watched: &Watche
 }
 
 fn line(seconds: f64, stages: &[StageSnapshot], rates: &[f64], watched: &Watched) -> String {
-    let rates: Vec<String> =
-        stages.iter().zip(rates).map(|(stage, rate)| format!("{} {rate:.0}/s (behind {})", stage.stage, stage.lag)).collect();
+    let rates: Vec<String> = stages
+        .iter()
+        .zip(rates)
+        .map(|(stage, rate)| format!("{} {rate:.0}/s (behind {})", stage.stage, stage.lag))
+        .collect();
     format!("{} | {}", facts(seconds, stages, watched), rates.join(", "))
 }
 

@@ -20,14 +20,17 @@ use churn_runtime::{http, telemetry};
 use churn_synthesizer::Source;
 
 use crate::app::{App, Flag, Shared};
+use crate::bootstrap;
 use crate::cli::{self, Global};
 use crate::commands::{admin, setup};
 use crate::parts::{Platform, Running};
-use crate::bootstrap;
 
 use live::{Live, Watched};
 use report::{LiveModel, Report};
 use servers::Servers;
+
+/// How often the stored rows are looked at: the grain of the times in the report.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Loads the configuration for the demo, which keeps the terminal to itself: only warnings are logged unless told otherwise, and
 /// the HTTP server takes a free port.
@@ -74,7 +77,14 @@ pub(crate) async fn run(app: App, args: cli::Demo) -> anyhow::Result<()> {
         models: Default::default(),
         shared,
     };
-    let demo = Demo { platform, source: Source { generator: Arc::new(generator), version: champion.version.to_string() }, shutdown, duration, grace: app.grace(), setup_started };
+    let demo = Demo {
+        platform,
+        source: Source { generator: Arc::new(generator), version: champion.version.to_string() },
+        shutdown,
+        duration,
+        grace: app.grace(),
+        setup_started,
+    };
     let result = demo.stream(&servers).await;
     let report = servers.stop().await.and(result)?;
     finish(&app, &args, &report)
@@ -106,13 +116,13 @@ impl Demo {
         let synthesizer = platform.synthesizer(self.source.clone()).await?;
         producers.spawn("synthesizer", synthesizer.run(produce.clone()));
 
-        let mut clock = Clock { setup: self.setup_started, streaming: Stopwatch::start(), first_row: None };
+        let mut clock = Clock::start(self.setup_started);
         self.watch(&mut clock, &watched, &mut consumers, &mut producers).await?;
         produce.cancel();
-        let streamed = self.drain(&mut clock, &mut consumers, &mut producers).await?;
+        self.drain(&mut clock, &mut consumers, &mut producers).await?;
         consume.cancel();
         tokio::time::timeout(self.grace, consumers.all()).await.context("the parts did not stop in time (grace)")??;
-        let outcome = audit::run(servers, platform, streamed, clock.first_row, &watched).await;
+        let outcome = audit::run(servers, platform, &clock, &watched).await;
         server.stop(Duration::from_secs(1)).await.context("stop the HTTP server")?;
         outcome
     }
@@ -134,7 +144,7 @@ impl Demo {
     ) -> anyhow::Result<()> {
         let mut live = Live::new(telemetry::stdout_is_terminal());
         let mut draw = tokio::time::interval(live.interval());
-        let mut look = tokio::time::interval(Duration::from_millis(20));
+        let mut look = tokio::time::interval(LOOK);
         let over = async {
             match self.duration {
                 Some(duration) => tokio::time::sleep(duration).await,
@@ -145,7 +155,7 @@ impl Demo {
         loop {
             tokio::select! {
                 _ = draw.tick() => self.draw(&mut live, clock, monitor)?,
-                _ = look.tick(), if clock.first_row.is_none() => clock.look(&self.platform.shared),
+                _ = look.tick() => clock.look(&self.platform.shared),
                 () = &mut over => return Ok(()),
                 () = self.shutdown.requested() => return Ok(()),
                 ended = consumers.next() => bail!("the {} ended before its time", ended?),
@@ -164,42 +174,52 @@ impl Demo {
         live.draw(clock.streaming.seconds(), &self.platform.shared.progress, &watched).context("draw")
     }
 
-    /// Waits until everything that was produced is scored and stored, and says how many seconds after the start that was.
-    async fn drain(&self, clock: &mut Clock, consumers: &mut Running, producers: &mut Running) -> anyhow::Result<f64> {
-        let topics = self.platform.cluster.topics().clone();
-        let progress = &self.platform.shared.progress;
+    /// Waits until everything that was produced is scored and stored.
+    async fn drain(&self, clock: &mut Clock, consumers: &mut Running, producers: &mut Running) -> anyhow::Result<()> {
+        let topics = self.platform.cluster.topics();
+        let all = [topics.events.as_str(), &topics.scores, &topics.outcomes];
+        let mut look = tokio::time::interval(LOOK);
         let drained = async {
-            let produced = clock.streaming;
-            tokio::select! {
-                result = producers.all() => result?,
-                ended = consumers.next() => bail!("the {} ended before its time", ended?),
+            let mut producing = true;
+            loop {
+                tokio::select! {
+                    result = producers.all(), if producing => {
+                        result?;
+                        producing = false;
+                    }
+                    ended = consumers.next() => bail!("the {} ended before its time", ended?),
+                    _ = look.tick() => clock.look(&self.platform.shared),
+                }
+                if !producing && self.platform.shared.progress.drained(&all) {
+                    clock.look(&self.platform.shared);
+                    return Ok(());
+                }
             }
-            let rows = [topics.events.as_str(), &topics.scores];
-            while !progress.drained(&rows) {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            let seconds = produced.seconds();
-            while !progress.drained(&[&topics.outcomes]) {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            Ok(seconds)
         };
         let patience = self.grace + self.platform.config.synthesizer.outcome_delay.get();
         tokio::time::timeout(patience, drained).await.context("the stream did not drain in time (grace)")?
     }
 }
 
-/// When things happened.
+/// When rows were stored, as far as looking now and then tells.
 struct Clock {
     setup: Stopwatch,
     streaming: Stopwatch,
+    rows: u64,
     first_row: Option<f64>,
+    last_row: f64,
 }
 
 impl Clock {
+    fn start(setup: Stopwatch) -> Self {
+        Self { setup, streaming: Stopwatch::start(), rows: 0, first_row: None, last_row: 0.0 }
+    }
+
     fn look(&mut self, shared: &Shared) {
-        if shared.progress.stage("sink").snapshot().durable > 0 {
-            self.first_row = Some(self.setup.seconds());
+        let rows = shared.progress.stage("sink").snapshot().durable;
+        if rows > self.rows {
+            self.first_row.get_or_insert_with(|| self.setup.seconds());
+            (self.rows, self.last_row) = (rows, self.streaming.seconds());
         }
     }
 }

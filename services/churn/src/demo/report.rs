@@ -63,7 +63,10 @@ impl Report {
         let (produced, scored, stored) = (self.events_produced, self.events_scored, self.rows_stored);
         expect(
             produced == scored + self.dead_letters && scored == stored,
-            format!("{produced} events were produced, {scored} scored, {stored} stored and {} set aside", self.dead_letters),
+            format!(
+                "{produced} events were produced, {scored} scored, {stored} stored and {} set aside",
+                self.dead_letters
+            ),
         );
         violations
     }
@@ -79,13 +82,23 @@ impl std::fmt::Display for Report {
         writeln!(f, "lost              {:>12}", self.lost)?;
         writeln!(f, "duplicates        {:>12}", self.duplicates)?;
         writeln!(f, "dead letters      {:>12}", self.dead_letters)?;
-        writeln!(f, "throughput        {:>12.0} rows/s over {:.1} s", self.throughput_per_second, self.streamed_seconds)?;
+        writeln!(
+            f,
+            "throughput        {:>12.0} rows/s over {:.1} s",
+            self.throughput_per_second, self.streamed_seconds
+        )?;
         writeln!(f, "latency p50, p99  {:>12.0} ms, {:.0} ms", self.latency_ms.p50, self.latency_ms.p99)?;
         if let Some(peak) = self.peak_rss_bytes {
             writeln!(f, "peak memory       {:>12.0} MiB", peak as f64 / f64::from(1 << 20))?;
         }
         let model = &self.model;
-        write!(f, "model             {:>12} AUC {}, log-loss {}", model.version, figure(model.auc), figure(model.log_loss))
+        write!(
+            f,
+            "model             {:>12} AUC {}, log-loss {}",
+            model.version,
+            figure(model.auc),
+            figure(model.log_loss)
+        )
     }
 }
 

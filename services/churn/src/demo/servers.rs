@@ -27,7 +27,8 @@ pub(crate) struct Servers {
 impl Servers {
     pub(crate) async fn start(app: &App, shared: &Shared) -> anyhow::Result<Self> {
         let config = app.config();
-        let ((private, postgres, store), (cluster, schemas)) = tokio::try_join!(postgres(config), kafka(config, shared))?;
+        let ((private, postgres, store), (cluster, schemas)) =
+            tokio::try_join!(postgres(config), kafka(config, shared))?;
         Ok(Self { cluster, store, schemas: Arc::new(schemas), postgres, private })
     }
 
@@ -53,11 +54,14 @@ impl Servers {
 
 async fn postgres(config: &Config) -> anyhow::Result<(Option<PrivatePostgres>, PostgresConfig, Store)> {
     if !config.postgres.url.is_empty() {
-        let store = Store::connect(&config.postgres).await.map_err(Ending::of).context("connect to Postgres (postgres.url)")?;
+        let store =
+            Store::connect(&config.postgres).await.map_err(Ending::of).context("connect to Postgres (postgres.url)")?;
         return Ok((None, config.postgres.clone(), store));
     }
-    let private =
-        PrivatePostgres::start(&config.postgres.private).await.map_err(Ending::of).context("start a private Postgres")?;
+    let private = PrivatePostgres::start(&config.postgres.private)
+        .await
+        .map_err(Ending::of)
+        .context("start a private Postgres")?;
     let config = private.configure(&config.postgres);
     let store = Store::connect(&config).await.map_err(Ending::of).context("connect to the private Postgres")?;
     Ok((Some(private), config, store))
@@ -67,12 +71,18 @@ async fn kafka(config: &Config, shared: &Shared) -> anyhow::Result<(Cluster, Sch
     if config.kafka.brokers.is_empty() {
         let cluster = Cluster::embedded(&config.kafka, &shared.progress).await.context("start the embedded broker")?;
         let schemas = SchemaRegistry::builtin();
-        register_all(&schemas, &setup::records(cluster.topics())).await.map_err(Ending::of).context("register the schemas")?;
+        register_all(&schemas, &setup::records(cluster.topics()))
+            .await
+            .map_err(Ending::of)
+            .context("register the schemas")?;
         return Ok((cluster, schemas));
     }
     let cluster = setup::connect_kafka(config, shared).await?;
     setup::create_topics(&cluster).await?;
     let schemas = SchemaRegistry::open(&config.wire).context("open the schema registry (wire.url)")?;
-    register_all(&schemas, &setup::records(cluster.topics())).await.map_err(Ending::of).context("register the schemas")?;
+    register_all(&schemas, &setup::records(cluster.topics()))
+        .await
+        .map_err(Ending::of)
+        .context("register the schemas")?;
     Ok((cluster, schemas))
 }

@@ -58,7 +58,15 @@ fn parts_say_which_server_they_miss() {
     let nothing = run(folder.path(), &["run", "scorer"]);
     assert_eq!(nothing.status.code(), Some(64));
     assert!(stderr(&nothing).contains("kafka.brokers"), "{}", stderr(&nothing));
-    let args = ["setup", "--set", "kafka.brokers=127.0.0.1:1", "--set", "kafka.connect_timeout=1s", "--set", "postgres.url=postgres://a@127.0.0.1:1/x"];
+    let args = [
+        "setup",
+        "--set",
+        "kafka.brokers=127.0.0.1:1",
+        "--set",
+        "kafka.connect_timeout=1s",
+        "--set",
+        "postgres.url=postgres://a@127.0.0.1:1/x",
+    ];
     let unreachable = run(folder.path(), &args);
     assert_eq!(unreachable.status.code(), Some(69), "{}", stderr(&unreachable));
     assert!(stderr(&unreachable).contains("127.0.0.1:1"), "{}", stderr(&unreachable));

@@ -86,9 +86,11 @@ async fn two_scorers_and_two_sinks_store_every_row_once() -> Result<()> {
         ("monitor", stack.part("monitor", &[])?),
     ];
     let synthesizer = stack.part("synthesizer", &[])?;
-    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count("select count(*) from churn.scored_event").await? > 10_000))
-        .await
-        .with_context(|| consumers.iter().map(|(name, part)| format!("{name}: {}", part.stderr())).collect::<String>())?;
+    poll_until(PATIENCE, async || {
+        Ok::<_, anyhow::Error>(stack.count("select count(*) from churn.scored_event").await? > 10_000)
+    })
+    .await
+    .with_context(|| consumers.iter().map(|(name, part)| format!("{name}: {}", part.stderr())).collect::<String>())?;
     stop(synthesizer, "synthesizer").await?;
 
     // Every event of the topic has its row and its outcome: sequence numbers run from 0 without a gap.
@@ -120,7 +122,9 @@ async fn a_users_own_customers_are_scored_under_their_own_ids() -> Result<()> {
     ensure!(produced["events"] == 100 && produced["outcomes"] == 100, "{produced}");
     let all = stack.part("all", &[("CHURN__SYNTHESIZER__RATE", "1")])?;
     let mine = "select count(*) from churn.scored_event e join churn.outcome o using (score_id) where e.customer_id like 'mine-%'";
-    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(mine).await? == 100)).await.with_context(|| all.stderr())?;
+    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(mine).await? == 100))
+        .await
+        .with_context(|| all.stderr())?;
     let pigeons = "select count(*) from churn.scored_event where internet_service = 'Carrier pigeon'";
     ensure!(stack.count(pigeons).await? == 1, "an unknown category is scored and keeps its spelling");
     stop(all, "program").await
@@ -144,7 +148,11 @@ async fn undecodable_records_go_to_the_dead_letters_and_the_stream_goes_on() -> 
         stop(part, name).await?;
     }
     let env: Vec<(&str, &str)> = stack.env.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let refused = run_with(stack.folder.path(), &["run", "sink", "--set", "postgres.url=postgres://nobody:wrong@127.0.0.1:1/x"], &env);
+    let refused = run_with(
+        stack.folder.path(),
+        &["run", "sink", "--set", "postgres.url=postgres://nobody:wrong@127.0.0.1:1/x"],
+        &env,
+    );
     ensure!(refused.status.code() == Some(69) && !stderr(&refused).contains("wrong"), "{}", stderr(&refused));
     Ok(())
 }

@@ -10,7 +10,17 @@ use crate::run::{json, run, shipped_data, stderr};
 #[test]
 fn the_demo_stores_every_event_once_and_leaves_a_registry_to_predict_with() {
     let folder = TempDir::new().unwrap();
-    let args = ["demo", "--duration", "6s", "--rate", "2000", "--report", "report.json", "--set", "synthesizer.outcome_delay=1s"];
+    let args = [
+        "demo",
+        "--duration",
+        "6s",
+        "--rate",
+        "2000",
+        "--report",
+        "report.json",
+        "--set",
+        "synthesizer.outcome_delay=1s",
+    ];
     let output = run(folder.path(), &args);
     assert!(output.status.success(), "{}", stderr(&output));
     let report: Value = serde_json::from_slice(&fs::read(folder.path().join("report.json")).unwrap()).unwrap();

@@ -68,7 +68,8 @@ async fn predictions_and_samples_are_served_with_the_champion() -> Result<()> {
     ensure!(probability(0) > probability(1), "{many}");
     ensure!(one["predictions"][0] == many["predictions"][0], "one and many differ: {one} {many}");
 
-    let (status, faulty) = api.post("/v1/predict", json!({ "customers": [loyal, { "tenure": -3 }] }).to_string()).await?;
+    let (status, faulty) =
+        api.post("/v1/predict", json!({ "customers": [loyal, { "tenure": -3 }] }).to_string()).await?;
     ensure!(status == 422 && faulty["error"]["details"]["errors"][0]["path"] == "customers[1].tenure", "{faulty}");
     let (status, _) = api.post("/v1/predict", "x".repeat(2 << 20)).await?;
     ensure!(status == 413);
@@ -97,7 +98,8 @@ async fn without_a_model_the_api_is_alive_but_not_ready() -> Result<()> {
     }
     let (_, page) = api.get("/docs").await?;
     ensure!(!page.contains("http://") && !page.contains("https://"), "the page needs no outside asset");
-    let foreign = api.client.post(format!("{}/v1/predict", api.base)).header("origin", "https://evil.example").send().await?;
+    let foreign =
+        api.client.post(format!("{}/v1/predict", api.base)).header("origin", "https://evil.example").send().await?;
     ensure!(foreign.status() == 403);
     Ok(())
 }

@@ -13,7 +13,8 @@ fn sampling_gives_the_same_bytes_on_any_number_of_threads_and_no_impossible_row(
     let fit = run(folder.path(), &["synth", "fit", "--data", &shipped_data(), "--out", "gen.json", "--json"]);
     assert_eq!(json(&fit)["rows"], 7_043);
     let sample = |threads: &str, out: &str| {
-        let args = ["synth", "sample", "--generator", "gen.json", "--rows", "60000", "--seed", "7", "--threads", threads];
+        let args =
+            ["synth", "sample", "--generator", "gen.json", "--rows", "60000", "--seed", "7", "--threads", threads];
         json(&run(folder.path(), &[&args[..], &["--out", out, "--json"]].concat()));
         fs::read(folder.path().join(out)).unwrap()
     };
@@ -37,7 +38,9 @@ fn sampling_gives_the_same_bytes_on_any_number_of_threads_and_no_impossible_row(
 fn assert_possible<'a>(cell: &dyn Fn(&str) -> &'a str, line: &str) {
     assert_eq!(cell("phone_service") == "0", cell("multiple_lines") == "No phone service", "{line}");
     let offline = cell("internet_service") == "No";
-    for add_on in ["online_security", "online_backup", "device_protection", "tech_support", "streaming_tv", "streaming_movies"] {
+    for add_on in
+        ["online_security", "online_backup", "device_protection", "tech_support", "streaming_tv", "streaming_movies"]
+    {
         assert_eq!(offline, cell(add_on) == "No internet service", "{line}");
     }
     let tenure: f64 = cell("tenure").parse().unwrap();
