@@ -60,6 +60,14 @@ impl EventBatch {
         ScoreId::derive(self.id(row), self.event_time_ms[row])
     }
 
+    /// Forgets all events and every word that is not in a vocabulary, and keeps the memory for the next batch.
+    pub fn clear(&mut self) {
+        self.truncate(0);
+        self.stream.clear();
+        self.synthesizer_version.clear();
+        self.features.clear();
+    }
+
     /// Keeps the first `rows` events: how a reader gives up on a row half way.
     pub fn truncate(&mut self, rows: usize) {
         self.stream.truncate(rows);

@@ -56,6 +56,7 @@ impl Interned {
     }
 
     /// Appends a word, or a missing one.
+    #[inline]
     pub fn push(&mut self, word: Option<&str>) {
         let code = word.map_or(MISSING, |word| self.intern(word));
         self.codes.push(code);
@@ -65,6 +66,7 @@ impl Interned {
     ///
     /// # Panics
     /// When the code stands for no word.
+    #[inline]
     pub fn push_code(&mut self, code: u16) {
         assert!(code == MISSING || usize::from(code) < self.known.len() + self.other.len(), "code {code} has no word");
         self.codes.push(code);
@@ -74,6 +76,7 @@ impl Interned {
     ///
     /// # Panics
     /// When the code stands for no word.
+    #[inline]
     pub fn word(&self, code: u16) -> Option<&str> {
         let index = usize::from(code);
         if code == MISSING {
@@ -89,6 +92,7 @@ impl Interned {
     ///
     /// # Panics
     /// When `row` is not below [`Self::len`].
+    #[inline]
     pub fn get(&self, row: usize) -> Option<&str> {
         self.word(self.codes[row])
     }
@@ -96,6 +100,12 @@ impl Interned {
     /// All words in order.
     pub fn iter(&self) -> impl Iterator<Item = Option<&str>> {
         self.codes.iter().map(|&code| self.word(code))
+    }
+
+    /// Forgets all rows and every word outside the known vocabulary, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.codes.clear();
+        self.other.clear();
     }
 
     /// Keeps the first `rows` rows; the vocabulary stays.

@@ -41,6 +41,7 @@ impl Locations {
     }
 
     /// Appends the row `row` of `other`.
+    #[inline]
     pub fn push_from(&mut self, other: &Self, row: usize) {
         self.zip_code.push_from(&other.zip_code, row);
         self.city.push_from(&other.city, row);

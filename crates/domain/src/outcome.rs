@@ -53,6 +53,12 @@ impl OutcomeBatch {
         ScoreId::derive(self.id(row), self.event_time_ms[row])
     }
 
+    /// Forgets all outcomes and the streams' names, and keeps the memory for the next batch.
+    pub fn clear(&mut self) {
+        self.truncate(0);
+        self.stream.clear();
+    }
+
     /// Keeps the first `rows` outcomes.
     pub fn truncate(&mut self, rows: usize) {
         self.stream.truncate(rows);

@@ -63,6 +63,14 @@ impl ScoreBatch {
         self.score_id.is_empty()
     }
 
+    /// Forgets all scores and every word that is not in a vocabulary, and keeps the memory for the next batch.
+    pub fn clear(&mut self) {
+        self.truncate(0);
+        self.event.clear();
+        self.model_version.clear();
+        self.model_hash.clear();
+    }
+
     /// Keeps the first `rows` scores.
     pub fn truncate(&mut self, rows: usize) {
         self.score_id.truncate(rows);

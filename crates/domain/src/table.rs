@@ -86,6 +86,16 @@ impl Table {
         self.columns.iter_mut().for_each(|column| column.truncate(rows));
     }
 
+    /// Forgets all customers and every unknown word, and keeps the memory.
+    pub fn clear(&mut self) {
+        for column in &mut self.columns {
+            match column {
+                Column::Category(words) => words.clear(),
+                Column::Number(values) => values.clear(),
+            }
+        }
+    }
+
     /// Appends the row `row` of another table.
     pub fn push_from(&mut self, other: &Self, row: usize) {
         for (into, from) in self.columns.iter_mut().zip(&other.columns) {

@@ -23,6 +23,7 @@ impl Text {
     ///
     /// # Panics
     /// When the arena would pass 4 GiB: batches are bounded far below.
+    #[inline]
     pub fn push(&mut self, value: Option<&str>) {
         self.bytes.push_str(value.unwrap_or_default());
         self.missing.push(value.is_none());
@@ -33,6 +34,7 @@ impl Text {
     ///
     /// # Panics
     /// When `row` is not below [`Self::len`].
+    #[inline]
     pub fn get(&self, row: usize) -> Option<&str> {
         if self.missing[row] {
             return None;

@@ -1,5 +1,5 @@
-//! How fast scores are stored, on a private server with `fsync` on: `cargo run -p churn-store --example copy_rate -- 100000 10000`
-//! (rows, rows a batch). Prints the time of each step.
+//! How fast scores are stored, on a private server with `fsync` on: `cargo run -p churn-store --example copy_rate --
+//! 100000 10000` (rows, rows a batch). Prints the time of each step.
 #![allow(clippy::print_stdout)]
 
 use std::time::Duration;

@@ -36,7 +36,8 @@ impl Store {
         Ok(count.cast_unsigned())
     }
 
-    /// Compares the stored rows of a stream with the sequence numbers that were produced. About a second for a million rows.
+    /// Compares the stored rows of a stream with the sequence numbers that were produced. About a second for a million
+    /// rows.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -66,8 +67,8 @@ impl Store {
     }
 }
 
-/// The planner knows nothing of the made-up series and might loop over the table once a number: only hashing is right here, and
-/// it should not spill. A day of a busy stream takes longer than the usual limit.
+/// The planner knows nothing of the made-up series and might loop over the table once a number: only hashing is right
+/// here, and it should not spill. A day of a busy stream takes longer than the usual limit.
 const SETTINGS: [&str; 3] =
     ["set local enable_nestloop = off", "set local work_mem = '128MB'", "set local statement_timeout = '10min'"];
 

@@ -6,6 +6,8 @@ use churn_runtime::config::{ConnectionUrl, Fault, HumanDuration, Validate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::error::StoreError;
+
 /// How to reach Postgres and how to behave there.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -61,10 +63,8 @@ impl PostgresConfig {
 impl Validate for PostgresConfig {
     fn validate(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        if let Err(error) = crate::connect::options(self)
-            && !self.url.is_empty()
-        {
-            faults.push(Fault::new("url", error.to_string()));
+        if !self.url.is_empty() {
+            faults.extend(crate::connect::options(self).err().map(|error| Fault::new("url", fault_of(&error))));
         }
         if self.max_connections == 0 {
             faults.push(Fault::new("max_connections", "must be at least 1"));
@@ -80,6 +80,14 @@ impl Validate for PostgresConfig {
             }
         }
         faults
+    }
+}
+
+/// Without the setting's name, which the fault says itself.
+fn fault_of(error: &StoreError) -> String {
+    match error {
+        StoreError::Url(reason) => format!("{reason}; expected postgres://user:password@host:port/database"),
+        other => other.to_string(),
     }
 }
 

@@ -94,6 +94,9 @@ fn message_of(error: &sqlx::Error) -> String {
             }
             _ => error.to_string(),
         },
+        sqlx::Error::Tls(_) => {
+            "sslmode in postgres.url asks for TLS, which this program is built without; leave sslmode out".to_owned()
+        }
         sqlx::Error::Protocol(_) => "the other side does not speak postgres".to_owned(),
         other => other.to_string(),
     }

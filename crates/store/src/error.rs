@@ -102,8 +102,8 @@ pub(crate) fn sqlstate(error: &sqlx::Error) -> Option<String> {
     error.as_database_error().and_then(|error| error.code()).map(Into::into)
 }
 
-/// Whether the statement itself is wrong, so that trying again cannot help: all but lost connections, missing resources, rolled
-/// back transactions and interventions (classes 08, 40, 53, 55, 57, 58).
+/// Whether the statement itself is wrong, so that trying again cannot help: all but lost connections, missing
+/// resources, rolled back transactions and interventions (classes 08, 40, 53, 55, 57, 58).
 pub(crate) fn is_own_fault(error: &sqlx::Error) -> bool {
     match sqlstate(error) {
         Some(code) => !["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class)),

@@ -1,7 +1,8 @@
 //! Everything Postgres: the tables, the sink's exactly-once writer, the private server of the demo.
 //!
-//! Guarantees: a batch's rows and the positions it came from are stored in one transaction or not at all, and only by the current
-//! owner of those positions ([`SinkWriter`]); the feature columns are those of `churn_domain::FEATURES`; no error holds a password.
+//! Guarantees: a batch's rows and the positions it came from are stored in one transaction or not at all, and only by
+//! the current owner of those positions ([`SinkWriter`]); the feature columns are those of `churn_domain::FEATURES`; no
+//! error holds a password.
 //!
 //! Refuses to know: Kafka, Avro, models. A batch arrives as columns, a position as topic, partition and offset.
 

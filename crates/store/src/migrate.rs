@@ -28,7 +28,8 @@ impl Store {
         let before = self.migration_status().await?;
         let mut connection = self.unhurried().await?;
         let failed = self.failed("create the schema churn");
-        // Postgres asks for the right to create schemas even where the schema is there: ask for it only where it is needed.
+        // Postgres asks for the right to create schemas even where the schema is there: ask for it only where it is
+        // needed.
         let there: bool = sqlx::query_scalar("select to_regnamespace('churn') is not null")
             .fetch_one(&mut connection)
             .await

@@ -1,7 +1,8 @@
 //! Partitions of the two big tables: made ahead, listed, dropped.
 //!
-//! A partition holds a span of event time. Bounds are those of the ids: the lowest id of a millisecond is that millisecond in the
-//! upper 48 bits and zeros below. Only `churn setup` and the maintenance command come here; a sink has no right to.
+//! A partition holds a span of event time. Bounds are those of the ids: the lowest id of a millisecond is that
+//! millisecond in the upper 48 bits and zeros below. Only `churn setup` and the maintenance command come here; a sink
+//! has no right to.
 
 use std::ops::Range;
 
@@ -13,7 +14,8 @@ use crate::error::StoreError;
 use crate::sink::Target;
 use crate::store::Store;
 
-/// A day in milliseconds: the usual width. Narrower partitions make more files and more planning, wider ones drop later.
+/// A day in milliseconds: the usual width. Narrower partitions make more files and more planning, wider ones drop
+/// later.
 pub const DAY_MS: i64 = 86_400_000;
 
 /// Narrowest width: names tell partitions apart to the minute.
@@ -35,9 +37,9 @@ pub struct Partition {
 }
 
 impl Store {
-    /// Makes the partitions of both tables that cover this span of event time, each `width_ms` wide and aligned to it. A span that
-    /// overlaps an existing partition is left as it is. Rows that had landed in the default partition move. Sinks go on meanwhile,
-    /// unless they write to the default partition.
+    /// Makes the partitions of both tables that cover this span of event time, each `width_ms` wide and aligned to it.
+    /// A span that overlaps an existing partition is left as it is. Rows that had landed in the default partition move.
+    /// Sinks go on meanwhile, unless they write to the default partition.
     ///
     /// Returns what was made.
     ///
@@ -140,8 +142,8 @@ async fn make(connection: &mut PgConnection, partition: &Partition) -> Result<()
     transaction.commit().await
 }
 
-/// Made apart and then attached: attaching lets writers of other partitions go on, `create table .. partition of` does not. What
-/// already lies in the default partition has to leave it first, or Postgres refuses.
+/// Made apart and then attached: attaching lets writers of other partitions go on, `create table .. partition of` does
+/// not. What already lies in the default partition has to leave it first, or Postgres refuses.
 fn statements(partition: &Partition) -> [String; 4] {
     let (parent, name) = (format!("churn.{}", partition.table.table()), format!("churn.{}", partition.name));
     let (low, high) = (bound(partition.time_ms.start), bound(partition.time_ms.end));

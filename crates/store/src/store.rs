@@ -16,12 +16,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// Connects. The first connection is made here and closed again, so that an error says what is wrong at once; the pool opens its
-    /// own when they are needed.
+    /// Connects. The first connection is made here and closed again, so that an error says what is wrong at once; the
+    /// pool opens its own when they are needed.
     ///
     /// # Errors
-    /// [`StoreError`]: unusable address, unreachable or refusing server, missing database, old version. Whether the tables are there
-    /// is for [`Self::check_schema`] to say.
+    /// [`StoreError`]: unusable address, unreachable or refusing server, missing database, old version. Whether the
+    /// tables are there is for [`Self::check_schema`] to say.
     pub async fn connect(config: &PostgresConfig) -> Result<Self, StoreError> {
         let options = options(config)?;
         let first = connect(&options, config).await?;
@@ -65,7 +65,8 @@ impl Store {
         self.pool.close().await;
     }
 
-    /// A connection of its own, outside of the pool, without a limit on its statements' time: for migrations and maintenance.
+    /// A connection of its own, outside of the pool, without a limit on its statements' time: for migrations and
+    /// maintenance.
     pub(crate) async fn unhurried(&self) -> Result<PgConnection, StoreError> {
         let options =
             self.options.clone().options([("statement_timeout", 0), ("idle_in_transaction_session_timeout", 0)]);

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use churn_domain::csv::read_locations;
 use churn_domain::csv::{ReadOptions, Writer, read};
-use churn_synth::{EventSource, FitParams, Generator, Recurrence, read_places};
+use churn_synth::{EventSource, FitParams, Generator, Recurrence};
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -23,7 +24,7 @@ fn main() -> anyhow::Result<()> {
     let rows: u64 = rows.parse().context("ROWS is a whole number")?;
     let open = |path: &str| File::open(path).with_context(|| format!("opening {path}"));
     let customers = read(open(customers)?, ReadOptions::default()).context("reading customers")?;
-    let places = read_places(open(places)?).context("reading zip codes")?;
+    let places = read_locations(open(places)?).context("reading zip codes")?;
 
     let start = Instant::now();
     let generator = Arc::new(Generator::fit(&customers, &places, FitParams::default()).context("fitting")?);

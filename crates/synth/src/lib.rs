@@ -34,6 +34,5 @@ pub use error::{FitError, LoadError};
 pub use fit::FitParams;
 pub use fitted::{FitSummary, GENERATOR_VERSION};
 pub use generator::Generator;
-pub use places::{PlacesError, read_places};
 pub use sample::Sample;
 pub use stream::{EventSource, InvalidRecurrence, Recurrence, StreamSample};

@@ -1,11 +1,9 @@
 //! Where customers live: one of a known list of places, never a made-up combination.
 
 use std::collections::HashMap;
-use std::io::Read;
 
 use churn_domain::Locations;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::random::RowRandom;
 
@@ -25,62 +23,6 @@ struct Place {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Places(Vec<Place>);
-
-/// Why a list of zip codes cannot be read.
-#[derive(Debug, Error)]
-pub enum PlacesError {
-    /// Not a table with these columns, or not numbers where degrees belong.
-    #[error("cannot read the list of zip codes, which needs zip_code, city, county, latitude, longitude: {0}")]
-    Csv(#[from] csv::Error),
-    /// A place lacks a field or lies nowhere.
-    #[error("line {line} of the list of zip codes: {fault}; complete the line or remove it")]
-    Incomplete {
-        /// Line, from 1.
-        line: u64,
-        /// What is wrong.
-        fault: String,
-    },
-    /// A header at most.
-    #[error("the list of zip codes has no rows")]
-    Empty,
-}
-
-#[derive(Deserialize)]
-struct Record {
-    zip_code: String,
-    city: String,
-    county: String,
-    latitude: f64,
-    longitude: f64,
-}
-
-/// Reads a list of zip codes: CSV with zip_code, city, county, latitude, longitude in any order.
-///
-/// # Errors
-/// [`PlacesError`], which names the line.
-pub fn read_places(source: impl Read) -> Result<Locations, PlacesError> {
-    let mut reader = csv::Reader::from_reader(source);
-    let headers = reader.headers()?.clone();
-    let mut record = csv::StringRecord::new();
-    let mut places = Locations::default();
-    while reader.read_record(&mut record)? {
-        let line = record.position().map_or(0, csv::Position::line);
-        let place: Record = record.deserialize(Some(&headers))?;
-        let fields = [("zip_code", &place.zip_code), ("city", &place.city), ("county", &place.county)];
-        if let Some((name, _)) = fields.iter().find(|(_, text)| text.trim().is_empty()) {
-            return Err(PlacesError::Incomplete { line, fault: format!("{name} is empty") });
-        }
-        if !on_earth(place.latitude, place.longitude) {
-            return Err(PlacesError::Incomplete { line, fault: "latitude or longitude is out of range".into() });
-        }
-        places.zip_code.push(Some(place.zip_code.trim()));
-        places.city.push(Some(place.city.trim()));
-        places.county.push(Some(place.county.trim()));
-        places.latitude.push(place.latitude);
-        places.longitude.push(place.longitude);
-    }
-    if places.is_empty() { Err(PlacesError::Empty) } else { Ok(places) }
-}
 
 fn on_earth(latitude: f64, longitude: f64) -> bool {
     latitude.abs() <= 90.0 && longitude.abs() <= 180.0
@@ -173,18 +115,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_zip_code_without_a_city_is_named_with_its_line() {
-        let list = "zip_code,city,county,latitude,longitude\n90001,Los Angeles,Los Angeles,33.9,-118.2\n90002,,x,1,2\n";
-        let error = read_places(list.as_bytes()).unwrap_err().to_string();
-        assert!(error.contains("line 3") && error.contains("city is empty"), "{error}");
-        assert!(matches!(read_places("zip_code,city,county,latitude,longitude\n".as_bytes()), Err(PlacesError::Empty)));
-        assert!(matches!(read_places("zip_code\n90001\n".as_bytes()), Err(PlacesError::Csv(_))));
-    }
-
-    #[test]
     fn each_place_is_kept_once_and_weighed_by_its_customers() {
         let list = "zip_code,city,county,latitude,longitude\n1,a,b,1,2\n1,a,b,1,2\n2,a,b,1,2\n";
-        let mut locations = read_places(list.as_bytes()).unwrap();
+        let mut locations = churn_domain::csv::read_locations(list.as_bytes()).unwrap();
         locations.push_missing();
         let (places, incomplete) = Places::of(&locations);
         assert_eq!((places.len(), incomplete), (2, 1));

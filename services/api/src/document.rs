@@ -51,7 +51,7 @@ fn predict() -> Value {
             } } }
         }
     });
-    operation("Scores one customer or many.", one_or_many, answer, &[400, 413, 422, 503])
+    operation("Scores one customer or many.", &one_or_many, &answer, &[400, 413, 422, 503])
 }
 
 fn synthesize() -> Value {
@@ -69,10 +69,10 @@ fn synthesize() -> Value {
         "type": "object",
         "properties": { "customers": { "type": "array", "items": { "$ref": "#/components/schemas/Customer" } } }
     });
-    operation("Samples synthetic customers with their outcome and location.", request, answer, &[413, 422, 503])
+    operation("Samples synthetic customers with their outcome and location.", &request, &answer, &[413, 422, 503])
 }
 
-fn operation(summary: &str, request: Value, answer: Value, errors: &[u16]) -> Value {
+fn operation(summary: &str, request: &Value, answer: &Value, errors: &[u16]) -> Value {
     let mut responses = Map::new();
     responses
         .insert("200".into(), json!({ "description": "OK", "content": { "application/json": { "schema": answer } } }));

@@ -63,7 +63,7 @@ fn push(feature: &Feature, column: &mut Column, value: &Value) -> Result<(), Str
         (Column::Category(words), Value::String(word)) if word.len() <= MAX_WORD => words.push(Some(word)),
         (Column::Category(_), Value::String(_)) => return Err(format!("is longer than {MAX_WORD} bytes")),
         (Column::Number(values), Value::Bool(yes)) if feature.kind == Kind::Flag => {
-            values.push(f64::from(u8::from(*yes)))
+            values.push(f64::from(u8::from(*yes)));
         }
         (Column::Number(values), Value::Number(number)) => {
             let value = number.as_f64().ok_or_else(|| wrong("too large"))?;

@@ -26,7 +26,7 @@ pub(crate) struct Config {
     /// Kafka.
     pub(crate) kafka: KafkaConfig,
     /// The schema registry.
-    pub(crate) wire: WireConfig,
+    pub(crate) schema_registry: WireConfig,
     /// Postgres.
     pub(crate) postgres: PostgresConfig,
     /// Models and generators.
@@ -53,7 +53,7 @@ impl Default for Config {
             log: LogConfig::default(),
             http: HttpConfig::default(),
             kafka: KafkaConfig::default(),
-            wire: WireConfig::default(),
+            schema_registry: WireConfig::default(),
             postgres: PostgresConfig::default(),
             registry: RegistryConfig::default(),
             data: DataConfig::default(),
@@ -96,7 +96,7 @@ impl Validate for Config {
         let mut faults = Vec::new();
         faults.extend(within("http", self.http.validate()));
         faults.extend(within("kafka", self.kafka.validate()));
-        faults.extend(within("wire", self.wire.validate()));
+        faults.extend(within("schema_registry", self.schema_registry.validate()));
         faults.extend(within("postgres", self.postgres.validate()));
         faults.extend(within("synthesizer", self.synthesizer.validate()));
         faults.extend(within("scorer", self.scorer.validate()));

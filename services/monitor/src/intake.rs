@@ -35,9 +35,8 @@ impl Intake {
     /// # Errors
     /// The schema registry gave no answer; calling again begins anew.
     pub(crate) async fn decode(&mut self, records: &RecordBatch) -> Result<(), RegistryError> {
-        // Fresh columns every time: their vocabularies must not grow with everything ever seen.
-        self.scores = ScoreBatch::default();
-        self.outcomes = OutcomeBatch::default();
+        self.scores.clear();
+        self.outcomes.clear();
         self.bad.clear();
         for record in records.iter() {
             let decoded = if record.topic_index() == SCORES {

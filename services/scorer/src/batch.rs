@@ -62,8 +62,7 @@ impl Batch {
     /// # Errors
     /// The schema registry gave no answer; calling again begins anew.
     pub(crate) async fn decode(&mut self, records: &[RecordBatch]) -> Result<(), RegistryError> {
-        // A fresh batch every time: the vocabularies of its columns must not grow with everything ever seen.
-        self.scores = ScoreBatch::default();
+        self.scores.clear();
         self.origins.clear();
         self.letters.clear();
         self.letter_classes.clear();
@@ -111,7 +110,6 @@ impl Batch {
     pub(crate) fn score(&mut self, champion: &Served, metrics: &ScorerMetrics) {
         let watch = Stopwatch::start();
         let scores = &mut self.scores;
-        scores.probability.clear();
         self.stats = champion.predict_into(&scores.event.features, &mut self.scratch, &mut scores.probability);
         let (threshold, now) = (champion.threshold(), now_ms());
         for (row, &probability) in scores.probability.iter().enumerate() {

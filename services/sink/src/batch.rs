@@ -101,8 +101,7 @@ impl<C: Codec> Lane<C> {
     }
 
     fn clear(&mut self) {
-        // A fresh batch every time: the vocabularies of its columns must not grow with everything ever seen.
-        self.rows = C::Batch::default();
+        C::clear(&mut self.rows);
         self.origins.clear();
     }
 

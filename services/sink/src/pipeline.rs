@@ -106,7 +106,7 @@ impl Pipeline {
             match self.writer.claim(&wanted).await {
                 Ok(claims) => break claims,
                 Err(error) if error.fate() == Fate::External => {
-                    self.pause("postgres", error.into(), &mut backoff, stop).await?
+                    self.pause("postgres", error.into(), &mut backoff, stop).await?;
                 }
                 Err(error) => return Err(Ending::of(error)).context("claim partitions"),
             }

@@ -83,8 +83,8 @@ impl CopyBuffer {
         self.bigint((epoch_ms - POSTGRES_EPOCH_MS) * 1_000);
     }
 
-    /// A numeric with two decimals, from hundredths. In base 10,000: whole groups first, then one group of hundredths times 100;
-    /// groups of zeros at either end are left out, and `weight` is the power of the first group.
+    /// A numeric with two decimals, from hundredths. In base 10,000: whole groups first, then one group of hundredths
+    /// times 100; groups of zeros at either end are left out, and `weight` is the power of the first group.
     pub(crate) fn numeric_cents(&mut self, cents: i64) {
         let (sign, cents) = if cents < 0 { (NEGATIVE, cents.unsigned_abs()) } else { (POSITIVE, cents.unsigned_abs()) };
         // 20 digits of whole dollars at most, so five groups, and one of hundredths.

@@ -25,8 +25,8 @@ pub(crate) fn score_columns() -> impl Iterator<Item = &'static str> {
     EVENT.into_iter().chain(FEATURES.iter().map(|feature| feature.name)).chain(LOCATION_FIELDS).chain(SCORE)
 }
 
-/// What makes two scores of one id the same: what the event says. What a model says of it may differ, and so may the place in the
-/// topic: scoring or producing an event again is a duplicate, and the first score stands.
+/// What makes two scores of one id the same: what the event says. What a model says of it may differ, and so may the
+/// place in the topic: scoring or producing an event again is a duplicate, and the first score stands.
 pub(crate) fn score_content() -> impl Iterator<Item = &'static str> {
     EVENT.into_iter().skip(1).chain(FEATURES.iter().map(|feature| feature.name)).chain(LOCATION_FIELDS)
 }

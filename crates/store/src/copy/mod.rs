@@ -1,7 +1,9 @@
-//! Binary COPY: rows straight from columns into the server's own format, through one buffer that is used again and again.
+//! Binary COPY: rows straight from columns into the server's own format, through one buffer that is used again and
+//! again.
 //!
-//! The format is the one of the manual's page on COPY ("Binary Format"): a header, then for each row a count of fields and for each
-//! field its length and bytes, then a trailer. Nothing is parsed by the server, which is why it is the fastest way in.
+//! The format is the one of the manual's page on COPY ("Binary Format"): a header, then for each row a count of fields
+//! and for each field its length and bytes, then a trailer. Nothing is parsed by the server, which is why it is the
+//! fastest way in.
 
 mod binary;
 mod check;

@@ -1,7 +1,7 @@
 //! The private server's folder: made, locked, and removed when its owner is gone.
 //!
-//! The owner holds a lock on the file `owner`, which the system takes away when the process ends, however it ends. A folder whose
-//! lock can be had is nobody's: no process id has to be trusted, and none can be mistaken for another's.
+//! The owner holds a lock on the file `owner`, which the system takes away when the process ends, however it ends. A
+//! folder whose lock can be had is nobody's: no process id has to be trusted, and none can be mistaken for another's.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -106,7 +106,8 @@ pub(super) fn data(folder: &Path) -> PathBuf {
     folder.join("data")
 }
 
-/// Ends the servers and removes the temporary folders of programs that were killed. What cannot be removed stays for the next time.
+/// Ends the servers and removes the temporary folders of programs that were killed. What cannot be removed stays for
+/// the next time.
 pub(super) async fn sweep(binaries: &Binaries) {
     let Ok(entries) = fs::read_dir(temporary_place()) else { return };
     for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
@@ -117,14 +118,15 @@ pub(super) async fn sweep(binaries: &Binaries) {
             match fs::remove_dir_all(&folder) {
                 Ok(()) => tracing::info!(folder = %folder.display(), "removed what a killed run left behind"),
                 Err(error) => {
-                    tracing::warn!(folder = %folder.display(), %error, "cannot remove what a killed run left behind")
+                    tracing::warn!(folder = %folder.display(), %error, "cannot remove what a killed run left behind");
                 }
             }
         }
     }
 }
 
-/// The system's folder for temporary files, or another that every user can reach: where the server runs as another user, it has to.
+/// The system's folder for temporary files, or another that every user can reach: where the server runs as another
+/// user, it has to.
 fn temporary_place() -> PathBuf {
     let system = std::env::temp_dir();
     let places = [system.clone(), "/tmp".into(), "/var/tmp".into()];

@@ -1,9 +1,9 @@
 //! A Postgres of one's own, for the demo: made, started, used and gone, with nothing installed but Postgres' programs.
 //!
-//! Guarantees: it listens on 127.0.0.1 only, on a free port, with a password that nobody chose; what it says is on disk is on disk
-//! (`fsync` stays on), so that a figure measured on it means something; it does not see a terminal's Ctrl-C, because draining still
-//! needs it; it ends when its value is stopped or dropped. Only `kill -9` of the program lets it survive, until the next start on
-//! the machine finds its folder unlocked and removes it.
+//! Guarantees: it listens on 127.0.0.1 only, on a free port, with a password that nobody chose; what it says is on disk
+//! is on disk (`fsync` stays on), so that a figure measured on it means something; it does not see a terminal's Ctrl-C,
+//! because draining still needs it; it ends when its value is stopped or dropped. Only `kill -9` of the program lets it
+//! survive, until the next start on the machine finds its folder unlocked and removes it.
 //!
 //! Postgres refuses to run as root. There its processes run as the user `postgres`, or `nobody`.
 
@@ -42,8 +42,8 @@ impl PrivatePostgres {
     /// Makes the data folder where it is new, and starts the server. Returns when it accepts connections.
     ///
     /// # Errors
-    /// [`PrivateError`]: no programs of version 14 or newer (says how to install them), an unusable folder, a server that does not
-    /// start (with the end of its log).
+    /// [`PrivateError`]: no programs of version 14 or newer (says how to install them), an unusable folder, a server
+    /// that does not start (with the end of its log).
     pub async fn start(config: &PrivateConfig) -> Result<Self, PrivateError> {
         let binaries = binaries::find(config.bin.as_deref())?;
         folder::sweep(&binaries).await;

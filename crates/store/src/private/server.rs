@@ -86,7 +86,7 @@ pub(super) async fn start(binaries: &Binaries, folder: &Folder) -> Result<(Child
         match wait(child, &url, folder).await {
             Ok(child) => return Ok((child, ConnectionUrl::new(url))),
             Err(PrivateError::Start { log, .. }) if attempt < PORT_ATTEMPTS && log.contains("could not bind") => {
-                attempt += 1
+                attempt += 1;
             }
             Err(error) => return Err(error),
         }
@@ -104,7 +104,8 @@ fn launch(binaries: &Binaries, folder: &Folder, port: u16) -> Result<Child, Priv
     command.spawn().map_err(|error| PrivateError::Program { program: "postgres".to_owned(), output: error.to_string() })
 }
 
-/// Waits until the server lets somebody in. It may only be this server: another one on this port would not know the password.
+/// Waits until the server lets somebody in. It may only be this server: another one on this port would not know the
+/// password.
 async fn wait(mut child: Child, url: &str, folder: &Folder) -> Result<Child, PrivateError> {
     let failed = |reason: String| PrivateError::Start { reason, log: end_of(&folder.log()) };
     let options: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| failed(error.to_string()))?;
@@ -140,8 +141,8 @@ pub(super) fn stop_now(binaries: &Binaries, folder: &Folder) {
     let _ = stop_command(binaries, folder.path(), folder.user, mode(folder)).output();
 }
 
-/// Ends a server that runs on this folder though its owner is gone. The process id in its file may be another process's by now:
-/// it is the server only if the folder stands in its command line.
+/// Ends a server that runs on this folder though its owner is gone. The process id in its file may be another process's
+/// by now: it is the server only if the folder stands in its command line.
 pub(super) async fn end_left_over(binaries: &Binaries, folder: &Path) {
     let data = data(folder);
     let Ok(file) = fs::read_to_string(data.join("postmaster.pid")) else { return };
@@ -166,8 +167,8 @@ fn stop_command(binaries: &Binaries, folder: &Path, user: Option<User>, mode: &s
     command
 }
 
-/// A program of Postgres as the server's user, out of reach of the terminal's Ctrl-C, with messages in English and nothing else of
-/// the environment that Postgres would listen to.
+/// A program of Postgres as the server's user, out of reach of the terminal's Ctrl-C, with messages in English and
+/// nothing else of the environment that Postgres would listen to.
 fn command(binaries: &Binaries, program: &str, folder: &Path, user: Option<User>) -> Command {
     let mut command = Command::new(binaries.program(program));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {

@@ -10,7 +10,8 @@ use crate::store::explain;
 /// Why a batch was not stored, or is not known to be.
 #[derive(Debug, Error)]
 pub enum WriteError {
-    /// Another member has claimed the partitions; nothing of the batch is stored. Leave the group's generation, join again, claim.
+    /// Another member has claimed the partitions; nothing of the batch is stored. Leave the group's generation, join
+    /// again, claim.
     #[error("another member has taken over {partitions}; this one has to rejoin the group")]
     Fenced {
         /// `topic[partition]`, with commas between.
@@ -26,8 +27,8 @@ pub enum WriteError {
         /// What happened.
         reason: String,
     },
-    /// A row is of a kind that Postgres refuses and that no check foresaw; nothing of the batch is stored. Writing it row by row
-    /// finds the row.
+    /// A row is of a kind that Postgres refuses and that no check foresaw; nothing of the batch is stored. Writing it
+    /// row by row finds the row.
     #[error("postgres refuses the batch's data: {reason}")]
     Data {
         /// The server's reason, with its detail.

@@ -1,8 +1,9 @@
 //! Storing a batch of which some ids are stored already, or occur twice in it.
 //!
-//! Rows go to a temporary table first. One statement stores those whose id is new, the first of each id, and takes them out of the
-//! temporary table; what is left there has an id that is stored, and is compared with what is stored under it. Whoever stored it,
-//! and when, does not matter: a conflicting insert waits for its transaction and then finds its row.
+//! Rows go to a temporary table first. One statement stores those whose id is new, the first of each id, and takes them
+//! out of the temporary table; what is left there has an id that is stored, and is compared with what is stored under
+//! it. Whoever stored it, and when, does not matter: a conflicting insert waits for its transaction and then finds its
+//! row.
 
 use std::sync::LazyLock;
 
@@ -15,8 +16,8 @@ use crate::copy::{
     CopyBuffer, Indexed, OUTCOME_CONTENT, OutcomeRows, ScoreRows, outcome_columns, score_columns, score_content,
 };
 
-/// The planner knows nothing of the temporary table and may read all of a big one to compare a batch with it: only looking ids up
-/// one by one is right here.
+/// The planner knows nothing of the temporary table and may read all of a big one to compare a batch with it: only
+/// looking ids up one by one is right here.
 const SETTINGS: &str = "set local enable_hashjoin = off; set local enable_mergejoin = off";
 
 static SCORES: LazyLock<Statements> =

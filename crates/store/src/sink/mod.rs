@@ -1,12 +1,14 @@
 //! Storing each record exactly once.
 //!
-//! A batch's rows and the positions that it came from are written in one transaction, whose last statement moves the positions on,
-//! and only from where this writer's claim left them and only under its epoch. So a batch is stored whole or not at all, a batch
-//! that comes again finds its positions moved on, and a writer that lost its partitions without noticing stores nothing.
+//! A batch's rows and the positions that it came from are written in one transaction, whose last statement moves the
+//! positions on, and only from where this writer's claim left them and only under its epoch. So a batch is stored whole
+//! or not at all, a batch that comes again finds its positions moved on, and a writer that lost its partitions without
+//! noticing stores nothing.
 //!
-//! Who does what, in this order: [`SinkWriter::claim`] at assignment, which ends the predecessor's connection; then for each batch
-//! [`SinkWriter::write`], or [`SinkWriter::stage`] and [`Staged::commit`] where refused rows have to be dead-lettered before the
-//! positions move past them; [`SinkWriter::resolve_commit`] after [`WriteError::UnknownCommit`]; [`SinkWriter::release`] at revocation.
+//! Who does what, in this order: [`SinkWriter::claim`] at assignment, which ends the predecessor's connection; then for
+//! each batch [`SinkWriter::write`], or [`SinkWriter::stage`] and [`Staged::commit`] where refused rows have to be
+//! dead-lettered before the positions move past them; [`SinkWriter::resolve_commit`] after
+//! [`WriteError::UnknownCommit`]; [`SinkWriter::release`] at revocation.
 
 mod error;
 mod merge;

@@ -57,12 +57,13 @@ impl TopicPartition {
     }
 }
 
-/// How long to wait for the predecessor's server process to end, in milliseconds. It ends within a few unless the machine is
-/// choking; then the locks decide.
+/// How long to wait for the predecessor's server process to end, in milliseconds. It ends within a few unless the
+/// machine is choking; then the locks decide.
 const END_WAIT_MS: i64 = 5_000;
 
-/// Ends the recorded connections of these partitions' owners (of all, or of one epoch), if they still are what was recorded. The inner query picks
-/// the connections before the outer one ends them: a process that has nothing to do with it is never touched.
+/// Ends the recorded connections of these partitions' owners (of all, or of one epoch), if they still are what was
+/// recorded. The inner query picks the connections before the outer one ends them: a process that has nothing to do
+/// with it is never touched.
 const END_OWNERS: &str = "select pg_terminate_backend(pid, $5) from (
         select distinct activity.pid
         from churn.consumer_offset position
@@ -130,8 +131,8 @@ impl Owner {
         self.end(connection, partitions.iter(), vec![None; partitions.len()]).await
     }
 
-    /// Ends the former connection of a writer with these claims, and only that: where a claim is lost, the recorded connection is
-    /// its new owner's.
+    /// Ends the former connection of a writer with these claims, and only that: where a claim is lost, the recorded
+    /// connection is its new owner's.
     pub(super) async fn end_former(
         &self,
         connection: &mut PgConnection,

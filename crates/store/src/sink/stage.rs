@@ -10,9 +10,9 @@ use super::writer::{SinkWriter, Unresolved, check};
 use super::{Rejected, Target, Written};
 use crate::copy::{CopyBuffer, OutcomeRows, Rows, ScoreRows, copy_in, rejected_outcomes, rejected_scores};
 
-/// A batch whose rows lie in an open transaction. Dead-letter what [`Self::written`] refuses, then [`Self::commit`]. Dropping it
-/// stores nothing, and closes the connection: an open transaction would hold its rows' ids locked. Postgres ends a transaction that
-/// idles for longer than `postgres.write_timeout`.
+/// A batch whose rows lie in an open transaction. Dead-letter what [`Self::written`] refuses, then [`Self::commit`].
+/// Dropping it stores nothing, and closes the connection: an open transaction would hold its rows' ids locked. Postgres
+/// ends a transaction that idles for longer than `postgres.write_timeout`.
 #[derive(Debug)]
 #[must_use = "a staged batch is stored only by `commit`"]
 pub struct Staged<'a> {
@@ -31,7 +31,8 @@ pub(super) struct Batch<'a> {
 }
 
 impl SinkWriter {
-    /// Copies the rows into a transaction and leaves it open. Where an id is stored already, rows are compared one by one.
+    /// Copies the rows into a transaction and leaves it open. Where an id is stored already, rows are compared one by
+    /// one.
     ///
     /// # Errors
     /// [`WriteError`]; nothing is stored.
@@ -57,8 +58,8 @@ impl SinkWriter {
         }
     }
 
-    /// Rolls back at once, so that nobody waits for locks of a batch that will not be stored. A connection that does not take that
-    /// is closed, which does the same.
+    /// Rolls back at once, so that nobody waits for locks of a batch that will not be stored. A connection that does
+    /// not take that is closed, which does the same.
     async fn give_up(&mut self, mut connection: PgConnection, error: Option<&sqlx::Error>) {
         if error.is_none_or(leaves_connection_usable)
             && self.in_time("roll back", rollback(&mut connection)).await.is_ok_and(|done| done.is_ok())

@@ -17,7 +17,8 @@ use crate::error::StoreError;
 
 /// Writes batches of one sink. Not shared: a second writer is a second member with claims of its own.
 ///
-/// A call that is dropped before it answers leaves nothing half done: the next call opens another connection, which ends the old one.
+/// A call that is dropped before it answers leaves nothing half done: the next call opens another connection, which
+/// ends the old one.
 #[derive(Debug)]
 pub struct SinkWriter {
     pub(super) config: PostgresConfig,
@@ -47,8 +48,8 @@ pub enum Resolution {
 }
 
 impl SinkWriter {
-    /// Connects. Nothing is claimed yet. `consumer` names the group of sinks that share the work, `cluster_id` the Kafka cluster
-    /// whose offsets these are.
+    /// Connects. Nothing is claimed yet. `consumer` names the group of sinks that share the work, `cluster_id` the
+    /// Kafka cluster whose offsets these are.
     ///
     /// # Errors
     /// [`StoreError`], as [`crate::Store::connect`].
@@ -73,8 +74,8 @@ impl SinkWriter {
         })
     }
 
-    /// Takes these partitions over: ends the connection of whoever had them, raises their epochs and tells where they stand.
-    /// Partitions claimed before stay claimed.
+    /// Takes these partitions over: ends the connection of whoever had them, raises their epochs and tells where they
+    /// stand. Partitions claimed before stay claimed.
     ///
     /// # Errors
     /// [`WriteError::Unavailable`]: nothing is claimed, try again.
@@ -93,8 +94,8 @@ impl SinkWriter {
         Ok(claims)
     }
 
-    /// Gives these partitions up, so that the next owner need not end this writer's connection, which may still serve others. Call
-    /// it when no batch of theirs is under way. Partitions that were lost already are passed over.
+    /// Gives these partitions up, so that the next owner need not end this writer's connection, which may still serve
+    /// others. Call it when no batch of theirs is under way. Partitions that were lost already are passed over.
     ///
     /// # Errors
     /// [`WriteError::Unavailable`]; the partitions count as given up all the same.
@@ -114,14 +115,15 @@ impl SinkWriter {
         Ok(())
     }
 
-    /// Forgets all claims without a word to the server: when the group says that the partitions are lost. A commit in doubt is forgotten with them; the next claim tells where the partitions stand.
+    /// Forgets all claims without a word to the server: when the group says that the partitions are lost. A commit in
+    /// doubt is forgotten with them; the next claim tells where the partitions stand.
     pub fn forget_claims(&mut self) {
         self.epochs.clear();
         self.unresolved = None;
     }
 
-    /// Stores a batch and moves the positions on, both or neither. Either part of the batch may be empty; `offsets` names every
-    /// partition that it came from, once.
+    /// Stores a batch and moves the positions on, both or neither. Either part of the batch may be empty; `offsets`
+    /// names every partition that it came from, once.
     ///
     /// # Errors
     /// [`WriteError`]. But for [`WriteError::UnknownCommit`] nothing is stored.
@@ -135,12 +137,12 @@ impl SinkWriter {
         self.stage(scores, outcomes).await?.commit(offsets).await
     }
 
-    /// Finds out whether the batch of the last [`WriteError::UnknownCommit`] is stored, by reading its positions on a new
-    /// connection: they have moved on if and only if its rows are stored.
+    /// Finds out whether the batch of the last [`WriteError::UnknownCommit`] is stored, by reading its positions on a
+    /// new connection: they have moved on if and only if its rows are stored.
     ///
     /// # Errors
-    /// [`WriteError::Unavailable`]: still unknown, ask again. [`WriteError::Fenced`]: another member goes on from where the
-    /// partitions stand, whatever became of the batch.
+    /// [`WriteError::Unavailable`]: still unknown, ask again. [`WriteError::Fenced`]: another member goes on from where
+    /// the partitions stand, whatever became of the batch.
     pub async fn resolve_commit(&mut self) -> Result<Resolution, WriteError> {
         const ACTION: &str = "find out whether the batch is stored";
         let Some(unresolved) = self.unresolved.take() else { return Ok(Resolution::NotCommitted) };
@@ -258,8 +260,8 @@ impl TopicPartition {
     }
 }
 
-/// The rules that the caller has to keep: without them a lost answer could not be resolved, or a duplicate partition would look like
-/// a fenced one.
+/// The rules that the caller has to keep: without them a lost answer could not be resolved, or a duplicate partition
+/// would look like a fenced one.
 pub(super) fn check(offsets: &[OffsetAdvance]) -> Result<(), WriteError> {
     const ACTION: &str = "move positions on";
     if offsets.is_empty() {

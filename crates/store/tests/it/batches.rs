@@ -60,7 +60,8 @@ pub(crate) fn advance(claim: &Claim, next: i64) -> [OffsetAdvance; 1] {
     }]
 }
 
-/// Scores of the events `from..from + count` of stream `s`, with values that differ from row to row and here and there are missing.
+/// Scores of the events `from..from + count` of stream `s`, with values that differ from row to row and here and there
+/// are missing.
 pub(crate) fn scores(from: i64, count: i64) -> ScoreBatch {
     let mut batch = ScoreBatch::default();
     for sequence in from..from + count {
@@ -90,7 +91,7 @@ fn push_event(batch: &mut ScoreBatch, sequence: i64) {
         match (column, feature.kind) {
             (column, _) if at % 11 == 0 => column.push_missing(),
             (Column::Category(words), _) => {
-                words.push(Some(["Yes", "No", "a word that nobody knows"][(at % 3) as usize]))
+                words.push(Some(["Yes", "No", "a word that nobody knows"][(at % 3) as usize]));
             }
             (Column::Number(values), Kind::Flag) => values.push((at % 2) as f64),
             (Column::Number(values), Kind::Money { .. }) => values.push((at * 997 % 1_000_000) as f64 / 100.0),

@@ -10,8 +10,9 @@ mod stream;
 use std::sync::{Arc, LazyLock};
 
 use churn_domain::Locations;
+use churn_domain::csv::read_locations;
 use churn_domain::csv::{Customers, ReadOptions, read};
-use churn_synth::{FitParams, Generator, read_places};
+use churn_synth::{FitParams, Generator};
 
 /// The shipped customers.
 static CUSTOMERS: LazyLock<Customers> = LazyLock::new(|| {
@@ -22,7 +23,7 @@ static CUSTOMERS: LazyLock<Customers> = LazyLock::new(|| {
 /// The shipped zip codes.
 static PLACES: LazyLock<Locations> = LazyLock::new(|| {
     let file: &[u8] = include_bytes!("../../../../data/california_zip_codes.csv");
-    read_places(file).unwrap()
+    read_locations(file).unwrap()
 });
 
 static GENERATOR: LazyLock<Arc<Generator>> =

@@ -36,6 +36,10 @@ impl Codec for EventCodec {
         batch.len()
     }
 
+    fn clear(batch: &mut EventBatch) {
+        batch.clear();
+    }
+
     fn encode_into(&self, batch: &EventBatch, row: usize, out: &mut Vec<u8>) {
         put_string(out, batch.stream.get(row).unwrap_or_default());
         put_long(out, batch.sequence[row]);

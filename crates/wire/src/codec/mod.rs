@@ -30,6 +30,9 @@ pub trait Codec: Default + Send + Sync + 'static {
     /// Number of rows of a batch.
     fn rows(batch: &Self::Batch) -> usize;
 
+    /// Empties a batch and keeps its memory.
+    fn clear(batch: &mut Self::Batch);
+
     /// Appends the row's bytes, without framing. What lies outside the bounds of the domain is written as it is and
     /// refused by the reader.
     ///

@@ -31,6 +31,10 @@ impl Codec for OutcomeCodec {
         batch.len()
     }
 
+    fn clear(batch: &mut OutcomeBatch) {
+        batch.clear();
+    }
+
     fn encode_into(&self, batch: &OutcomeBatch, row: usize, out: &mut Vec<u8>) {
         put_string(out, batch.stream.get(row).unwrap_or_default());
         put_long(out, batch.sequence[row]);

@@ -53,6 +53,10 @@ impl Codec for ScoreCodec {
         batch.len()
     }
 
+    fn clear(batch: &mut ScoreBatch) {
+        batch.clear();
+    }
+
     fn encode_into(&self, batch: &ScoreBatch, row: usize, out: &mut Vec<u8>) {
         self.event.encode_into(&batch.event, row, out);
         self.encode_tail_into(batch, row, out);

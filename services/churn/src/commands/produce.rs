@@ -43,7 +43,10 @@ pub(super) async fn run(app: &App, args: cli::Produce) -> anyhow::Result<()> {
     check(&customers, args.outcomes)?;
     let shared = Shared::new();
     let cluster = setup::connect_kafka(app.config(), &shared).await?;
-    let schemas = Arc::new(SchemaRegistry::open(&app.config().wire).context("open the schema registry (wire.url)")?);
+    let schemas = Arc::new(
+        SchemaRegistry::open(&app.config().schema_registry)
+            .context("open the schema registry (schema_registry.url)")?,
+    );
     let first = next_sequence(&cluster, &schemas, &args.stream).await?;
     let emitter = Emitter::open(&cluster, &schemas, &shared.progress).await?;
     let shutdown = Shutdown::install().context("listen for signals")?;

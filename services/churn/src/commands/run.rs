@@ -28,7 +28,9 @@ pub(super) async fn run(app: &App, part: PartName) -> anyhow::Result<()> {
         return api(app, &shutdown, &shared, registry, models).await;
     }
     let cluster = setup::connect_kafka(&config, &shared).await?;
-    let schemas = Arc::new(SchemaRegistry::open(&config.wire).context("open the schema registry (wire.url)")?);
+    let schemas = Arc::new(
+        SchemaRegistry::open(&config.schema_registry).context("open the schema registry (schema_registry.url)")?,
+    );
     let platform = Platform { config, cluster, schemas, registry, models, shared };
     let mut parts = Running::default();
     let stop = shutdown.token();

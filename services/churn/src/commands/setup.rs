@@ -62,7 +62,8 @@ pub(super) async fn run(app: &App, dry_run: bool) -> anyhow::Result<()> {
     let store = connect_postgres(config).await?;
     let registry = app.registry()?;
     registry.check().await.map_err(Ending::of).context("write to the registry")?;
-    let schemas = SchemaRegistry::open(&config.wire).context("open the schema registry (wire.url)")?;
+    let schemas =
+        SchemaRegistry::open(&config.schema_registry).context("open the schema registry (schema_registry.url)")?;
     if dry_run {
         plan(config, &cluster, &store, &schemas, &mut steps).await?;
         for kind in [Kind::Generator, Kind::Model] {

@@ -72,8 +72,14 @@ impl Live {
                 )?;
             }
             self.drawn = u16::try_from(text.lines().count()).unwrap_or(u16::MAX);
+            // A line that wraps would stand on two rows and spoil the next redraw.
+            let width = terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+            for line in text.lines() {
+                writeln!(out, "{}", line.chars().take(width).collect::<String>())?;
+            }
+        } else {
+            writeln!(out, "{text}")?;
         }
-        writeln!(out, "{text}")?;
         out.flush()
     }
 }
@@ -96,7 +102,7 @@ fn table(seconds: f64, stages: &[StageSnapshot], rates: &[f64], watched: &Watche
             column.set_cell_alignment(comfy_table::CellAlignment::Right);
         }
     }
-    format!("{table}\n{}", facts(seconds, stages, watched))
+    format!("{table}\n {}", facts(seconds, stages, watched).join("\n "))
 }
 
 fn line(seconds: f64, stages: &[StageSnapshot], rates: &[f64], watched: &Watched) -> String {
@@ -105,21 +111,23 @@ fn line(seconds: f64, stages: &[StageSnapshot], rates: &[f64], watched: &Watched
         .zip(rates)
         .map(|(stage, rate)| format!("{} {rate:.0}/s (behind {})", stage.stage, stage.lag))
         .collect();
-    format!("{} | {}", facts(seconds, stages, watched), rates.join(", "))
+    format!("{} | {}", facts(seconds, stages, watched).join(" | "), rates.join(", "))
 }
 
-fn facts(seconds: f64, stages: &[StageSnapshot], watched: &Watched) -> String {
-    let latency = stages.iter().find(|stage| stage.stage == "sink").map(|stage| stage.recent_latency.clone());
-    let latency = latency.filter(|latency| latency.count > 0);
-    let latency =
-        latency.map_or_else(|| "- ms".to_owned(), |latency| format!("p50 {} ms, p99 {} ms", latency.p50, latency.p99));
+/// What is true of the whole stream: time and memory, latency, model, drift.
+fn facts(seconds: f64, stages: &[StageSnapshot], watched: &Watched) -> [String; 4] {
+    let latency = stages.iter().find(|stage| stage.stage == "sink").map(|stage| stage.recent_latency);
+    let latency = latency
+        .filter(|latency| latency.count > 0)
+        .map_or_else(|| "none yet".to_owned(), |latency| format!("p50 {} ms, p99 {} ms", latency.p50, latency.p99));
     let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
+    let (auc, log_loss) = (figure(watched.model.auc), figure(watched.model.log_loss));
     let drifted = if watched.drifted.is_empty() { "none".to_owned() } else { watched.drifted.join(", ") };
     let memory = watched.resident_bytes.map_or_else(|| "-".to_owned(), |bytes| format!("{} MiB", bytes >> 20));
-    format!(
-        "{seconds:5.1} s | latency {latency} | {} AUC {}, log-loss {} | drifted {drifted} | memory {memory}",
-        watched.model.version,
-        figure(watched.model.auc),
-        figure(watched.model.log_loss),
-    )
+    [
+        format!("{seconds:.1} s, memory {memory}"),
+        format!("latency {latency}"),
+        format!("model {} AUC {auc}, log-loss {log_loss}", watched.model.version),
+        format!("drifted features {drifted}"),
+    ]
 }

@@ -79,7 +79,8 @@ async fn kafka(config: &Config, shared: &Shared) -> anyhow::Result<(Cluster, Sch
     }
     let cluster = setup::connect_kafka(config, shared).await?;
     setup::create_topics(&cluster).await?;
-    let schemas = SchemaRegistry::open(&config.wire).context("open the schema registry (wire.url)")?;
+    let schemas =
+        SchemaRegistry::open(&config.schema_registry).context("open the schema registry (schema_registry.url)")?;
     register_all(&schemas, &setup::records(cluster.topics()))
         .await
         .map_err(Ending::of)

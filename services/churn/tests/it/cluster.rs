@@ -28,7 +28,7 @@ impl Stack {
             ("CHURN__KAFKA__TOPIC_PREFIX", format!("{}-", fresh_name("cluster"))),
             ("CHURN__KAFKA__PARTITIONS", "4".into()),
             ("CHURN__KAFKA__REPLICATION", "1".into()),
-            ("CHURN__WIRE__URL", schema_registry()),
+            ("CHURN__SCHEMA_REGISTRY__URL", schema_registry()),
             ("CHURN__POSTGRES__URL", database.url.clone()),
             ("CHURN__HTTP__LISTEN", "127.0.0.1:0".into()),
             ("CHURN__SYNTHESIZER__RATE", "2000".into()),
