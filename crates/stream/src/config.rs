@@ -115,7 +115,7 @@ impl Default for KafkaConfig {
             replication: 1,
             member: None,
             transaction_timeout: HumanDuration::from_secs(10),
-            session_timeout: HumanDuration::from_secs(6),
+            session_timeout: HumanDuration::from_secs(10),
             connect_timeout: HumanDuration::from_secs(8),
             delivery_timeout: HumanDuration::from_secs(30),
             linger: HumanDuration::from_millis(5),

@@ -221,6 +221,9 @@ impl Consumer {
 
     /// Shows the offsets to Kafka's tools without waiting, for a pipeline that keeps its own elsewhere. They are never read back.
     pub fn mirror(&self, offsets: &[(TopicPartition, i64)]) {
+        if offsets.is_empty() {
+            return;
+        }
         if let Some(embedded) = &self.cluster.inner.embedded {
             embedded.commit(&self.group, offsets);
             return;

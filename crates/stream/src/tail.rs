@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use churn_runtime::exit::{Fate, Fated};
 use rdkafka::TopicPartitionList;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -79,6 +80,8 @@ impl Tail<'_> {
                     found.push(&message);
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
+                // The client connects again by itself; the deadline bounds how long it may take.
+                Some(Err(error)) if self.error(&error).fate() == Fate::External => {}
                 Some(Err(error)) => return Err(self.error(&error)),
                 None => {}
             }

@@ -61,7 +61,7 @@ impl Pipeline {
             }
             Event::Assigned(partitions) => {
                 self.metrics.assigned(partitions.len());
-                self.assign(partitions).await?;
+                self.assign(partitions, stop).await?;
                 self.kafka.up();
             }
             Event::Revoked(_) => {
@@ -80,9 +80,17 @@ impl Pipeline {
         Ok(())
     }
 
-    async fn assign(&mut self, partitions: Vec<TopicPartition>) -> anyhow::Result<()> {
+    /// Reads these partitions from the group's committed positions.
+    async fn assign(&mut self, partitions: Vec<TopicPartition>, stop: &CancellationToken) -> anyhow::Result<()> {
         let stored: Vec<_> = partitions.into_iter().map(|partition| (partition, Position::Stored)).collect();
-        self.consumer.assign(&stored).await.map_err(ending).context("take over partitions")
+        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+        while let Err(error) = self.consumer.assign(&stored).await {
+            match error.fate() {
+                Fate::External => self.pause("kafka", error.into(), &mut backoff, stop).await?,
+                _ => return Err(ending(error)).context("take over partitions"),
+            }
+        }
+        Ok(())
     }
 
     /// Scores and commits what is pending. What cannot succeed now is tried again until it does or the process is asked to stop.
@@ -92,14 +100,14 @@ impl Pipeline {
         }
         let champion = self.score(stop).await?;
         if let Err(error) = block_in_place(|| self.send()) {
-            return self.rewind(error).await;
+            return self.rewind(error, stop).await;
         }
         let offsets = self.pending.next_offsets();
         let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
         let started = Stopwatch::start();
         while let Err(error) = block_in_place(|| self.producer.commit(&offsets, &self.consumer)) {
             match error {
-                StreamError::MustAbort { .. } => return self.rewind(error).await,
+                StreamError::MustAbort { .. } => return self.rewind(error, stop).await,
                 _ if error.fate() == Fate::External => self.pause("kafka", error.into(), &mut backoff, stop).await?,
                 _ => return Err(ending(error)).context("commit a batch of scores"),
             }
@@ -140,16 +148,23 @@ impl Pipeline {
     }
 
     /// Undoes the open transaction and reads again from the last committed positions.
-    async fn rewind(&mut self, error: StreamError) -> anyhow::Result<()> {
+    async fn rewind(&mut self, error: StreamError, stop: &CancellationToken) -> anyhow::Result<()> {
         if matches!(error, StreamError::Fenced { .. }) {
             return Err(ending(error)).context("another scorer runs with this transactional id");
         }
         tracing::warn!(%error, "transaction undone; the batch is read again");
         self.pending.clear();
-        if self.producer.is_open() {
-            block_in_place(|| self.producer.abort()).map_err(ending).context("undo a transaction")?;
+        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+        while self.producer.is_open() {
+            match block_in_place(|| self.producer.abort()) {
+                Ok(()) => {}
+                Err(error) if error.fate() == Fate::External => {
+                    self.pause("kafka", error.into(), &mut backoff, stop).await?;
+                }
+                Err(error) => return Err(ending(error)).context("undo a transaction"),
+            }
         }
-        self.assign(self.consumer.assigned().to_vec()).await
+        self.assign(self.consumer.assigned().to_vec(), stop).await
     }
 
     /// Waits before another try, unless the process is asked to stop.

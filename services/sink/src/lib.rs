@@ -10,10 +10,12 @@ mod metrics;
 mod pipeline;
 mod positions;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
 use churn_runtime::CancellationToken;
+use churn_runtime::clock::Stopwatch;
 use churn_runtime::exit::Ending;
 use churn_runtime::health::Health;
 use churn_runtime::metrics::Metrics;
@@ -76,6 +78,8 @@ impl Sink {
             kafka: health.component("sink"),
             postgres: health.component("postgres"),
             pending: Pending::new(limits),
+            unmirrored: BTreeMap::new(),
+            mirrored: Stopwatch::start(),
         })))
     }
 

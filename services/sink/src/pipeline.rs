@@ -4,6 +4,7 @@
 //! member's claim left them, so each record is stored exactly once, whoever dies. What cannot be stored goes to the dead letters
 //! before that commit: at least once, with an identity that tells repetitions.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -24,6 +25,8 @@ use crate::positions::{Positions, to_store};
 /// Shortest and longest wait before another try.
 const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(5);
+/// Time between two mirrored positions.
+const MIRROR_EVERY: Duration = Duration::from_secs(1);
 /// How long dead letters may take to be acknowledged.
 const FLUSH: Duration = Duration::from_secs(20);
 
@@ -42,6 +45,9 @@ pub(crate) struct Pipeline {
     pub(crate) kafka: Component,
     pub(crate) postgres: Component,
     pub(crate) pending: Pending,
+    /// Positions that Kafka's tools were not shown yet, and when they were shown the last ones.
+    pub(crate) unmirrored: BTreeMap<TopicPartition, i64>,
+    pub(crate) mirrored: Stopwatch,
 }
 
 /// What became of an attempt to store a batch.
@@ -180,10 +186,20 @@ impl Pipeline {
         let next = self.pending.next_offsets();
         self.positions.advanced(&next);
         self.consumer.durable(&next);
-        self.consumer.mirror(&next);
+        self.mirror(next);
         self.pending.clear();
         self.postgres.up();
         self.kafka.up();
+    }
+
+    /// Shows the positions to Kafka's tools, now and then: they are not worth a request to the broker for every batch.
+    fn mirror(&mut self, next: Vec<(TopicPartition, i64)>) {
+        self.unmirrored.extend(next);
+        if self.mirrored.elapsed() >= MIRROR_EVERY {
+            let positions: Vec<_> = std::mem::take(&mut self.unmirrored).into_iter().collect();
+            self.consumer.mirror(&positions);
+            self.mirrored = Stopwatch::start();
+        }
     }
 
     /// A successor owns the partitions: what is in hand is its to store. Only a new generation of the group gives partitions again.
@@ -205,10 +221,13 @@ impl Pipeline {
     fn forget(&mut self) {
         self.pending.clear();
         self.positions.clear();
+        self.unmirrored.clear();
         self.writer.forget_claims();
     }
 
     async fn release(&mut self) {
+        let positions: Vec<_> = std::mem::take(&mut self.unmirrored).into_iter().collect();
+        self.consumer.mirror(&positions);
         // Where it fails, the successor's claim ends this member's connection instead.
         if let Err(error) = self.writer.release(&self.positions.partitions()).await {
             tracing::warn!(%error, "positions were not released");

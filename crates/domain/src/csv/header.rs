@@ -1,6 +1,6 @@
 //! Which column of a file holds what.
 
-use super::read::ReadError;
+use super::error::ReadError;
 use crate::{FEATURE_COUNT, FEATURES, LABEL, LOCATION_FIELDS};
 
 /// Positions of the columns that are read.

@@ -2,7 +2,8 @@
 
 use std::io::Read;
 
-use super::read::{BadValue, ReadError, is_missing};
+use super::cell::is_missing;
+use super::error::{BadValue, ReadError};
 use crate::{LOCATION_FIELDS, Locations};
 
 /// Reads a list of locations: a CSV source whose header has all of [`LOCATION_FIELDS`], every cell filled.

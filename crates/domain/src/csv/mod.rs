@@ -4,11 +4,14 @@
 //! label, `customer_id` and the location are optional, and other columns are passed over and named in
 //! [`Customers::ignored`]. An empty cell or `NA` is a missing value.
 
+mod cell;
+mod error;
 mod header;
 mod location;
 mod read;
 mod write;
 
+pub use error::{BadValue, ReadError};
 pub use location::read_locations;
-pub use read::{BadValue, Customers, ReadError, ReadOptions, UnknownCategory, read};
+pub use read::{Customers, ReadOptions, UnknownCategory, read};
 pub use write::{Writer, neutralise_formula};

@@ -3,8 +3,9 @@
 use std::io::Read;
 
 use csv::StringRecord;
-use thiserror::Error;
 
+use super::cell::{flag, is_missing};
+use super::error::{BadValue, ReadError};
 use super::header::Header;
 use super::location::push_location;
 use crate::feature::LABEL_WORDS;
@@ -48,40 +49,6 @@ pub struct Customers {
     pub bad_rows: Vec<BadValue>,
     /// How many rows were left out.
     pub bad_row_count: u64,
-}
-
-/// A value that cannot be read.
-#[derive(Clone, Debug, Error, PartialEq)]
-#[error("line {line}, column {column}: found {value:?}, expected {expected}")]
-pub struct BadValue {
-    /// Line of the file, from 1.
-    pub line: u64,
-    /// The column's name.
-    pub column: String,
-    /// What stands there, shortened.
-    pub value: String,
-    /// What was expected.
-    pub expected: String,
-}
-
-/// Why a file could not be read.
-#[derive(Debug, Error)]
-pub enum ReadError {
-    /// Not a table, not UTF-8, or the source failed.
-    #[error("cannot read the table: {0}")]
-    Csv(#[from] csv::Error),
-    /// A column occurs twice.
-    #[error("column {0} occurs twice in the header; keep one of them")]
-    DuplicateColumn(String),
-    /// Required columns are not there.
-    #[error("the header lacks {0}; see data/README.md for the columns")]
-    MissingColumns(String),
-    /// The file has a header at most.
-    #[error("the table has no rows")]
-    Empty,
-    /// A value cannot be read.
-    #[error("{0}; mend it, or leave such rows out with --skip-bad-rows")]
-    BadValue(BadValue),
 }
 
 impl Customers {
@@ -216,19 +183,5 @@ impl Row {
 
     fn bad(&self, column: &str, value: &str, expected: String) -> BadValue {
         BadValue { line: self.line(), column: column.into(), value: value.chars().take(80).collect(), expected }
-    }
-}
-
-pub(super) fn is_missing(cell: &str) -> bool {
-    cell.is_empty() || cell == "NA"
-}
-
-fn flag(cell: &str) -> Option<bool> {
-    match cell {
-        "1" => Some(true),
-        "0" => Some(false),
-        _ if cell.eq_ignore_ascii_case("yes") || cell.eq_ignore_ascii_case("true") => Some(true),
-        _ if cell.eq_ignore_ascii_case("no") || cell.eq_ignore_ascii_case("false") => Some(false),
-        _ => None,
     }
 }

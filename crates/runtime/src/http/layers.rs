@@ -1,9 +1,11 @@
 //! What every request passes, outermost first: counting, one form of error, the guard, its turn, limits of body and time.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::to_bytes;
+use axum::body::{HttpBody, to_bytes};
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -19,6 +21,8 @@ use crate::clock::Stopwatch;
 use crate::metrics::catalogue::{HTTP_REQUESTS, HTTP_SECONDS};
 use crate::metrics::{HistogramVec, IntCounterVec, Metrics};
 
+/// How much of a body that is too large is read and thrown away, in body limits.
+const SWALLOWED_LIMITS: u64 = 8;
 /// Largest text of a library's refusal that is kept as the message. They are single sentences.
 const REFUSAL_LIMIT: usize = 4096;
 
@@ -35,6 +39,7 @@ pub(super) fn around(routes: Router, config: &HttpConfig, guard: Guard, metrics:
         // axum's own limit of 2 MB would undercut a larger one of ours.
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(config.body_limit.as_usize()))
+        .layer(from_fn_with_state(config.body_limit.get(), swallow))
         .layer(from_fn_with_state(turns, take_turn))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, config.request_timeout.get()))
         .layer(from_fn_with_state(Arc::new(guard), refuse))
@@ -85,6 +90,26 @@ async fn one_form(request: Request, next: Next) -> Response {
 fn is_json(response: &Response) -> bool {
     let json = |value: &HeaderValue| value.to_str().is_ok_and(|kind| kind.starts_with("application/json"));
     response.headers().get(header::CONTENT_TYPE).is_some_and(json)
+}
+
+/// Refuses a body that says that it is too large, after having read some of it: a client that is cut off while it still sends
+/// sees a broken connection instead of the answer.
+async fn swallow(State(limit): State<u64>, request: Request, next: Next) -> Response {
+    let declared =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_none_or(|length| length <= limit) {
+        return next.run(request).await;
+    }
+    let mut body = request.into_body();
+    let mut swallowed = 0;
+    while swallowed < limit.saturating_mul(SWALLOWED_LIMITS) {
+        match poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+            Some(Ok(frame)) => swallowed += frame.data_ref().map_or(0, |data| data.len() as u64),
+            _ => break,
+        }
+    }
+    ErrorResponse::from_status(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than `http.body_limit`")
+        .into_response()
 }
 
 async fn refuse(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {

@@ -15,11 +15,22 @@ pub(super) fn run(command: ConfigCommand, global: &Global) -> anyhow::Result<()>
             let loaded = load::<Config>(&sources(global, Vec::new()))?;
             print(loaded.show(), global, |keys| keys.iter().map(shown_text).collect())
         }
-        ConfigCommand::Check => {
-            load::<Config>(&sources(global, Vec::new()))?;
-            print(&serde_json::json!({ "faults": [] }), global, |_| vec!["the configuration has no faults".into()])
-        }
+        ConfigCommand::Check => check(global),
     }
+}
+
+/// With `--json` the faults are the answer; the exit code says that there are some.
+fn check(global: &Global) -> anyhow::Result<()> {
+    let loaded = load::<Config>(&sources(global, Vec::new()));
+    let faults: Vec<String> = loaded.as_ref().err().into_iter().flatten().map(ToString::to_string).collect();
+    if global.json {
+        print(&serde_json::json!({ "faults": faults }), global, |_| Vec::new())?;
+    }
+    loaded?;
+    if !global.json {
+        println!("the configuration has no faults");
+    }
+    Ok(())
 }
 
 fn print<T: Serialize + ?Sized>(

@@ -78,6 +78,7 @@ pub(crate) async fn run(app: App, args: cli::Demo) -> anyhow::Result<()> {
         shared,
     };
     let demo = Demo {
+        quiet: app.json,
         platform,
         source: Source { generator: Arc::new(generator), version: champion.version.to_string() },
         shutdown,
@@ -91,6 +92,8 @@ pub(crate) async fn run(app: App, args: cli::Demo) -> anyhow::Result<()> {
 }
 
 struct Demo {
+    /// The answer will be JSON: nothing else goes to standard output.
+    quiet: bool,
     platform: Platform,
     source: Source,
     shutdown: Shutdown,
@@ -130,7 +133,7 @@ impl Demo {
     async fn serve(&self, close: &CancellationToken) -> anyhow::Result<http::RunningServer> {
         let api = self.platform.api(Some(self.source.generator.clone()));
         let server = admin::serve("demo", &self.platform.config, &self.platform.shared, api, close).await?;
-        println!("serving http://{0}/docs, /metrics, /v1/status; Ctrl-C drains and ends", server.local_addr());
+        eprintln!("serving http://{0}/docs, /metrics, /v1/status; Ctrl-C drains and ends", server.local_addr());
         Ok(server)
     }
 
@@ -154,7 +157,7 @@ impl Demo {
         tokio::pin!(over);
         loop {
             tokio::select! {
-                _ = draw.tick() => self.draw(&mut live, clock, monitor)?,
+                _ = draw.tick(), if !self.quiet => self.draw(&mut live, clock, monitor)?,
                 _ = look.tick() => clock.look(&self.platform.shared),
                 () = &mut over => return Ok(()),
                 () = self.shutdown.requested() => return Ok(()),

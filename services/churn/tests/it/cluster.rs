@@ -13,8 +13,12 @@ use crate::run::{churn, json, run_with, shipped_data, stderr};
 /// Long enough for a busy machine; a part that is not there by then is not coming.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Several stacks at once would only measure how a broker behaves on a choking machine: tests take turns.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// A platform of its own: topics under a fresh prefix, a fresh database, a registry in a fresh folder.
 struct Stack {
+    _turn: tokio::sync::MutexGuard<'static, ()>,
     folder: TempDir,
     database: Database,
     env: Vec<(String, String)>,
@@ -22,6 +26,7 @@ struct Stack {
 
 impl Stack {
     async fn new() -> Result<Self> {
+        let turn = TURN.lock().await;
         let database = fresh_database().await?;
         let env = [
             ("CHURN__KAFKA__BROKERS", kafka().bootstrap),
@@ -31,11 +36,11 @@ impl Stack {
             ("CHURN__SCHEMA_REGISTRY__URL", schema_registry()),
             ("CHURN__POSTGRES__URL", database.url.clone()),
             ("CHURN__HTTP__LISTEN", "127.0.0.1:0".into()),
-            ("CHURN__SYNTHESIZER__RATE", "2000".into()),
+            ("CHURN__SYNTHESIZER__RATE", "1000".into()),
             ("CHURN__SYNTHESIZER__OUTCOME_DELAY", "1s".into()),
         ];
         let env = env.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        Ok(Self { folder: TempDir::new()?, database, env })
+        Ok(Self { _turn: turn, folder: TempDir::new()?, database, env })
     }
 
     fn command(&self, args: &[&str]) -> serde_json::Value {
