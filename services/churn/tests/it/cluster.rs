@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::run::{churn, json, run_with, shipped_data, stderr};
 
 /// Long enough for a busy machine; a part that is not there by then is not coming.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Several stacks at once would only measure how a broker behaves on a choking machine: tests take turns.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -33,6 +33,9 @@ impl Stack {
             ("CHURN__KAFKA__TOPIC_PREFIX", format!("{}-", fresh_name("cluster"))),
             ("CHURN__KAFKA__PARTITIONS", "4".into()),
             ("CHURN__KAFKA__REPLICATION", "1".into()),
+            // A machine that is busy with other tests must not look like a dead member.
+            ("CHURN__KAFKA__SESSION_TIMEOUT", "30s".into()),
+            ("CHURN__KAFKA__TRANSACTION_TIMEOUT", "60s".into()),
             ("CHURN__SCHEMA_REGISTRY__URL", schema_registry()),
             ("CHURN__POSTGRES__URL", database.url.clone()),
             ("CHURN__HTTP__LISTEN", "127.0.0.1:0".into()),
