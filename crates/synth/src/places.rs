@@ -12,7 +12,8 @@ use crate::random::RowRandom;
 struct Place {
     zip_code: String,
     city: String,
-    county: String,
+    /// Missing where the source has none.
+    county: Option<String>,
     latitude: f64,
     longitude: f64,
     /// How many real customers live here; 1 for a list without customers.
@@ -33,12 +34,12 @@ impl Places {
     /// incomplete.
     pub(crate) fn of(locations: &Locations) -> (Self, usize) {
         let mut places: Vec<Place> = Vec::new();
-        let mut known: HashMap<(&str, &str, &str, u64, u64), usize> = HashMap::new();
+        let mut known: HashMap<(&str, &str, Option<&str>, u64, u64), usize> = HashMap::new();
         let mut incomplete = 0;
         for row in 0..locations.len() {
             let texts = (locations.zip_code.get(row), locations.city.get(row), locations.county.get(row));
             let (latitude, longitude) = (locations.latitude[row], locations.longitude[row]);
-            let (Some(zip_code), Some(city), Some(county), true) =
+            let (Some(zip_code), Some(city), county, true) =
                 (texts.0, texts.1, texts.2, on_earth(latitude, longitude))
             else {
                 incomplete += 1;
@@ -51,7 +52,7 @@ impl Places {
                 None => places.push(Place {
                     zip_code: zip_code.into(),
                     city: city.into(),
-                    county: county.into(),
+                    county: county.map(Into::into),
                     latitude,
                     longitude,
                     weight: 1.0,
@@ -79,7 +80,7 @@ impl Places {
         for place in &self.0 {
             locations.zip_code.push(Some(&place.zip_code));
             locations.city.push(Some(&place.city));
-            locations.county.push(Some(&place.county));
+            locations.county.push(place.county.as_deref());
             locations.latitude.push(place.latitude);
             locations.longitude.push(place.longitude);
             below += place.weight;

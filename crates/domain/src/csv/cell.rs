@@ -15,3 +15,12 @@ pub(super) fn flag(cell: &str) -> Option<bool> {
         _ => None,
     }
 }
+
+/// Whether a gender is female, as a flag.
+pub(super) fn gender(cell: &str) -> Option<f64> {
+    match cell {
+        _ if cell.eq_ignore_ascii_case("female") => Some(1.0),
+        _ if cell.eq_ignore_ascii_case("male") => Some(0.0),
+        _ => None,
+    }
+}

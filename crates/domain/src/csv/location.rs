@@ -4,19 +4,20 @@ use std::io::Read;
 
 use super::cell::is_missing;
 use super::error::{BadValue, ReadError};
+use super::header::{Columns, is_optional, lacking, names};
 use crate::{LOCATION_FIELDS, Locations};
 
-/// Reads a list of locations: a CSV source whose header has all of [`LOCATION_FIELDS`], every cell filled.
+/// Reads a list of locations: a CSV source whose header has [`LOCATION_FIELDS`], every cell filled; the county alone may
+/// be left out.
 ///
 /// # Errors
 /// [`ReadError`], which names line, column, value and what was expected.
 pub fn read_locations(source: impl Read) -> Result<Locations, ReadError> {
     let mut reader = csv::Reader::from_reader(source);
     let header = reader.headers()?.clone();
-    let position = |name: &str| header.iter().position(|column| column.trim_start_matches('\u{feff}').trim() == name);
-    let places = LOCATION_FIELDS.map(position);
-    let missing: Vec<&str> =
-        LOCATION_FIELDS.into_iter().zip(places).filter(|(_, at)| at.is_none()).map(|(name, _)| name).collect();
+    let columns = Columns::new(&names(&header))?;
+    let places = LOCATION_FIELDS.map(|field| columns.position(field));
+    let missing: Vec<&str> = lacking(&places).collect();
     if !missing.is_empty() {
         return Err(ReadError::MissingColumns(missing.join(", ")));
     }
@@ -28,7 +29,8 @@ pub fn read_locations(source: impl Read) -> Result<Locations, ReadError> {
         let bad = |column: &str, value: &str, expected: String| {
             ReadError::BadValue(BadValue { line, column: column.into(), value: value.into(), expected })
         };
-        if let Some(field) = cells.iter().position(|cell| is_missing(cell)) {
+        let unfilled = |field: &usize| is_missing(cells[*field]) && !is_optional(*field);
+        if let Some(field) = (0..cells.len()).find(unfilled) {
             return Err(bad(LOCATION_FIELDS[field], cells[field], "a value".into()));
         }
         push_location(&mut locations, cells).map_err(|(field, value, expected)| bad(field, value, expected))?;

@@ -4,9 +4,9 @@ use std::io::Read;
 
 use csv::StringRecord;
 
-use super::cell::{flag, is_missing};
+use super::cell::{flag, gender, is_missing};
 use super::error::{BadValue, ReadError};
-use super::header::Header;
+use super::header::{FEMALE, Header, names};
 use super::location::push_location;
 use crate::feature::LABEL_WORDS;
 use crate::{Column, FEATURES, Feature, Kind, LABEL, Locations, Table, Text};
@@ -45,6 +45,8 @@ pub struct Customers {
     pub lines: Vec<u64>,
     /// Names of columns that were passed over.
     pub ignored: Vec<String>,
+    /// Names of columns that were left out because they leak the answer: nobody knows them before a customer leaves.
+    pub leaking: Vec<String>,
     /// Rows left out, the first [`Self::MAX_LISTED`] of them.
     pub bad_rows: Vec<BadValue>,
     /// How many rows were left out.
@@ -87,16 +89,15 @@ impl Customers {
 /// value only leaves its row out.
 pub fn read(source: impl Read, options: ReadOptions) -> Result<Customers, ReadError> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(source);
-    let names: Vec<String> =
-        reader.headers()?.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect();
-    let header = Header::find(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let names = names(reader.headers()?);
+    let (header, width) = (Header::find(&names)?, names.len());
     let mut customers = Customers {
         customer_id: header.customer_id.map(|_| Text::default()),
         label: header.label.map(|_| Vec::new()),
         location: header.location.map(|_| Locations::default()),
         ..Customers::default()
     };
-    let mut row = Row { record: StringRecord::new(), width: names.len() };
+    let mut row = Row { record: StringRecord::new(), width };
     while reader.read_record(&mut row.record)? {
         let rows = customers.len();
         if let Err(bad) = row.push_into(&mut customers, &header, options.unknown_category) {
@@ -110,7 +111,7 @@ pub fn read(source: impl Read, options: ReadOptions) -> Result<Customers, ReadEr
             }
         }
     }
-    customers.ignored = header.ignored;
+    (customers.ignored, customers.leaking) = (header.ignored, header.leaking);
     if customers.is_empty() && customers.bad_row_count == 0 { Err(ReadError::Empty) } else { Ok(customers) }
 }
 
@@ -126,7 +127,10 @@ impl Row {
             return Err(self.bad("(row)", &format!("{} cells", self.record.len()), expected));
         }
         for ((feature, column), &at) in FEATURES.iter().zip(into.features.columns_mut()).zip(&header.features) {
-            self.push_feature(feature, column, at, unknown)?;
+            match column {
+                Column::Number(values) if header.gender && feature.name == FEMALE => values.push(self.female(at)?),
+                _ => self.push_feature(feature, column, at, unknown)?,
+            }
         }
         if let (Some(label), Some(at)) = (&mut into.label, header.label) {
             label.push(flag(self.cell(at)).ok_or_else(|| self.bad(LABEL, self.cell(at), LABEL_WORDS.join(" or ")))?);
@@ -138,7 +142,7 @@ impl Row {
             }
         }
         if let (Some(location), Some(at)) = (&mut into.location, header.location) {
-            push_location(location, at.map(|at| self.cell(at)))
+            push_location(location, at.map(|at| at.map_or("", |at| self.cell(at))))
                 .map_err(|(field, value, expected)| self.bad(field, value, expected))?;
         }
         into.lines.push(self.line());
@@ -171,6 +175,14 @@ impl Row {
             }
         }
         Ok(())
+    }
+
+    /// The feature `female` of a column that holds the gender.
+    fn female(&self, at: usize) -> Result<f64, BadValue> {
+        match self.cell(at) {
+            cell if is_missing(cell) => Ok(f64::NAN),
+            cell => gender(cell).ok_or_else(|| self.bad("gender", cell, "Female or Male".into())),
+        }
     }
 
     fn cell(&self, at: usize) -> &str {

@@ -1,19 +1,17 @@
 //! The quality report: all columns, all pairs, one score.
 
-use churn_domain::{Column, FEATURES, LABEL, MISSING, Table};
+use churn_domain::MISSING;
+use serde::Serialize;
 
-use super::{
-    bin_edges, contingency_similarity, correlation, correlation_similarity, cramers_v, digitise, ks_complement,
-    tv_complement,
-};
-use crate::roles::cardinality;
+use super::view::{Customers, Values, names, views};
+use super::{contingency_similarity, correlation, correlation_similarity, cramers_v, ks_complement, tv_complement};
 
 /// Correlation and Cramér's V that a real pair must pass to count in the trends (SDMetrics' rule since 0.27).
 const CORRELATION_THRESHOLD: f64 = 0.5;
 const ASSOCIATION_THRESHOLD: f64 = 0.3;
 
 /// Score of one column.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ColumnShape {
     /// The column's name.
     pub column: &'static str,
@@ -22,7 +20,7 @@ pub struct ColumnShape {
 }
 
 /// Score of one pair of columns.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PairTrend {
     /// Names of the columns.
     pub columns: (&'static str, &'static str),
@@ -35,7 +33,7 @@ pub struct PairTrend {
 }
 
 /// How alike two tables are, from 0 to 1.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct QualityReport {
     /// Every column, the label first.
     pub columns: Vec<ColumnShape>,
@@ -51,19 +49,10 @@ pub struct QualityReport {
     pub overall: f64,
 }
 
-/// A column on one side.
-enum Values {
-    Number { values: Vec<f64>, binned: Vec<u16> },
-    Code(Vec<u16>),
-}
-
 /// Compares features and label of real and synthetic customers. Flags and the label are taken for categories.
-///
-/// # Panics
-/// When a label has another length than its table.
-pub fn report(real: (&Table, &[bool]), synthetic: (&Table, &[bool])) -> QualityReport {
-    let names: Vec<&'static str> = std::iter::once(LABEL).chain(FEATURES.iter().map(|feature| feature.name)).collect();
-    let (real, synthetic) = (columns(real), columns(synthetic));
+pub fn report(real: Customers<'_>, synthetic: Customers<'_>) -> QualityReport {
+    let names = names();
+    let [real, synthetic] = views([real, synthetic]);
     let columns: Vec<ColumnShape> =
         (0..names.len()).map(|at| ColumnShape { column: names[at], score: shape(&real[at], &synthetic[at]) }).collect();
     let mut pairs = Vec::new();
@@ -87,32 +76,6 @@ pub fn report(real: (&Table, &[bool]), synthetic: (&Table, &[bool])) -> QualityR
 fn mean(scores: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = scores.fold((0.0, 0.0), |(sum, count), score| (sum + score, count + 1.0));
     sum / count
-}
-
-fn columns((table, label): (&Table, &[bool])) -> Vec<Values> {
-    assert_eq!(table.len(), label.len(), "every customer has a label");
-    let label = Values::Code(label.iter().map(|churned| u16::from(*churned)).collect());
-    let feature = |(feature, column): (usize, &Column)| match column {
-        Column::Category(words) => Values::Code(words.codes().to_vec()),
-        Column::Number(values) if cardinality(feature) > 0 => {
-            Values::Code(values.iter().map(|flag| if flag.is_nan() { MISSING } else { *flag as u16 }).collect())
-        }
-        Column::Number(values) => {
-            let edges = bin_edges(values);
-            let binned = values.iter().map(|value| digitise(*value, &edges)).collect();
-            Values::Number { values: values.clone(), binned }
-        }
-    };
-    std::iter::once(label).chain(table.columns().iter().enumerate().map(feature)).collect()
-}
-
-impl Values {
-    fn codes(&self) -> &[u16] {
-        match self {
-            Self::Number { binned, .. } => binned,
-            Self::Code(codes) => codes,
-        }
-    }
 }
 
 fn shape(real: &Values, synthetic: &Values) -> Option<f64> {

@@ -1,6 +1,6 @@
 //! The quality metrics against SDMetrics: see tests/numerical/README.md.
 
-use churn_synth::quality;
+use churn_synth::quality::{self, Customers};
 use serde_json::Value;
 
 use crate::CUSTOMERS;
@@ -68,7 +68,7 @@ fn the_report_on_the_halves_of_the_shipped_file_equals_sdmetrics() {
     let split = usize::try_from(expected["split"].as_u64().unwrap()).unwrap();
     let (table, label) = (&CUSTOMERS.features, CUSTOMERS.label.as_ref().unwrap());
     let (first, second) = (table.select(0..split), table.select(split..table.len()));
-    let report = quality::report((&first, &label[..split]), (&second, &label[split..]));
+    let report = quality::report(Customers::new(&first, &label[..split]), Customers::new(&second, &label[split..]));
     let near = |found: f64, expected: &Value, what: &str| {
         let expected = expected.as_f64().unwrap();
         assert!((found - expected).abs() <= tolerance, "{what}: {found}, expected {expected}");

@@ -110,8 +110,8 @@ fn the_label_keeps_its_dependence_on_the_features() {
 #[test]
 fn marginals_and_pairs_are_as_alike_as_promised() {
     let sample = GENERATOR.sample_parallel(7, 0..50_000, 2);
-    let real = (&CUSTOMERS.features, CUSTOMERS.label.as_deref().unwrap());
-    let report = quality::report(real, (&sample.features, &sample.label));
+    let real = Customers::new(&CUSTOMERS.features, CUSTOMERS.label.as_deref().unwrap());
+    let report = quality::report(real, Customers::new(&sample.features, &sample.label));
     for column in &report.columns {
         assert!(column.score.unwrap() > 0.985, "{column:?}");
     }
