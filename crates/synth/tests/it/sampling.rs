@@ -1,7 +1,8 @@
 //! What every sample keeps.
 
 use churn_domain::{Column, FEATURES, Table, feature_index};
-use churn_synth::{Generator, LoadError, Sample, quality};
+use churn_synth::quality::{self, Customers};
+use churn_synth::{Generator, LoadError, Sample};
 use proptest::prelude::*;
 use serde_json::Value;
 
