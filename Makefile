@@ -26,7 +26,7 @@ fmt: ## format the code
 	cargo fmt --all
 
 bench: ## run the benchmarks
-	cargo bench --workspace
+	cargo bench --workspace --profile dev
 
 test-servers: ## start Kafka, schema registry and Postgres for `cargo test`
 	@scripts/test-servers.sh up

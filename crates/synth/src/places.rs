@@ -39,8 +39,7 @@ impl Places {
         for row in 0..locations.len() {
             let texts = (locations.zip_code.get(row), locations.city.get(row), locations.county.get(row));
             let (latitude, longitude) = (locations.latitude[row], locations.longitude[row]);
-            let (Some(zip_code), Some(city), county, true) =
-                (texts.0, texts.1, texts.2, on_earth(latitude, longitude))
+            let (Some(zip_code), Some(city), county, true) = (texts.0, texts.1, texts.2, on_earth(latitude, longitude))
             else {
                 incomplete += 1;
                 continue;

@@ -90,10 +90,9 @@ impl Columns {
 }
 
 /// Fields that a location cannot do without and that are not there.
-pub(super) fn lacking(
-    places: &[Option<usize>; LOCATION_FIELDS.len()],
-) -> impl Iterator<Item = &'static str> {
-    let field = |(field, at): (&'static str, &Option<usize>)| (at.is_none() && field != OPTIONAL_FIELD).then_some(field);
+pub(super) fn lacking(places: &[Option<usize>; LOCATION_FIELDS.len()]) -> impl Iterator<Item = &'static str> {
+    let field =
+        |(field, at): (&'static str, &Option<usize>)| (at.is_none() && field != OPTIONAL_FIELD).then_some(field);
     LOCATION_FIELDS.into_iter().zip(places).filter_map(field)
 }
 

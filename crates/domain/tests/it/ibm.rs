@@ -44,7 +44,10 @@ fn columns_that_leak_the_answer_are_left_out_and_named() {
 #[test]
 fn ibms_locations_are_read_without_a_county() {
     let location = customers(SAMPLE).unwrap().location.unwrap();
-    assert_eq!((location.zip_code.get(0), location.city.get(0), location.county.get(0)), (Some("95444"), Some("Graton"), None));
+    assert_eq!(
+        (location.zip_code.get(0), location.city.get(0), location.county.get(0)),
+        (Some("95444"), Some("Graton"), None)
+    );
     assert_eq!((location.latitude[0], location.longitude[0]), (38.4335, -122.8676));
 }
 
@@ -70,10 +73,15 @@ OnlineSecurity,OnlineBackup,DeviceProtection,TechSupport,StreamingTV,StreamingMo
 PaymentMethod,MonthlyCharges,TotalCharges,Churn\n\
 7590-VHVEG,Female,0,Yes,No,1,No,No phone service,DSL,No,Yes,No,No,No,No,Month-to-month,Yes,Electronic check,29.85,29.85,No\n";
     let old = customers(file).unwrap();
-    assert_eq!(lines(&old)[0], lines(&read(SHIPPED, ReadOptions::default()).unwrap())
-        .into_iter()
-        .find(|line| line.starts_with("No,1,0,1,0,1,0,No phone service,DSL,No,Yes,") && line.ends_with("29.85,29.85"))
-        .unwrap());
+    assert_eq!(
+        lines(&old)[0],
+        lines(&read(SHIPPED, ReadOptions::default()).unwrap())
+            .into_iter()
+            .find(
+                |line| line.starts_with("No,1,0,1,0,1,0,No phone service,DSL,No,Yes,") && line.ends_with("29.85,29.85")
+            )
+            .unwrap()
+    );
     assert_eq!((old.leaking.len(), old.ignored.len()), (0, 0));
 }
 

@@ -27,7 +27,8 @@ impl Record {
 /// Largest less smallest number of each number column. Where all are equal any difference counts as 1.
 fn ranges(records: &[Record]) -> [f64; NUMBERS] {
     std::array::from_fn(|at| {
-        let present = || records.iter().map(|record| record.numbers[at]).filter(|value| *value < Record::MISSING_NUMBER);
+        let present =
+            || records.iter().map(|record| record.numbers[at]).filter(|value| *value < Record::MISSING_NUMBER);
         let (low, high) =
             present().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
         if high > low { high - low } else { f64::MIN_POSITIVE }
@@ -85,11 +86,7 @@ pub struct BaselineProtection {
 }
 
 /// DCRBaselineProtection with random rows that are given.
-pub fn baseline_protection(
-    real: Customers<'_>,
-    synthetic: Customers<'_>,
-    random: Customers<'_>,
-) -> BaselineProtection {
+pub fn baseline_protection(real: Customers<'_>, synthetic: Customers<'_>, random: Customers<'_>) -> BaselineProtection {
     let (synthetic, random) = (median(closest_distances(synthetic, real)), median(closest_distances(random, real)));
     BaselineProtection { score: (synthetic / random).min(1.0), synthetic, random }
 }

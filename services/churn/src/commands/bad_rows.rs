@@ -5,8 +5,11 @@ use churn_domain::csv::Customers;
 /// Rows printed one by one; all of them are counted.
 const SHOWN: usize = 10;
 
-/// Lists what `--skip-bad-rows` left out and which columns were passed over, on stderr.
+/// Lists what `--skip-bad-rows` left out, which columns leak the answer and which were passed over, on stderr.
 pub(crate) fn report(customers: &Customers) {
+    if !customers.leaking.is_empty() {
+        eprintln!("left out columns that leak the answer: {}", customers.leaking.join(", "));
+    }
     if !customers.ignored.is_empty() {
         eprintln!("passed over columns that are no features: {}", customers.ignored.join(", "));
     }
