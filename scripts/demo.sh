@@ -5,5 +5,8 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 scripts/ensure-demo.sh
-cargo build -p churn
+features=()
+# The demo's own broker needs no TLS: without OpenSSL's headers the program is built without it.
+have_openssl || features=(--no-default-features)
+cargo build -p churn "${features[@]}"
 exec "${CARGO_TARGET_DIR:-target}/debug/churn" demo "$@"

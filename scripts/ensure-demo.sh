@@ -6,6 +6,11 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 ensure_rust
+if ! have_openssl; then
+  # A subshell, because the demo does without it.
+  (apt_install libssl-dev pkg-config) ||
+    echo "building without TLS to Kafka, which the demo does not need; for TLS: sudo apt-get install libssl-dev pkg-config" >&2
+fi
 
 # With a server of the user's own, the demo starts none.
 if [ -n "${CHURN__POSTGRES__URL:-}" ] || scripts/find-postgres.sh >/dev/null; then

@@ -25,6 +25,9 @@ ensure_packages() {
     have mvn || missing+=(maven)
   fi
   scripts/find-postgres.sh >/dev/null || missing+=(postgresql)
+  # For TLS to Kafka, and to make the certificates of the tests.
+  have_openssl || missing+=(libssl-dev pkg-config)
+  have openssl || missing+=(openssl)
   ((${#missing[@]} == 0)) || apt_install "${missing[@]}"
   java_is_new_enough || die "Java 17 or later is needed by the tests' Kafka; \`java -version\` says otherwise"
 }

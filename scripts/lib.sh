@@ -56,6 +56,17 @@ ensure_rust() {
   ensure_compilers
 }
 
+# TLS to Kafka is compiled against the system's OpenSSL.
+have_openssl() {
+  [ -n "${OPENSSL_DIR:-}" ] || { have pkg-config && pkg-config --exists 'openssl >= 1.1.0'; } ||
+    { have brew && [ -d "$(brew --prefix openssl@3 2>/dev/null)/include/openssl" ]; }
+}
+
+ensure_openssl() {
+  have_openssl || apt_install libssl-dev pkg-config
+  have_openssl || die "OpenSSL's headers are not where pkg-config looks: set OPENSSL_DIR"
+}
+
 # The Kafka client's C library is compiled here; its build wants a C++ compiler as well.
 ensure_compilers() {
   local missing=()

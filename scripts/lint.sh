@@ -25,6 +25,7 @@ no_forbidden_text() {
 }
 
 ensure_rust
+ensure_openssl
 if ! cargo fmt --version >/dev/null || ! cargo clippy --version >/dev/null; then
   die "rustfmt or clippy is missing; please run: rustup component add rustfmt clippy"
 fi

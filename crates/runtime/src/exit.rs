@@ -122,14 +122,31 @@ impl Error for Ending {
 
 /// The exit code of an error: the first link of its chain that knows one, otherwise [`Exit::Failed`].
 pub fn exit_of(error: &(dyn Error + 'static)) -> Exit {
-    let mut link = Some(error);
-    while let Some(error) = link {
-        if let Some(exit) = own_exit(error) {
-            return exit;
+    exit_of_known(error, |_| None)
+}
+
+/// As [`exit_of`], where the program knows error types that this crate does not: `known` gives their exit codes, so that
+/// a link nobody wrapped in an [`Ending`] counts as well.
+pub fn exit_of_known(error: &(dyn Error + 'static), known: impl Fn(&(dyn Error + 'static)) -> Option<Exit>) -> Exit {
+    let exit = links(error).find_map(|link| own_exit(link).or_else(|| known(link)));
+    exit.unwrap_or(Exit::Failed)
+}
+
+/// An error and all of its reasons in one line: what a log line needs, where `Display` alone would leave out why.
+pub fn reasons(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    for link in links(error) {
+        let link = link.to_string();
+        // A transparent error says the same as its source.
+        if !text.ends_with(&link) {
+            text = if text.is_empty() { link } else { format!("{text}: {link}") };
         }
-        link = error.source();
     }
-    Exit::Failed
+    text
+}
+
+fn links<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (**error).source())
 }
 
 fn own_exit(error: &(dyn Error + 'static)) -> Option<Exit> {
@@ -139,10 +156,10 @@ fn own_exit(error: &(dyn Error + 'static)) -> Option<Exit> {
     if error.is::<crate::config::Faults>() {
         return Some(Exit::Usage);
     }
-    if let Some(error) = error.downcast_ref::<crate::http::HttpError>() {
-        return Some(error.exit());
+    if error.is::<crate::telemetry::TelemetryError>() {
+        return Some(Exit::Usage);
     }
-    None
+    error.downcast_ref::<crate::http::HttpError>().map(crate::http::HttpError::exit)
 }
 
 #[cfg(test)]
@@ -169,6 +186,21 @@ mod tests {
         let faults = crate::config::Faults::from(vec![crate::config::Fault::new("a.b", "is wrong")]);
         let error = anyhow::Error::new(faults).context("starting");
         assert_eq!(exit_of(error.as_ref()).code(), 64);
+    }
+
+    #[test]
+    fn a_type_that_only_the_program_knows_gets_its_code_too() {
+        let error = anyhow::Error::new(std::fmt::Error).context("starting");
+        let known = |link: &(dyn Error + 'static)| link.is::<std::fmt::Error>().then_some(Exit::Unavailable);
+        assert_eq!(exit_of_known(error.as_ref(), known), Exit::Unavailable);
+        assert_eq!(exit_of(error.as_ref()), Exit::Failed);
+    }
+
+    #[test]
+    fn all_reasons_stand_in_one_line_and_none_twice() {
+        let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "refused");
+        let error = anyhow::Error::new(Ending::external(refused)).context("reaching postgres");
+        assert_eq!(reasons(error.as_ref()), "reaching postgres: refused");
     }
 
     #[test]

@@ -3,9 +3,12 @@
 //! A component starts as down ("starting"), so a process is ready only after every dependency has said so itself.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 /// Reason of a component that was asked to stop.
 const STOPPING: &str = "stopping";
@@ -37,6 +40,14 @@ impl Health {
         let mut components = self.components.write().unwrap_or_else(PoisonError::into_inner);
         components.entry(name.to_owned()).or_insert_with(|| ComponentState::down("starting"));
         Component { name: name.to_owned(), health: self.clone() }
+    }
+
+    /// Names what this process depends on, before anything of it has started: an admin server that answers meanwhile is
+    /// not ready.
+    pub fn expect<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
+        for name in names {
+            self.component(name);
+        }
     }
 
     /// True when every component is up.
@@ -90,7 +101,7 @@ impl Component {
     }
 
     /// It does not work. The reason is shown to anyone who may call `/readyz`: never put a secret in it.
-    pub fn down(&self, reason: impl std::fmt::Display) {
+    pub fn down(&self, reason: impl Display) {
         self.health.set(&self.name, &ComponentState::down(&reason.to_string()));
     }
 
@@ -98,6 +109,31 @@ impl Component {
     /// make it ready again.
     pub fn stopping(&self) {
         self.down(STOPPING);
+    }
+
+    /// Asks a server every so often whether it is there, until `stop`: a part that has nothing to do would not notice that
+    /// it is gone.
+    pub async fn watch<E: Display>(
+        self,
+        every: Duration,
+        stop: CancellationToken,
+        mut ask: impl AsyncFnMut() -> Result<(), E>,
+    ) {
+        loop {
+            let answer = tokio::select! {
+                answer = ask() => answer,
+                () = stop.cancelled() => break,
+            };
+            match answer {
+                Ok(()) => self.up(),
+                Err(reason) => self.down(reason),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(every) => {}
+                () = stop.cancelled() => break,
+            }
+        }
+        self.stopping();
     }
 }
 
@@ -127,6 +163,33 @@ mod tests {
         kafka.stopping();
         kafka.up();
         assert!(!health.ready());
+    }
+
+    #[test]
+    fn what_is_expected_is_down_until_it_says_otherwise() {
+        let health = Health::new();
+        health.expect(["scorer", "kafka"]);
+        health.component("kafka").up();
+        assert!(!health.ready());
+        health.component("scorer").up();
+        assert!(health.ready());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_goes_and_comes_back_is_noticed_by_asking() {
+        let (health, stop) = (Health::new(), CancellationToken::new());
+        let mut answers = [Ok(()), Err("refused"), Ok(())].into_iter();
+        let mut seen = Vec::new();
+        let (looked, done) = (health.clone(), stop.clone());
+        let ask = async || {
+            seen.push(looked.ready());
+            answers.next().unwrap_or_else(|| {
+                done.cancel();
+                Ok(())
+            })
+        };
+        health.component("kafka").watch(Duration::ZERO, stop, ask).await;
+        assert_eq!(seen, [false, true, false, true]);
     }
 
     #[test]

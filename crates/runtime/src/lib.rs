@@ -16,5 +16,6 @@ pub mod progress;
 pub mod retry;
 pub mod shutdown;
 pub mod telemetry;
+pub mod tls;
 
 pub use tokio_util::sync::CancellationToken;

@@ -10,6 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::Exit;
 
+/// Time after the grace for errors to be told and files to be closed.
+const INSIST_AFTER: Duration = Duration::from_secs(2);
+
 /// The process's wish to stop. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
@@ -48,6 +51,21 @@ impl Shutdown {
             std::process::exit(i32::from(second.exit().code()));
         });
         Ok(shutdown)
+    }
+
+    /// Ends the process with exit code 1 when it still runs some time after the grace: for what the grace cannot end, such as
+    /// a thread inside a client library that waits for a server which does not answer. Must be called inside a tokio runtime.
+    pub fn insist(&self, grace: Duration) {
+        let asked = self.clone();
+        tokio::spawn(async move {
+            asked.requested().await;
+            // A thread, because every worker of the runtime may be held up.
+            std::thread::spawn(move || {
+                std::thread::sleep(grace.saturating_add(INSIST_AFTER));
+                tracing::error!(?grace, "still running after the grace time, exiting at once");
+                std::process::exit(i32::from(Exit::Failed.code()));
+            });
+        });
     }
 
     /// A token for a loop to look at.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use churn_registry::{Champion, Kind, Registry};
 use churn_runtime::CancellationToken;
+use churn_runtime::exit::reasons;
 use churn_runtime::health::Component;
 use churn_runtime::metrics::{GaugeVec, IntCounter, Metrics, catalogue};
 
@@ -70,7 +71,7 @@ impl ChampionWatch {
                 () = stop.cancelled() => return,
             }
             if let Err(error) = self.look().await {
-                tracing::warn!(%error, "the model in place stays");
+                tracing::warn!(error = reasons(&error), "the model in place stays");
             }
         }
     }
@@ -95,7 +96,7 @@ impl ChampionWatch {
             self.refused = Some(champion);
         }
         if self.loaded.is_none() {
-            self.health.down(error);
+            self.health.down(reasons(error));
         }
     }
 }

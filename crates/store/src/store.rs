@@ -60,6 +60,22 @@ impl Store {
         Err(StoreError::MissingSchema { server: self.place(), reason })
     }
 
+    /// Asks whether the server answers.
+    ///
+    /// # Errors
+    /// [`StoreError`] with the reason why it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let limit = self.config.connect_timeout;
+        let asked = tokio::time::timeout(limit.get(), sqlx::query("select 1").execute(&self.pool)).await;
+        match asked {
+            Ok(answer) => answer.map(drop).map_err(self.failed("ask for a sign of life")),
+            Err(_) => Err(StoreError::Unreachable {
+                server: server_of(&self.options),
+                reason: format!("no answer within {limit}"),
+            }),
+        }
+    }
+
     /// Closes the pool; a query in flight ends first.
     pub async fn close(&self) {
         self.pool.close().await;

@@ -10,7 +10,7 @@ use crate::client::AskContext;
 use crate::cluster::partition_count;
 use crate::{Cluster, StreamError, TopicSpec};
 
-/// How long the broker may take to create the topics.
+/// How long the broker may take to create or delete the topics.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Fewer copies than this lose records with a single lost disk.
 const SAFE_REPLICATION: i32 = 3;
@@ -107,17 +107,42 @@ impl Cluster {
         Ok(first.map_or(0, |(_, count)| count))
     }
 
+    /// Deletes all topics of this configuration, with their records: for a run that made topics of its own. A topic that does
+    /// not exist is as good as deleted.
+    ///
+    /// # Errors
+    /// No broker answers, or it refuses to delete a topic.
+    pub async fn delete_topics(&self) -> Result<(), StreamError> {
+        let action = format!("delete topics at {}", self.brokers());
+        let specs = self.topics().specs(self.config());
+        let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+        let results = self
+            .admin(&action)?
+            .delete_topics(&names, &options())
+            .await
+            .map_err(|error| StreamError::kafka(action.as_str(), &error))?;
+        for result in results {
+            match result {
+                Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)) => {}
+                Err((topic, code)) => {
+                    return Err(StreamError::Topic { topic, problem: format!("cannot be deleted: {code}") });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn admin(&self, action: &str) -> Result<AdminClient<AskContext>, StreamError> {
+        let client = self.config().client(self.brokers());
+        client.create_with_context(AskContext::default()).map_err(|error| StreamError::kafka(action, &error))
+    }
+
     async fn create(&self, specs: &[&TopicSpec]) -> Result<(), StreamError> {
         let action = format!("create topics at {}", self.brokers());
-        let admin: AdminClient<AskContext> = self
-            .config()
-            .client(self.brokers())
-            .create_with_context(AskContext::default())
-            .map_err(|error| StreamError::kafka(action.as_str(), &error))?;
         let topics: Vec<NewTopic<'_>> = specs.iter().map(|spec| new_topic(spec)).collect();
-        let options = AdminOptions::new().request_timeout(Some(CREATE_TIMEOUT)).operation_timeout(Some(CREATE_TIMEOUT));
-        let results = admin
-            .create_topics(&topics, &options)
+        let results = self
+            .admin(&action)?
+            .create_topics(&topics, &options())
             .await
             .map_err(|error| StreamError::kafka(action.as_str(), &error))?;
         for result in results {
@@ -144,6 +169,10 @@ impl Cluster {
         }
         Ok(reports)
     }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(CREATE_TIMEOUT)).operation_timeout(Some(CREATE_TIMEOUT))
 }
 
 fn new_topic(spec: &TopicSpec) -> NewTopic<'_> {

@@ -21,6 +21,8 @@ use crate::{KafkaConfig, StreamError, TopicPartition, Topics};
 
 /// How long one question to a reachable cluster may take.
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a broker may take to say that it is there. Longer hides an outage, shorter calls a busy broker lost.
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time between two looks at the client's reasons while it connects.
 const CONNECT_SLICE: Duration = Duration::from_millis(500);
 
@@ -180,6 +182,19 @@ impl Cluster {
         .await
     }
 
+    /// Asks whether a broker answers, and waits for it a few seconds.
+    ///
+    /// # Errors
+    /// None does; the reason is that of the client library.
+    pub async fn ping(&self) -> Result<(), StreamError> {
+        let (inner, topic) = (Arc::clone(&self.inner), self.topics().events.clone());
+        blocking("look for a broker", move || match inner.ask.fetch_metadata(Some(&topic), PING_TIMEOUT) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(inner.explain("look for a broker", &error, PING_TIMEOUT)),
+        })
+        .await
+    }
+
     /// Asks the cluster something that blocks, away from the async threads.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,
@@ -188,7 +203,7 @@ impl Cluster {
     ) -> Result<T, StreamError> {
         let inner = Arc::clone(&self.inner);
         let what = format!("{action} at {}", inner.brokers);
-        blocking(action, move || question(&inner.ask).map_err(|error| inner.explain(&what, &error))).await
+        blocking(action, move || question(&inner.ask).map_err(|error| inner.explain(&what, &error, ASK_TIMEOUT))).await
     }
 
     pub(crate) fn group_name(&self, group: &str) -> String {
@@ -198,12 +213,12 @@ impl Cluster {
 
 impl Inner {
     /// Turns "transport failure" into the reason that the client's log gave.
-    fn explain(&self, action: &str, error: &KafkaError) -> StreamError {
+    fn explain(&self, action: &str, error: &KafkaError, waited: Duration) -> StreamError {
         use RDKafkaErrorCode as C;
         let code = error.rdkafka_error_code();
         if matches!(code, Some(C::BrokerTransportFailure | C::AllBrokersDown | C::OperationTimedOut | C::Resolve)) {
             let reason = last_reason(&self.ask).unwrap_or_else(|| error.to_string());
-            return StreamError::Unreachable { brokers: self.brokers.clone(), reason, waited: ASK_TIMEOUT };
+            return StreamError::Unreachable { brokers: self.brokers.clone(), reason, waited };
         }
         StreamError::kafka(action, error)
     }

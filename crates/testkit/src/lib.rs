@@ -16,6 +16,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod fresh;
+mod http;
 mod kafka;
 mod own;
 mod poll;
@@ -25,6 +26,7 @@ mod servers;
 mod signal;
 
 pub use fresh::fresh_name;
+pub use http::http_client;
 pub use kafka::{Kafka, kafka};
 pub use own::{OwnKafka, OwnPostgres};
 pub use poll::{Answer, poll_until};

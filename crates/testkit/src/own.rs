@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use crate::fresh::fresh_name;
 use crate::kafka::Kafka;
 use crate::servers::{run_folder, script};
+use crate::signal;
 
 /// A private Kafka broker. Stopped, and its records deleted, when dropped.
 #[derive(Debug)]
@@ -39,6 +40,22 @@ impl OwnKafka {
     /// When the broker is not running.
     pub async fn kill9(&self) -> Result<()> {
         self.server.script("kill9").await
+    }
+
+    /// Stops the broker in its tracks (SIGSTOP): it keeps its connections and answers nobody.
+    ///
+    /// # Errors
+    /// When the broker is not running.
+    pub fn pause(&self) -> Result<()> {
+        signal::send(self.server.process()?, "STOP")
+    }
+
+    /// Lets a paused broker go on (SIGCONT).
+    ///
+    /// # Errors
+    /// When the broker is not running.
+    pub fn resume(&self) -> Result<()> {
+        signal::send(self.server.process()?, "CONT")
     }
 
     /// Starts the killed broker on its own data, and returns when it serves again.
@@ -113,6 +130,13 @@ impl OwnServer {
         let file = self.folder.join("address");
         let text = fs::read_to_string(&file);
         Ok(text.with_context(|| format!("cannot read {}", file.display()))?.trim().to_owned())
+    }
+
+    /// The process id of a server that is one process.
+    fn process(&self) -> Result<u32> {
+        let file = self.folder.join("pid");
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        text.trim().parse().with_context(|| format!("{} holds no process id", file.display()))
     }
 
     async fn script(&self, verb: &str) -> Result<()> {

@@ -1,9 +1,10 @@
 //! Where the schema registry is.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use churn_runtime::config::{Fault, HumanDuration, Secret, Validate};
-use reqwest::Url;
+use reqwest::{Certificate, Url};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,8 @@ pub struct WireConfig {
     pub user: String,
     /// The user's password.
     pub password: Secret,
+    /// PEM file with the certificate authorities to trust for `https`; absent: the system's.
+    pub ca_file: Option<PathBuf>,
     /// How long one request may take.
     pub timeout: HumanDuration,
 }
@@ -28,6 +31,7 @@ impl Default for WireConfig {
             url: String::new(),
             user: String::new(),
             password: Secret::default(),
+            ca_file: None,
             timeout: Duration::from_secs(5).into(),
         }
     }
@@ -46,8 +50,21 @@ impl WireConfig {
             return Err("a URL with a user in it would end up in logs; set user and password instead".into());
         }
         match url.scheme() {
-            "http" => Ok(url),
-            scheme => Err(format!("{scheme} is not supported, expected http: put a TLS proxy in front")),
+            "http" | "https" => Ok(url),
+            scheme => Err(format!("{scheme} is not supported, expected https or http")),
+        }
+    }
+}
+
+impl WireConfig {
+    /// The certificates of `ca_file`; none where none is named.
+    pub(crate) fn authorities(&self) -> Result<Vec<Certificate>, String> {
+        let Some(path) = &self.ca_file else { return Ok(Vec::new()) };
+        let place = path.display();
+        let pem = std::fs::read(path).map_err(|error| format!("cannot read {place}: {error}"))?;
+        match Certificate::from_pem_bundle(&pem) {
+            Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+            _ => Err(format!("{place} holds no certificate in PEM form")),
         }
     }
 }
@@ -59,6 +76,9 @@ impl Validate for WireConfig {
             && let Err(message) = self.base()
         {
             faults.push(Fault::new("url", message));
+        }
+        if let Err(message) = self.authorities() {
+            faults.push(Fault::new("ca_file", message));
         }
         if self.user.is_empty() && !self.password.is_empty() {
             faults.push(Fault::new("user", "is empty although there is a password"));

@@ -1,8 +1,10 @@
 //! What every command starts from: the configuration, and how to answer.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
+use churn_monitor::MonitorHandle;
 use churn_registry::Registry;
 use churn_runtime::config::{Loaded, Sources, load};
 use churn_runtime::exit::Ending;
@@ -35,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) progress: Progress,
     pub(crate) metrics: Metrics,
     pub(crate) health: Health,
+    /// Where the monitor's figures are, once one runs in this process.
+    pub(crate) monitor: Arc<OnceLock<MonitorHandle>>,
 }
 
 impl Shared {

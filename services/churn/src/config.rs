@@ -94,6 +94,7 @@ pub(crate) struct DataConfig {
 impl Validate for Config {
     fn validate(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
+        faults.extend(within("log", self.log.validate()));
         faults.extend(within("http", self.http.validate()));
         faults.extend(within("kafka", self.kafka.validate()));
         faults.extend(within("schema_registry", self.schema_registry.validate()));

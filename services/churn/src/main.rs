@@ -9,17 +9,19 @@ mod cli;
 mod commands;
 mod config;
 mod demo;
+mod exit;
 mod parts;
 mod shipped;
 
 use std::process::ExitCode;
 
-use churn_runtime::exit::{Exit, exit_of};
+use churn_runtime::exit::Exit;
 use clap::Parser;
 
 use cli::Cli;
 
 fn main() -> ExitCode {
+    churn_runtime::tls::install();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -33,7 +35,7 @@ fn main() -> ExitCode {
         Ok(()) => Exit::Drained.into(),
         Err(error) => {
             eprintln!("churn: {error:#}");
-            exit_of(error.as_ref()).into()
+            exit::of(&error).into()
         }
     }
 }

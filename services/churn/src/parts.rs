@@ -47,7 +47,7 @@ impl Platform {
 
     pub(crate) async fn synthesizer(&self, source: Source) -> anyhow::Result<Synthesizer> {
         let config = self.config.synthesizer.clone();
-        let Shared { progress, metrics, health } = &self.shared;
+        let Shared { progress, metrics, health, .. } = &self.shared;
         Synthesizer::start(config, source, &self.cluster, &self.schemas, progress, metrics, health)
             .await
             .context("start the synthesizer")
@@ -55,7 +55,7 @@ impl Platform {
 
     pub(crate) async fn scorer(&self) -> anyhow::Result<Scorer> {
         let config = self.config.scorer.clone();
-        let Shared { progress, metrics, health } = &self.shared;
+        let Shared { progress, metrics, health, .. } = &self.shared;
         Scorer::start(config, &self.cluster, &self.schemas, self.models.clone(), progress, metrics, health)
             .await
             .context("start the scorer")
@@ -63,7 +63,7 @@ impl Platform {
 
     pub(crate) async fn sink(&self) -> anyhow::Result<Sink> {
         let config = self.config.sink.clone();
-        let Shared { progress, metrics, health } = &self.shared;
+        let Shared { progress, metrics, health, .. } = &self.shared;
         Sink::start(config, &self.cluster, &self.schemas, &self.config.postgres, progress, metrics, health)
             .await
             .context("start the sink")
@@ -71,10 +71,14 @@ impl Platform {
 
     pub(crate) async fn monitor(&self) -> anyhow::Result<Monitor> {
         let config = self.config.monitor.clone();
-        let Shared { progress, metrics, health } = &self.shared;
-        Monitor::start(config, &self.cluster, &self.schemas, self.models.clone(), progress, metrics, health)
-            .await
-            .context("start the monitor")
+        let Shared { progress, metrics, health, .. } = &self.shared;
+        let monitor =
+            Monitor::start(config, &self.cluster, &self.schemas, self.models.clone(), progress, metrics, health)
+                .await
+                .context("start the monitor")?;
+        // A process has one monitor.
+        let _ = self.shared.monitor.set(monitor.handle());
+        Ok(monitor)
     }
 
     pub(crate) fn api(&self, generator: Option<Arc<Generator>>) -> Router {

@@ -64,6 +64,7 @@ async fn start(config: HttpConfig) -> Server {
 async fn start_with(config: HttpConfig, extra: Router) -> Server {
     let state = state();
     let running = serve(&config, state.clone(), extra, CancellationToken::new()).await.expect("the server starts");
+    churn_runtime::tls::install();
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().expect("a client");
     Server { running, state, client }
 }

@@ -4,7 +4,7 @@ use churn_testkit::{fresh_name, schema_registry};
 #[tokio::test]
 async fn registered_schema_is_read_back_by_its_id() -> Result<()> {
     let (url, subject) = (schema_registry(), fresh_name("testkit"));
-    let client = reqwest::Client::new();
+    let client = churn_testkit::http_client();
     let schema = r#"{"type":"record","name":"mark","fields":[{"name":"id","type":"long"}]}"#;
     let registered: serde_json::Value = client
         .post(format!("{url}/subjects/{subject}/versions"))

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use churn_runtime::config::Secret;
+use churn_runtime::exit::reasons;
 use churn_runtime::retry::Backoff;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, Method, StatusCode, Url};
@@ -35,11 +36,12 @@ struct Answer {
 impl Confluent {
     pub(super) fn new(config: &WireConfig) -> Result<Self, RegistryError> {
         let misconfigured = |message| RegistryError::Misconfigured { url: config.url.clone(), message };
-        let http = Client::builder()
-            .timeout(config.timeout.get())
-            .no_proxy()
-            .build()
-            .map_err(|error| misconfigured(error.to_string()))?;
+        churn_runtime::tls::install();
+        let mut http = Client::builder().timeout(config.timeout.get()).no_proxy();
+        if config.ca_file.is_some() {
+            http = http.tls_certs_only(config.authorities().map_err(misconfigured)?);
+        }
+        let http = http.build().map_err(|error| misconfigured(reasons(&error)))?;
         let user = (!config.user.is_empty()).then(|| (config.user.clone(), config.password.clone()));
         Ok(Self { http, base: config.base().map_err(misconfigured)?, user })
     }
@@ -101,12 +103,29 @@ impl Confluent {
         answer.success()?.id()
     }
 
+    /// Deletes a subject with all its versions, for good. One that does not exist is as good as deleted.
+    pub(super) async fn delete(&self, subject: &str) -> Result<(), RegistryError> {
+        let path = ["subjects", subject];
+        let Some(_) = self.call(Method::DELETE, &path, None).await?.found()? else { return Ok(()) };
+        let mut url = self.url(&path);
+        // Confluent keeps what is deleted once, and deletes it for good when asked again with this word.
+        url.set_query(Some("permanent=true"));
+        match self.call_url(Method::DELETE, &url, None).await?.found() {
+            // A registry that deletes at once has nothing left to delete.
+            Ok(_) | Err(RegistryError::Garbled { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Sends a request, again after a while where the failure may pass.
     async fn call(&self, method: Method, path: &[&str], body: Option<Json>) -> Result<Answer, RegistryError> {
-        let url = self.url(path);
+        self.call_url(method, &self.url(path), body).await
+    }
+
+    async fn call_url(&self, method: Method, url: &Url, body: Option<Json>) -> Result<Answer, RegistryError> {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
         loop {
-            let outcome = self.send(method.clone(), &url, body.as_ref()).await;
+            let outcome = self.send(method.clone(), url, body.as_ref()).await;
             let passing = match &outcome {
                 Ok(answer) => answer.is_busy(),
                 Err(_) => true,

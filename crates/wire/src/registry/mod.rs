@@ -146,6 +146,19 @@ impl SchemaRegistry {
         }
     }
 
+    /// Deletes the subjects of these topics with all their versions: for a run that made topics of its own.
+    ///
+    /// # Errors
+    /// The registry gave no answer, or refused.
+    pub async fn delete_all(&self, topics: &[(&str, Record)]) -> Result<(), RegistryError> {
+        if let Backend::Confluent(confluent) = &self.backend {
+            for (topic, _) in topics {
+                confluent.delete(&subject(topic)).await?;
+            }
+        }
+        Ok(())
+    }
+
     fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<SchemaRef, Arc<RegisteredSchema>>> {
         // A map of immutable entries is whole even if a holder of the lock panicked.
         self.fetched.lock().unwrap_or_else(PoisonError::into_inner)

@@ -110,7 +110,7 @@ async fn a_guid_is_asked_for_by_its_path_and_other_languages_are_told_apart() {
 
 #[test]
 fn a_url_that_cannot_be_used_is_a_fault_of_the_configuration() {
-    for url in ["registry:8081", "https://registry", "http://user:hunter2@registry", "nonsense"] {
+    for url in ["registry:8081", "ftp://registry", "http://user:hunter2@registry", "nonsense"] {
         let config = WireConfig { url: url.into(), ..WireConfig::default() };
         let faults = config.validate();
         assert_eq!(faults.len(), 1, "{url}");

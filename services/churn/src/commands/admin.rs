@@ -1,13 +1,22 @@
 //! The HTTP server that every process has.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use axum::Router;
 use churn_runtime::CancellationToken;
 use churn_runtime::exit::Ending;
-use churn_runtime::http::{self, AdminState, RunningServer, Version};
+use churn_runtime::http::{self, AdminState, RunningServer, StatusFn, Version};
+use serde_json::json;
 
 use crate::app::Shared;
 use crate::config::Config;
+
+/// What `/v1/status` says beyond the stages: the monitor's figures, where one runs in this process.
+fn status(shared: &Shared) -> StatusFn {
+    let monitor = shared.monitor.clone();
+    Arc::new(move || json!({ "monitor": monitor.get().map(|monitor| monitor.snapshot()) }))
+}
 
 /// Starts the server with the routes of every part and `extra` ones.
 ///
@@ -30,7 +39,7 @@ pub(crate) async fn serve(
         metrics: shared.metrics.clone(),
         progress: shared.progress.clone(),
         version,
-        status: None,
+        status: Some(status(shared)),
     };
     http::serve(&config.http, state, extra, close.clone())
         .await

@@ -1,12 +1,21 @@
 //! `churn run`: one part, or all of them, until asked to stop.
+//!
+//! The admin server answers before the first part starts, and is the last to close. From a request to stop on, one grace time
+//! bounds everything: what is not drained by then is given up with exit code 1.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
-use churn_registry::Kind;
+use axum::Router;
+use churn_registry::{Kind, Registry};
 use churn_runtime::CancellationToken;
-use churn_runtime::exit::Ending;
+use churn_runtime::exit::{Ending, reasons};
+use churn_runtime::http::RunningServer;
 use churn_runtime::shutdown::Shutdown;
+use churn_serving::{ChampionWatch, ModelSlot};
+use churn_store::Store;
+use churn_synth::Generator;
 use churn_synthesizer::Source;
 use churn_wire::SchemaRegistry;
 
@@ -16,81 +25,158 @@ use crate::bootstrap;
 use crate::cli::PartName;
 use crate::parts::{Platform, Running};
 
+/// Time between two questions to a server whether it is there.
+const ASK_EVERY: Duration = Duration::from_secs(2);
+/// How long requests that are open at the end may take.
+const CLOSE: Duration = Duration::from_secs(1);
+
 pub(super) async fn run(app: &App, part: PartName) -> anyhow::Result<()> {
     let shutdown = Shutdown::install().context("listen for signals")?;
+    shutdown.insist(app.grace());
+    let work = async {
+        match part {
+            PartName::Api => api(app, &shutdown).await,
+            _ => stream(app, part, &shutdown).await,
+        }
+    };
+    let what = format!("{} (grace)", name(part));
+    shutdown.grace(app.grace(), &what, work).await?
+}
+
+async fn stream(app: &App, part: PartName, shutdown: &Shutdown) -> anyhow::Result<()> {
     let shared = Shared::new();
-    let config = app.config().clone();
-    let close = CancellationToken::new();
-    let wanted = |name| part == name || part == PartName::All;
-    let registry = app.registry()?;
-    let models = churn_serving::ModelSlot::new();
-    if part == PartName::Api {
-        return api(app, &shutdown, &shared, registry, models).await;
-    }
-    let cluster = setup::connect_kafka(&config, &shared).await?;
-    let schemas = Arc::new(
-        SchemaRegistry::open(&config.schema_registry).context("open the schema registry (schema_registry.url)")?,
-    );
-    let platform = Platform { config, cluster, schemas, registry, models, shared };
-    let mut parts = Running::default();
+    shared.health.expect(components(part).iter().copied());
+    let platform = connect(app, part, shared).await?;
     let stop = shutdown.token();
-    let source = if wanted(PartName::Synthesizer) { Some(source(&platform).await?) } else { None };
-    if wanted(PartName::Scorer) || wanted(PartName::Monitor) {
+    let source = if includes(part, PartName::Synthesizer) { Some(source(&platform).await?) } else { None };
+    if includes(part, PartName::Scorer) || includes(part, PartName::Monitor) {
         platform.watch_models(&stop).await?;
     }
-    let extra = if part == PartName::All {
-        platform.api(source.as_ref().map(|source| source.generator.clone()))
-    } else {
-        axum::Router::new()
+    let extra = match part {
+        PartName::All => platform.api(source.as_ref().map(|source| source.generator.clone())),
+        _ => Router::new(),
     };
-    let server = admin::serve(&name(part), &platform.config, &platform.shared, extra, &close).await?;
-    if wanted(PartName::Sink) {
-        setup::require_postgres(&platform.config)?;
+    let server = serve(&name(part), app, &platform.shared, extra).await?;
+    let result = parts(&platform, part, source, shutdown).await;
+    close(result, server.stop(CLOSE).await)
+}
+
+/// Whether `part` is `one` or everything.
+fn includes(part: PartName, one: PartName) -> bool {
+    part == one || part == PartName::All
+}
+
+/// What a part depends on, and what it says itself: all of it must be up before `/readyz` is.
+fn components(part: PartName) -> &'static [&'static str] {
+    match part {
+        PartName::Synthesizer => &["kafka", "synthesizer"],
+        PartName::Scorer => &["kafka", "model", "scorer"],
+        PartName::Sink => &["kafka", "database", "postgres", "sink"],
+        PartName::Monitor => &["kafka", "model", "monitor"],
+        PartName::Api => &["model"],
+        PartName::All => &["kafka", "database", "model", "monitor", "postgres", "scorer", "sink", "synthesizer"],
+    }
+}
+
+async fn connect(app: &App, part: PartName, shared: Shared) -> anyhow::Result<Platform> {
+    let config = app.config().clone();
+    if includes(part, PartName::Sink) {
+        setup::require_postgres(&config)?;
+    }
+    let registry = app.registry()?;
+    let cluster = setup::connect_kafka(&config, &shared).await?;
+    let schemas =
+        SchemaRegistry::open(&config.schema_registry).context("open the schema registry (schema_registry.url)")?;
+    Ok(Platform { config, cluster, schemas: Arc::new(schemas), registry, models: ModelSlot::new(), shared })
+}
+
+/// Runs the parts until the first of them ends, by itself or asked to, and drains the others with it.
+async fn parts(platform: &Platform, part: PartName, source: Option<Source>, shutdown: &Shutdown) -> anyhow::Result<()> {
+    let mut parts = Running::default();
+    let stop = shutdown.token();
+    ask_servers(platform, part, &stop).await?;
+    if includes(part, PartName::Sink) {
         parts.spawn("sink", platform.sink().await?.run(stop.clone()));
     }
-    if wanted(PartName::Scorer) {
+    if includes(part, PartName::Scorer) {
         parts.spawn("scorer", platform.scorer().await?.run(stop.clone()));
     }
-    if wanted(PartName::Monitor) {
+    if includes(part, PartName::Monitor) {
         parts.spawn("monitor", platform.monitor().await?.run(stop.clone()));
     }
     if let Some(source) = source {
         parts.spawn("synthesizer", platform.synthesizer(source).await?.run(stop.clone()));
     }
-    // The first part to end, by itself or asked to, ends the process: the others are drained with it.
     let first = parts.next().await;
     shutdown.trigger("a part ended");
-    let rest = tokio::time::timeout(app.grace(), parts.all()).await;
-    server.stop(std::time::Duration::from_secs(1)).await.map_err(|error| Ending::new(error.exit(), error))?;
-    first?;
-    rest.context("the parts did not stop in time (grace)")?
+    let rest = parts.all().await;
+    match (first, rest) {
+        (Ok(_), rest) => rest,
+        (Err(first), rest) => {
+            told("another part failed", rest);
+            Err(first)
+        }
+    }
 }
 
-async fn api(
-    app: &App,
-    shutdown: &Shutdown,
-    shared: &Shared,
-    registry: churn_registry::Registry,
-    models: churn_serving::ModelSlot,
-) -> anyhow::Result<()> {
-    let stop = shutdown.token();
-    let generator = match registry.champion(Kind::Generator).await.map_err(Ending::of)? {
-        Some(champion) => Some(Arc::new(bootstrap::load_generator(&registry, &champion).await?)),
-        None => None,
-    };
-    let config = app.config();
-    let health = shared.health.component("model");
-    let mut watch = churn_serving::ChampionWatch::new(registry, models.clone(), health, &shared.metrics);
+/// Keeps asking the servers whether they are there, for `/readyz` of a part that may be idle.
+async fn ask_servers(platform: &Platform, part: PartName, stop: &CancellationToken) -> anyhow::Result<()> {
+    let health = &platform.shared.health;
+    let cluster = platform.cluster.clone();
+    tokio::spawn(health.component("kafka").watch(ASK_EVERY, stop.clone(), async move || cluster.ping().await));
+    if includes(part, PartName::Sink) {
+        let store = Store::connect(&platform.config.postgres)
+            .await
+            .map_err(Ending::of)
+            .context("connect to Postgres (postgres.url)")?;
+        tokio::spawn(health.component("database").watch(ASK_EVERY, stop.clone(), async move || store.ping().await));
+    }
+    Ok(())
+}
+
+async fn api(app: &App, shutdown: &Shutdown) -> anyhow::Result<()> {
+    let (shared, registry, models) = (Shared::new(), app.registry()?, ModelSlot::new());
+    shared.health.expect(components(PartName::Api).iter().copied());
+    let generator = generator(&registry).await?;
+    let mut watch = ChampionWatch::new(registry, models.clone(), shared.health.component("model"), &shared.metrics);
     // Without a usable model the api still runs and answers 503: it recovers by itself when a champion comes.
     if let Err(error) = watch.look().await {
-        tracing::warn!(%error, "no model is in place");
+        tracing::warn!(error = reasons(&error), "no model is in place");
     }
-    tokio::spawn(watch.run(config.scorer.model_poll.get(), stop.clone()));
+    let config = app.config();
+    tokio::spawn(watch.run(config.scorer.model_poll.get(), shutdown.token()));
     let routes = churn_api::routes(config.api.clone(), models, generator, &shared.metrics);
-    let server = admin::serve("api", config, shared, routes, &CancellationToken::new()).await?;
+    let server = serve("api", app, &shared, routes).await?;
     tracing::info!(listen = %server.local_addr(), "the api answers");
     shutdown.requested().await;
-    server.stop(app.grace()).await.map_err(|error| anyhow::Error::new(Ending::new(error.exit(), error)))
+    close(Ok(()), server.stop(app.grace()).await)
+}
+
+async fn serve(part: &str, app: &App, shared: &Shared, extra: Router) -> anyhow::Result<RunningServer> {
+    admin::serve(part, app.config(), shared, extra, &CancellationToken::new()).await
+}
+
+/// The result of the work; what went wrong while closing is the answer only where nothing went wrong before.
+fn close(work: anyhow::Result<()>, closed: Result<(), churn_runtime::http::HttpError>) -> anyhow::Result<()> {
+    let closed = closed.context("stop the HTTP server");
+    if work.is_err() {
+        told("could not close in order", closed);
+        return work;
+    }
+    closed
+}
+
+fn told(what: &'static str, result: anyhow::Result<()>) {
+    if let Err(error) = result {
+        tracing::error!(error = %format!("{error:#}"), "{what}");
+    }
+}
+
+async fn generator(registry: &Registry) -> anyhow::Result<Option<Arc<Generator>>> {
+    match registry.champion(Kind::Generator).await.map_err(Ending::of)? {
+        Some(champion) => Ok(Some(Arc::new(bootstrap::load_generator(registry, &champion).await?))),
+        None => Ok(None),
+    }
 }
 
 async fn source(platform: &Platform) -> anyhow::Result<Source> {
@@ -104,4 +190,21 @@ async fn source(platform: &Platform) -> anyhow::Result<Source> {
 
 fn name(part: PartName) -> String {
     format!("{part:?}").to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use churn_runtime::exit::Exit;
+    use churn_runtime::http::HttpError;
+
+    use super::*;
+
+    #[test]
+    fn an_error_while_closing_does_not_hide_that_of_the_part() {
+        let cut_off = || Err(HttpError::Grace(CLOSE));
+        let failed = close(Err(Ending::external("kafka is gone").into()), cut_off()).unwrap_err();
+        assert_eq!(crate::exit::of(&failed), Exit::Unavailable);
+        assert!(close(Ok(()), cut_off()).unwrap_err().to_string().contains("HTTP server"));
+        assert!(close(Ok(()), Ok(())).is_ok());
+    }
 }

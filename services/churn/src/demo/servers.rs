@@ -1,10 +1,13 @@
 //! The servers of a demo: its own, or those that are configured.
+//!
+//! On a Kafka that is configured the demo makes topics, groups and schema subjects of its own, named after the time, and
+//! deletes them at its end: it neither counts nor disturbs what others do there.
 
 use std::sync::Arc;
 
 use anyhow::Context;
 use churn_runtime::clock::now_ms;
-use churn_runtime::exit::Ending;
+use churn_runtime::exit::{Ending, reasons};
 use churn_store::private::PrivatePostgres;
 use churn_store::{PostgresConfig, Store};
 use churn_stream::Cluster;
@@ -32,24 +35,52 @@ impl Servers {
         Ok(Self { cluster, store, schemas: Arc::new(schemas), postgres, private })
     }
 
-    /// The configuration; on servers that outlive the run with a stream of its own, so that its rows are told from those of other
-    /// runs. On its own servers the same seed gives the same stream.
+    /// The configuration; on a database that outlives the run with a stream of its own, so that its rows are told from those of
+    /// other runs. On its own server the same seed gives the same stream.
     pub(crate) fn demo_config(&self, config: &Config) -> Config {
         let mut config = config.clone();
         config.postgres = self.postgres.clone();
-        if self.private.is_none() || !self.cluster.is_embedded() {
-            config.synthesizer.stream = format!("demo-{:x}", now_ms());
+        config.kafka = self.cluster.config().clone();
+        if self.private.is_none() {
+            config.synthesizer.stream = run_name();
         }
         config
     }
 
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.store.close().await;
+        if !self.cluster.is_embedded() {
+            self.tidy().await;
+        }
         match self.private {
             Some(private) => private.stop().await.context("stop the private Postgres"),
             None => Ok(()),
         }
     }
+
+    /// Deletes what the run made on servers that stay. What is left when that fails does no harm, and is named.
+    async fn tidy(&self) {
+        let topics = self.cluster.topics();
+        if let Err(error) = self.cluster.delete_topics().await {
+            tracing::warn!(
+                error = reasons(&error),
+                prefix = self.cluster.config().topic_prefix,
+                "demo topics are left"
+            );
+        }
+        if let Err(error) = self.schemas.delete_all(&setup::records(topics)).await {
+            tracing::warn!(
+                error = reasons(&error),
+                prefix = self.cluster.config().topic_prefix,
+                "demo subjects are left"
+            );
+        }
+    }
+}
+
+/// Tells this run from all others, in one word.
+fn run_name() -> String {
+    format!("demo-{:x}", now_ms())
 }
 
 async fn postgres(config: &Config) -> anyhow::Result<(Option<PrivatePostgres>, PostgresConfig, Store)> {
@@ -77,7 +108,9 @@ async fn kafka(config: &Config, shared: &Shared) -> anyhow::Result<(Cluster, Sch
             .context("register the schemas")?;
         return Ok((cluster, schemas));
     }
-    let cluster = setup::connect_kafka(config, shared).await?;
+    let mut config = config.clone();
+    config.kafka.topic_prefix = format!("{}{}-", config.kafka.topic_prefix, run_name());
+    let cluster = setup::connect_kafka(&config, shared).await?;
     setup::create_topics(&cluster).await?;
     let schemas =
         SchemaRegistry::open(&config.schema_registry).context("open the schema registry (schema_registry.url)")?;

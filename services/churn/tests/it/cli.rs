@@ -71,3 +71,15 @@ fn parts_say_which_server_they_miss() {
     assert_eq!(unreachable.status.code(), Some(69), "{}", stderr(&unreachable));
     assert!(stderr(&unreachable).contains("127.0.0.1:1"), "{}", stderr(&unreachable));
 }
+
+#[test]
+fn an_unknown_log_level_is_found_by_config_check() {
+    let folder = TempDir::new().unwrap();
+    let output = run_with(folder.path(), &["config", "check"], &[("CHURN__LOG__LEVEL", "loud")]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(
+        stderr(&output).contains("log.level") && stderr(&output).contains("CHURN__LOG__LEVEL"),
+        "{}",
+        stderr(&output)
+    );
+}

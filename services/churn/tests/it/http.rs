@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::run::{churn, run};
 
 /// A free port for one server; taken by it at once.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
@@ -34,7 +34,7 @@ impl Api {
             ("CHURN__REGISTRY__PATH", folder.path().join(".churn/registry").display().to_string()),
         ];
         let program = Program::spawn(churn(), ["run", "api"], env)?;
-        let api = Self { program, base, client: reqwest::Client::new(), _folder: folder };
+        let api = Self { program, base, client: churn_testkit::http_client(), _folder: folder };
         poll_until(Duration::from_secs(30), async || {
             Ok::<_, anyhow::Error>(api.client.get(format!("{}/livez", api.base)).send().await?.status().is_success())
         })
@@ -48,6 +48,10 @@ impl Api {
         let response = request.body(body).send().await?;
         let status = response.status().as_u16();
         Ok((status, response.json().await?))
+    }
+
+    async fn text(&self, path: &str, body: String) -> Result<String> {
+        Ok(self.client.post(format!("{}{path}", self.base)).body(body).send().await?.text().await?)
     }
 
     async fn get(&self, path: &str) -> Result<(u16, String)> {
@@ -82,6 +86,14 @@ async fn predictions_and_samples_are_served_with_the_champion() -> Result<()> {
     ensure!(sample == again, "the same seed gives the same customers");
     let (status, refused) = api.post("/v1/synthesize", json!({ "n": 0 }).to_string()).await?;
     ensure!(status == 422 && refused["error"]["details"]["errors"][0]["path"] == "n", "{refused}");
+    let (status, refused) = api.post("/v1/synthesize", json!({ "n": "three" }).to_string()).await?;
+    ensure!(status == 422 && refused["error"]["details"]["errors"][0]["path"] == "n", "{refused}");
+    let (status, many) = api.post("/v1/synthesize", json!({ "n": 2_500, "seed": 5 }).to_string()).await?;
+    let many = many["customers"].as_array().context("customers")?;
+    ensure!(status == 200 && many.len() == 2_500, "{}", many.len());
+    ensure!(sample["customers"].as_array().is_some_and(|few| few[..] == many[..3]), "a part differs from the whole");
+    let table = api.text("/v1/synthesize", json!({ "n": 2_500, "seed": 5, "format": "csv" }).to_string()).await?;
+    ensure!(table.lines().count() == 2_501 && table.matches("zip_code").count() == 1, "one header and every row");
     Ok(())
 }
 
@@ -92,6 +104,8 @@ async fn without_a_model_the_api_is_alive_but_not_ready() -> Result<()> {
     ensure!(status == 503 && ready.contains("churn setup"), "{ready}");
     let (status, refused) = api.post("/v1/predict", "{}".into()).await?;
     ensure!(status == 503, "{refused}");
+    let (_, status) = api.get("/v1/status").await?;
+    ensure!(status.contains("\"monitor\":null"), "{status}");
     for path in ["/docs", "/openapi.json", "/metrics", "/version", "/v1/status", "/livez"] {
         let (status, body) = api.get(path).await?;
         ensure!(status == 200 && !body.is_empty(), "{path}: {status}");

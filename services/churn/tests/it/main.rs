@@ -6,5 +6,6 @@ mod cli;
 mod cluster;
 mod demo;
 mod http;
+mod lifecycle;
 mod rows;
 mod run;
