@@ -5,7 +5,10 @@ SHELL := /bin/sh
 # Where rustup puts cargo, for shells that have not read its profile.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo build test lint fmt bench test-servers test-servers-down clean
+SEED ?= 1
+FAULTS ?= 50
+
+.PHONY: help demo build test lint fmt bench chaos test-servers test-servers-down clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +27,9 @@ lint: ## format, lints with warnings denied, no machine's paths or secrets
 
 fmt: ## format the code
 	cargo fmt --all
+
+chaos: ## break the whole stack on purpose: SEED=1 FAULTS=50; ends with the verdict
+	@scripts/chaos.sh $(SEED) $(FAULTS)
 
 bench: ## run the benchmarks
 	cargo bench --workspace --profile dev

@@ -1,0 +1,225 @@
+//! Which faults happen, in which order and how long they last: a function of the seed alone.
+
+use std::fmt;
+use std::time::Duration;
+
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+/// Which process is hit. The number picks one of those that run at that moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// The one synthesizer.
+    Synthesizer,
+    /// One of the scorers.
+    Scorer(usize),
+    /// One of the sinks.
+    Sink(usize),
+    /// The one monitor.
+    Monitor,
+}
+
+/// A server that the parts depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Server {
+    /// The broker.
+    Kafka,
+    /// The database.
+    Postgres,
+}
+
+/// Something that goes wrong, or that an operator does under load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// `kill -9`, and a new process in its place, as an orchestrator would start it.
+    Kill(Target),
+    /// SIGTERM, and a new process in its place once it has ended: a rolling restart.
+    Restart(Target),
+    /// SIGSTOP for so long, then SIGCONT: beyond the session timeout the process comes back as a zombie.
+    Pause(Target, Duration),
+    /// One more scorer or sink.
+    Add(Target),
+    /// One scorer or sink less, as long as one is left.
+    Remove(Target),
+    /// `kill -9` of a server, which stays away for so long and starts again on its data.
+    KillServer(Server, Duration),
+    /// `pg_terminate_backend` of every connection of the parts.
+    EndBackends,
+    /// SIGSTOP of all sinks for so long: everything before them fills up.
+    FullQueue(Duration),
+    /// Records that are none, so many, into a topic that parts read.
+    Poison(PoisonedTopic, usize),
+    /// Another version of the model becomes the champion.
+    Promote,
+}
+
+/// A topic that takes records from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoisonedTopic {
+    /// Read by the scorers.
+    Events,
+    /// Read by the sinks and the monitor.
+    Scores,
+    /// Read by the sinks and the monitor.
+    Outcomes,
+}
+
+/// A fault and the calm before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// Time since the step before began. Shorter than many faults last, so that faults overlap.
+    pub after: Duration,
+    /// What happens.
+    pub fault: Fault,
+}
+
+/// The faults of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// In order.
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// Draws `faults` faults. In any ten in a row each kind of [`KINDS`] happens once, so that a short run covers all of them.
+    #[must_use]
+    pub fn draw(seed: u64, faults: usize) -> Self {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut steps = Vec::with_capacity(faults);
+        let mut kinds = Vec::new();
+        while steps.len() < faults {
+            if kinds.is_empty() {
+                kinds = shuffled(&mut random);
+            }
+            let Some(kind) = kinds.pop() else { break };
+            let after = Duration::from_millis(random.random_range(500..4_000));
+            steps.push(Step { after, fault: fault(kind, &mut random) });
+        }
+        Self { steps }
+    }
+}
+
+/// One of each in every ten faults.
+const KINDS: [Kind; 10] = [
+    Kind::Kill,
+    Kind::Restart,
+    Kind::Pause,
+    Kind::Scale,
+    Kind::Kafka,
+    Kind::Postgres,
+    Kind::EndBackends,
+    Kind::FullQueue,
+    Kind::Poison,
+    Kind::Promote,
+];
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Kill,
+    Restart,
+    Pause,
+    Scale,
+    Kafka,
+    Postgres,
+    EndBackends,
+    FullQueue,
+    Poison,
+    Promote,
+}
+
+fn shuffled(random: &mut ChaCha8Rng) -> Vec<Kind> {
+    let mut kinds = KINDS.to_vec();
+    for last in (1..kinds.len()).rev() {
+        kinds.swap(last, random.random_range(0..=last));
+    }
+    kinds
+}
+
+fn fault(kind: Kind, random: &mut ChaCha8Rng) -> Fault {
+    match kind {
+        Kind::Kill => Fault::Kill(target(random)),
+        Kind::Restart => Fault::Restart(target(random)),
+        // Up to twice the session timeout of the run.
+        Kind::Pause => Fault::Pause(target(random), seconds(random, 1.0..12.0)),
+        Kind::Scale => {
+            let target = if random.random() { Target::Scorer(number(random)) } else { Target::Sink(number(random)) };
+            if random.random() { Fault::Add(target) } else { Fault::Remove(target) }
+        }
+        Kind::Kafka => Fault::KillServer(Server::Kafka, seconds(random, 0.5..6.0)),
+        Kind::Postgres => Fault::KillServer(Server::Postgres, seconds(random, 0.5..10.0)),
+        Kind::EndBackends => Fault::EndBackends,
+        Kind::FullQueue => Fault::FullQueue(seconds(random, 3.0..12.0)),
+        Kind::Poison => {
+            let topics = [PoisonedTopic::Events, PoisonedTopic::Scores, PoisonedTopic::Outcomes];
+            Fault::Poison(topics[random.random_range(0..topics.len())], random.random_range(1..200))
+        }
+        Kind::Promote => Fault::Promote,
+    }
+}
+
+fn target(random: &mut ChaCha8Rng) -> Target {
+    match random.random_range(0..7) {
+        0 | 1 => Target::Synthesizer,
+        2 | 3 => Target::Scorer(number(random)),
+        4 | 5 => Target::Sink(number(random)),
+        _ => Target::Monitor,
+    }
+}
+
+fn number(random: &mut ChaCha8Rng) -> usize {
+    random.random_range(0..64)
+}
+
+fn seconds(random: &mut ChaCha8Rng, range: std::ops::Range<f64>) -> Duration {
+    Duration::from_secs_f64(random.random_range(range))
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Synthesizer => "synthesizer",
+            Self::Scorer(_) => "scorer",
+            Self::Sink(_) => "sink",
+            Self::Monitor => "monitor",
+        })
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kill(target) => write!(f, "kill -9 {target}"),
+            Self::Restart(target) => write!(f, "restart {target}"),
+            Self::Pause(target, time) => write!(f, "pause {target} for {:.1} s", time.as_secs_f64()),
+            Self::Add(target) => write!(f, "add a {target}"),
+            Self::Remove(target) => write!(f, "remove a {target}"),
+            Self::KillServer(Server::Kafka, time) => write!(f, "kill -9 kafka for {:.1} s", time.as_secs_f64()),
+            Self::KillServer(Server::Postgres, time) => write!(f, "kill -9 postgres for {:.1} s", time.as_secs_f64()),
+            Self::EndBackends => f.write_str("end all database connections"),
+            Self::FullQueue(time) => write!(f, "pause all sinks for {:.1} s", time.as_secs_f64()),
+            Self::Poison(topic, records) => write!(f, "{records} records of nonsense into {topic:?}"),
+            Self::Promote => f.write_str("promote another model"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_draws_the_same_faults_again_and_another_seed_others() {
+        assert_eq!(Plan::draw(7, 50), Plan::draw(7, 50));
+        assert_ne!(Plan::draw(7, 50), Plan::draw(8, 50));
+        assert_eq!(Plan::draw(7, 50).steps[..10], Plan::draw(7, 10).steps[..]);
+    }
+
+    #[test]
+    fn ten_faults_hit_both_servers_and_promote() {
+        let plan = Plan::draw(3, 10);
+        let has = |wanted: fn(&Fault) -> bool| plan.steps.iter().any(|step| wanted(&step.fault));
+        assert!(has(|fault| matches!(fault, Fault::KillServer(Server::Kafka, _))));
+        assert!(has(|fault| matches!(fault, Fault::KillServer(Server::Postgres, _))));
+        assert!(has(|fault| matches!(fault, Fault::Promote)));
+    }
+}

@@ -1,0 +1,213 @@
+//! The whole platform as separate processes on servers of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use churn_registry::Registry;
+use churn_testkit::{OwnKafka, OwnPostgres, fresh_name, poll_until, schema_registry};
+use churn_wire::{SchemaRegistry, WireConfig};
+use sqlx::{Connection as _, PgConnection};
+use tempfile::TempDir;
+
+use crate::part::{Ended, Part, Recipe};
+use crate::plan::{PoisonedTopic, Server, Target};
+
+/// Name of the stream.
+pub(crate) const STREAM: &str = "chaos";
+/// The broker's smallest: dead and paused members are noticed within seconds.
+const SESSION_TIMEOUT: &str = "6s";
+/// How long an outcome waits: long enough that some always wait when the synthesizer is killed.
+const OUTCOME_DELAY: &str = "2s";
+/// Connections that end all others name themselves so, to spare themselves.
+const OPERATOR: &str = "chaos-operator";
+/// A database that recovers from a crash on a busy machine.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Servers, parts and where they keep things.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    program: PathBuf,
+    folder: TempDir,
+    kafka: OwnKafka,
+    postgres: OwnPostgres,
+    prefix: String,
+    rate: u32,
+    parts: Vec<Part>,
+    started: usize,
+}
+
+impl Stack {
+    /// Starts the servers, sets them up and starts the parts: one synthesizer, two scorers, two sinks, one monitor.
+    ///
+    /// # Errors
+    /// A server or a part cannot be started; `churn setup` fails.
+    pub(crate) async fn start(program: &Path, rate: u32) -> Result<Self> {
+        let (kafka, postgres) = tokio::try_join!(OwnKafka::start(), OwnPostgres::start())?;
+        let folder = TempDir::new()?;
+        let prefix = format!("{}-", fresh_name("chaos"));
+        let program = program.to_owned();
+        let mut stack = Self { program, folder, kafka, postgres, prefix, rate, parts: Vec::new(), started: 0 };
+        stack.command(&["setup"]).await?;
+        for target in [Target::Sink(0), Target::Sink(1), Target::Scorer(0), Target::Scorer(1), Target::Monitor] {
+            stack.add(target)?;
+        }
+        stack.add(Target::Synthesizer)?;
+        Ok(stack)
+    }
+
+    /// Runs a command of the program to its end.
+    async fn command(&self, args: &[&str]) -> Result<()> {
+        let done = tokio::process::Command::new(&self.program)
+            .args(args)
+            .current_dir(self.folder.path())
+            .envs(self.env())
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .with_context(|| format!("run {}", self.program.display()))?;
+        ensure!(done.status.success(), "churn {}: {}", args.join(" "), String::from_utf8_lossy(&done.stderr));
+        Ok(())
+    }
+
+    fn env(&self) -> Vec<(String, String)> {
+        let pairs = [
+            ("CHURN__KAFKA__BROKERS", self.bootstrap().to_owned()),
+            ("CHURN__KAFKA__TOPIC_PREFIX", self.prefix.clone()),
+            ("CHURN__KAFKA__PARTITIONS", "6".into()),
+            ("CHURN__KAFKA__SESSION_TIMEOUT", SESSION_TIMEOUT.into()),
+            ("CHURN__SCHEMA_REGISTRY__URL", schema_registry()),
+            ("CHURN__POSTGRES__URL", self.postgres.url().to_owned()),
+            ("CHURN__REGISTRY__PATH", self.registry_path().display().to_string()),
+            ("CHURN__HTTP__LISTEN", "127.0.0.1:0".into()),
+            ("CHURN__SYNTHESIZER__STREAM", STREAM.into()),
+            ("CHURN__SYNTHESIZER__RATE", self.rate.to_string()),
+            ("CHURN__SYNTHESIZER__OUTCOME_DELAY", OUTCOME_DELAY.into()),
+            ("CHURN__SCORER__MODEL_POLL", "1s".into()),
+        ];
+        pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
+    fn registry_path(&self) -> PathBuf {
+        self.folder.path().join("registry")
+    }
+
+    pub(crate) fn registry(&self) -> Result<Registry> {
+        Ok(Registry::folder(self.registry_path())?)
+    }
+
+    pub(crate) fn schemas(&self) -> Result<SchemaRegistry> {
+        Ok(SchemaRegistry::open(&WireConfig { url: schema_registry(), ..WireConfig::default() })?)
+    }
+
+    pub(crate) fn bootstrap(&self) -> &str {
+        &self.kafka.kafka().bootstrap
+    }
+
+    pub(crate) fn postgres(&self) -> &str {
+        self.postgres.url()
+    }
+
+    /// Events, scores and outcomes.
+    pub(crate) fn topics(&self) -> (String, String, String) {
+        let name = |topic| format!("{}{topic}", self.prefix);
+        (name("customer-events.v1"), name("customer-scores.v1"), name("customer-outcomes.v1"))
+    }
+
+    pub(crate) fn poisoned(&self, topic: PoisonedTopic) -> String {
+        let (events, scores, outcomes) = self.topics();
+        match topic {
+            PoisonedTopic::Events => events,
+            PoisonedTopic::Scores => scores,
+            PoisonedTopic::Outcomes => outcomes,
+        }
+    }
+
+    pub(crate) fn parts(&mut self) -> &mut [Part] {
+        &mut self.parts
+    }
+
+    /// The part that a target means at the moment.
+    pub(crate) fn part(&mut self, target: Target) -> Option<&mut Part> {
+        let mut same: Vec<&mut Part> = self.parts.iter_mut().filter(|part| part.is(target)).collect();
+        let pick = match target {
+            Target::Scorer(pick) | Target::Sink(pick) => pick % same.len().max(1),
+            Target::Synthesizer | Target::Monitor => 0,
+        };
+        (pick < same.len()).then(|| same.swap_remove(pick))
+    }
+
+    pub(crate) fn add(&mut self, target: Target) -> Result<String> {
+        let part = match target {
+            Target::Synthesizer => "synthesizer",
+            Target::Scorer(_) => "scorer",
+            Target::Sink(_) => "sink",
+            Target::Monitor => "monitor",
+        };
+        let number = self.started;
+        self.started += 1;
+        let mut env = self.env();
+        // A part that is started again keeps its id, another one never has it.
+        env.push(("CHURN__SCORER__TRANSACTIONAL_ID".into(), format!("scorer-{number}")));
+        let part = Part::start(Recipe { program: self.program.clone(), part, env }, number)?;
+        let name = part.name();
+        self.parts.push(part);
+        Ok(name)
+    }
+
+    /// One part less, unless it is the last of its kind.
+    pub(crate) async fn remove(&mut self, target: Target) -> Result<Ended> {
+        if self.parts.iter().filter(|part| part.is(target)).count() < 2 {
+            return Ok(Ended::InTime);
+        }
+        let Some(number) = self.part(target).map(|part| part.number()) else { return Ok(Ended::InTime) };
+        let Some(place) = self.parts.iter().position(|part| part.number() == number) else { return Ok(Ended::InTime) };
+        self.parts.swap_remove(place).stop().await
+    }
+
+    /// Ends all parts of a kind in order; the others go on.
+    pub(crate) async fn stop_all(&mut self, target: Target) -> Result<Vec<Ended>> {
+        let mut ended = Vec::new();
+        for part in self.parts.iter_mut().filter(|part| part.is(target)) {
+            ended.push(part.stop().await?);
+        }
+        self.parts.retain(|part| !part.is(target));
+        Ok(ended)
+    }
+
+    pub(crate) async fn kill_server(&self, server: Server) -> Result<()> {
+        match server {
+            Server::Kafka => self.kafka.kill9().await,
+            Server::Postgres => self.postgres.kill9().await,
+        }
+    }
+
+    /// Returns when it accepts connections again.
+    pub(crate) async fn restart_server(&self, server: Server) -> Result<()> {
+        match server {
+            Server::Kafka => self.kafka.restart().await,
+            Server::Postgres => self.postgres.restart().await,
+        }
+    }
+
+    /// A connection that [`Self::end_backends`] spares.
+    pub(crate) async fn connect(&self) -> Result<PgConnection> {
+        let url = format!("{}?application_name={OPERATOR}", self.postgres());
+        poll_until(CONNECT_PATIENCE, || async { PgConnection::connect(&url).await.map(Some) }).await
+    }
+
+    /// Ends every connection of the parts.
+    pub(crate) async fn end_backends(&self) -> Result<()> {
+        let mut connection = self.connect().await?;
+        sqlx::query(
+            "select pg_terminate_backend(pid) from pg_stat_activity
+             where backend_type = 'client backend' and application_name <> $1",
+        )
+        .bind(OPERATOR)
+        .execute(&mut connection)
+        .await
+        .context("end the parts' connections")?;
+        Ok(())
+    }
+}
