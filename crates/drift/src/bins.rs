@@ -89,6 +89,14 @@ impl Edges {
         self.edges[self.bins()]
     }
 
+    /// The edge between bin `at - 1` and bin `at`.
+    ///
+    /// # Panics
+    /// When `at` is larger than the number of bins.
+    pub fn edge(&self, at: usize) -> f64 {
+        self.edges[at]
+    }
+
     /// The bin of a number within [`Self::min`] and [`Self::max`]. Any other number gets the nearest bin, NaN the
     /// first.
     pub fn bin(&self, value: f64) -> usize {

@@ -12,6 +12,9 @@
 
 mod bins;
 mod compare;
+pub mod detectors;
+pub mod estimate;
+pub mod exact;
 mod figures;
 pub mod performance;
 pub mod psi;

@@ -27,7 +27,7 @@ pub fn of_counts(reference: &[u64], current: &[u64]) -> Option<Distance> {
 }
 
 /// The shares of a histogram, none of them 0.
-fn shares(counts: &[u64]) -> Option<impl Iterator<Item = f64> + '_> {
+pub(crate) fn shares(counts: &[u64]) -> Option<impl Iterator<Item = f64> + '_> {
     let total = counts.iter().sum::<u64>() as f64;
     let smallest = counts.iter().filter(|&&count| count > 0).min().map(|&count| count as f64 / total)?;
     let empty = if smallest <= EMPTY_SHARE { smallest / EMPTY_DIVISOR } else { EMPTY_SHARE };

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // tests
 
+mod detectors;
+mod estimate;
+mod evidently;
 mod numerical;
 mod ranking;
+mod samples;
 mod streaming;

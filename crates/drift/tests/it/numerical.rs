@@ -7,7 +7,7 @@ use churn_drift::significance::{benjamini_hochberg, chi_square};
 use churn_drift::{PValue, Performance, psi};
 use serde_json::Value;
 
-fn load(file: &str) -> Value {
+pub(crate) fn load(file: &str) -> Value {
     let own = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/numerical");
     let path = std::env::var_os("CHURN_DRIFT_CASES").map_or_else(own, PathBuf::from).join(file);
     serde_json::from_str(&std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))).unwrap()
