@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// Shows what the registry holds.
     #[command(subcommand)]
     Model(Model),
+    /// Compares data, finds changes in streams of numbers, estimates performance without labels.
+    #[command(subcommand)]
+    Drift(crate::commands::drift::args::Drift),
     /// Shows and checks the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

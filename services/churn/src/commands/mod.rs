@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 mod bad_rows;
 mod config;
+pub(crate) mod drift;
 mod model;
 mod predict;
 mod produce;
@@ -29,6 +30,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
     let start = |flags| App::start(&global, flags);
     match command {
         Command::Config(command) => config::run(command, &global),
+        Command::Drift(command) => drift::run(&start(Vec::new())?, command),
         Command::Synth(command) => synth::run(&start(Vec::new())?, command),
         Command::Predict(args) => block_on(predict::run(&start(Vec::new())?, &args)),
         Command::Model(command) => block_on(model::run(&start(Vec::new())?, command)),

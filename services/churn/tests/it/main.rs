@@ -5,6 +5,7 @@
 mod cli;
 mod cluster;
 mod demo;
+mod drift;
 mod http;
 mod lifecycle;
 mod rows;
