@@ -8,12 +8,19 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use crate::client::AskContext;
 use crate::cluster::partition_count;
-use crate::{Cluster, StreamError, TopicSpec};
+use crate::positions::offset_list;
+use crate::{Cluster, StreamError, TopicPartition, TopicSpec};
 
 /// How long the broker may take to create or delete the topics.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Fewer copies than this lose records with a single lost disk.
 const SAFE_REPLICATION: i32 = 3;
+
+/// Largest record batch of a dead-letter topic: the letter of the largest record that brokers take by default (1 MiB), its reasons
+/// included.
+const LETTER_BYTES: &str = "2097152";
+/// How long dead letters are kept: thirty days, in milliseconds.
+const LETTER_RETENTION: &str = "2592000000";
 
 /// What was found or done about one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,6 +144,19 @@ impl Cluster {
         client.create_with_context(AskContext::default()).map_err(|error| StreamError::kafka(action, &error))
     }
 
+    /// Deletes the records of a partition before an offset; those of the others stay.
+    ///
+    /// # Errors
+    /// No broker answers, or it refuses.
+    pub async fn delete_records(&self, topic: &str, partition: i32, before: i64) -> Result<(), StreamError> {
+        let action = format!("delete records of {topic}[{partition}]");
+        let list = offset_list(&[(TopicPartition::new(topic, partition), before)])?;
+        let done = self.admin(&action)?.delete_records(&list, &options()).await;
+        let done = done.map_err(|error| StreamError::kafka(action.as_str(), &error))?;
+        let refused = done.elements().iter().try_for_each(|element| element.error());
+        refused.map_err(|error| StreamError::kafka(action.as_str(), &error))
+    }
+
     async fn create(&self, specs: &[&TopicSpec]) -> Result<(), StreamError> {
         let action = format!("create topics at {}", self.brokers());
         let topics: Vec<NewTopic<'_>> = specs.iter().map(|spec| new_topic(spec)).collect();
@@ -179,6 +199,9 @@ fn new_topic(spec: &TopicSpec) -> NewTopic<'_> {
     let mut topic = NewTopic::new(&spec.name, spec.partitions, TopicReplication::Fixed(spec.replication));
     if spec.compacted {
         topic = topic.set("cleanup.policy", "compact");
+    }
+    if spec.dead_letters {
+        topic = topic.set("max.message.bytes", LETTER_BYTES).set("retention.ms", LETTER_RETENTION);
     }
     if spec.replication >= SAFE_REPLICATION {
         // Otherwise one acknowledging copy would be enough, and acks=all would promise little.

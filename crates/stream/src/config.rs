@@ -25,6 +25,9 @@ pub struct KafkaConfig {
     pub transaction_timeout: HumanDuration,
     /// A silent member loses its partitions after this time. Shorter reacts faster, but to pauses too.
     pub session_timeout: HumanDuration,
+    /// How long members may take to finish their batches when partitions move; after it the group goes on without them. Longer
+    /// leaves more time to a slow database, but holds the whole group up. Counts as `session_timeout` where it is shorter.
+    pub rebalance_timeout: HumanDuration,
     /// How long to wait for a first answer of a broker before giving up.
     pub connect_timeout: HumanDuration,
     /// How long a record may wait for its acknowledgement before it counts as failed. Transactions cap it at `transaction_timeout`.
@@ -116,6 +119,7 @@ impl Default for KafkaConfig {
             member: None,
             transaction_timeout: HumanDuration::from_secs(10),
             session_timeout: HumanDuration::from_secs(10),
+            rebalance_timeout: HumanDuration::from_secs(30),
             connect_timeout: HumanDuration::from_secs(8),
             delivery_timeout: HumanDuration::from_secs(30),
             linger: HumanDuration::from_millis(5),
@@ -144,6 +148,16 @@ impl KafkaConfig {
     #[must_use]
     pub fn topics(&self) -> Topics {
         Topics::new(&self.topic_prefix)
+    }
+
+    /// How long the group waits for a member's answer to a rebalance, and how long a polling thread may be silent.
+    pub(crate) fn rebalance_ms(&self) -> u64 {
+        self.rebalance_timeout.max(self.session_timeout).as_millis()
+    }
+
+    /// How long a batch in hand may be tried again once its partitions are asked back.
+    pub(crate) fn handover(&self) -> std::time::Duration {
+        std::time::Duration::from_millis(self.rebalance_ms() / 2)
     }
 
     /// Settings that every client shares.
@@ -192,6 +206,7 @@ impl Validate for KafkaConfig {
             "session_timeout",
             "must be at least 1 s (brokers refuse less than 6 s by default)",
         );
+        fault(self.rebalance_timeout.as_millis() > 3_600_000, "rebalance_timeout", "must be at most 1 h");
         fault(self.connect_timeout.as_millis() == 0, "connect_timeout", "must be more than 0");
         let delivery = self.delivery_timeout.min(self.transaction_timeout);
         fault(self.linger >= delivery, "linger", "must be below delivery_timeout and transaction_timeout");

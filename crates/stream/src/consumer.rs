@@ -10,10 +10,11 @@
 
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use churn_runtime::progress::Stage;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerGroupMetadata};
-use tokio::sync::{mpsc as channel, oneshot};
+use tokio::sync::{mpsc as channel, oneshot, watch};
 
 use crate::cluster::blocking;
 use crate::poller::{Command, Item, Link, Poller};
@@ -51,6 +52,7 @@ pub struct Consumer {
     inbox: channel::UnboundedReceiver<Item>,
     commands: mpsc::Sender<Command>,
     thread: Option<JoinHandle<()>>,
+    withdrawn: watch::Receiver<Option<Instant>>,
     generation: u64,
     open: bool,
     assigned: Vec<TopicPartition>,
@@ -98,6 +100,7 @@ impl Consumer {
         let action = || format!("join group {group} at {}", cluster.brokers());
         let context = MemberContext::new(cluster.inner.progress.clone());
         let mailbox = Arc::clone(&context.shared);
+        let withdrawn = mailbox.withdrawals();
         let member: Arc<Member> = Arc::new(
             cluster
                 .consumer_settings(&group)
@@ -134,6 +137,7 @@ impl Consumer {
             inbox,
             commands,
             thread: Some(thread),
+            withdrawn,
             generation: 0,
             open: false,
             assigned: Vec::new(),
@@ -166,6 +170,34 @@ impl Consumer {
         }
     }
 
+    /// Hands out no more records of this assignment: a batch of it was dropped, and what follows would leave a gap.
+    pub fn abandon(&mut self) {
+        self.open = false;
+    }
+
+    /// Whether the group wants these partitions back so badly that a batch in hand has to be given up: they are another member's
+    /// already, or have been asked back for half of `kafka.rebalance_timeout`, after all of which the group goes on without this
+    /// member. True before the [`Event`] has come through the queue.
+    #[must_use]
+    pub fn must_yield(&self) -> bool {
+        let Some(since) = *self.withdrawn.borrow() else { return false };
+        since.elapsed() >= self.cluster.config().handover()
+            || self.member.as_ref().is_some_and(|member| member.assignment_lost())
+    }
+
+    /// Whether the group waits for partitions to be given back.
+    #[must_use]
+    pub fn is_withdrawn(&self) -> bool {
+        self.withdrawn.borrow().is_some()
+    }
+
+    /// Ends when the group asks for partitions back, or at once where it has. Cancel-safe.
+    pub async fn withdrawn(&self) {
+        let mut changes = self.withdrawn.clone();
+        // The sender lives in the mailbox, which this handle holds.
+        let _ = changes.wait_for(Option::is_some).await;
+    }
+
     /// Starts reading exactly these partitions, each from its position; what was read before is forgotten. Also used to rewind.
     ///
     /// # Errors
@@ -179,6 +211,7 @@ impl Consumer {
         self.assigned = starts.iter().map(|s| s.partition.clone()).collect();
         self.generation += 1;
         self.open = true;
+        self.mailbox.answered();
         let generation = self.generation;
         self.order(|reply| Command::Assign { generation, starts, reply }).await
     }
@@ -191,6 +224,7 @@ impl Consumer {
         self.forget();
         self.generation += 1;
         self.open = false;
+        self.mailbox.answered();
         self.order(|reply| Command::Unassign { reply }).await
     }
 

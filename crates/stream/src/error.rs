@@ -36,7 +36,7 @@ pub enum StreamError {
     },
     /// The position to read from is not in the partition (any more).
     #[error(
-        "{place}: {problem}; the records were trimmed before they were read, or the topic was deleted and created again; to go on with what is left, set the position of consumer {group} to an offset inside the partition and start again"
+        "{place}: {problem}; the records were trimmed before they were read, or the topic was deleted and created again; to go on with what is left, look at `churn offsets show`, set the position of consumer {group} with `churn offsets reset` and start again"
     )]
     OffsetGone {
         /// The consumer group.
@@ -62,7 +62,15 @@ pub enum StreamError {
         /// librdkafka's reason.
         reason: String,
     },
-    /// Another member took over, or the client is beyond repair: this process must end.
+    /// The client is beyond repair, but nobody has taken its place: make a new one, read again from the stored positions.
+    #[error("{action}: {reason}; the client has to be made anew")]
+    Expired {
+        /// What was being done.
+        action: String,
+        /// librdkafka's reason.
+        reason: String,
+    },
+    /// Another member took over: this process must end.
     #[error("{action}: {reason}; another member with the same id may have taken over")]
     Fenced {
         /// What was being done.
@@ -94,8 +102,10 @@ impl StreamError {
         let action = action.into();
         if let KafkaError::Transaction(inner) = error {
             let reason = inner.string();
-            return if is_fencing(inner.code()) || inner.is_fatal() {
+            return if Self::is_fencing(inner.code()) {
                 Self::Fenced { action, reason }
+            } else if inner.is_fatal() {
+                Self::Expired { action, reason }
             } else if inner.txn_requires_abort() {
                 Self::MustAbort { action, reason }
             } else {
@@ -103,10 +113,16 @@ impl StreamError {
             };
         }
         let code = error.rdkafka_error_code();
-        if code.is_some_and(is_fencing) {
+        if code.is_some_and(Self::is_fencing) {
             return Self::Fenced { action, reason: error.to_string() };
         }
         Self::Kafka { action, reason: error.to_string(), retriable: code.is_none_or(may_pass) }
+    }
+
+    /// Whether the code says that another owner was let in. `Fatal` says only that something is: see `fatal_error`.
+    pub(crate) fn is_fencing(code: RDKafkaErrorCode) -> bool {
+        use RDKafkaErrorCode as C;
+        matches!(code, C::Fenced | C::Fatal | C::InvalidProducerEpoch | C::ProducerFenced | C::FencedInstanceId)
     }
 
     /// A wait that ended without what it waited for.
@@ -122,11 +138,6 @@ impl StreamError {
     pub(crate) fn closed(action: impl Into<String>) -> Self {
         Self::Kafka { action: action.into(), reason: "the client is closed".into(), retriable: false }
     }
-}
-
-fn is_fencing(code: RDKafkaErrorCode) -> bool {
-    use RDKafkaErrorCode as C;
-    matches!(code, C::Fenced | C::Fatal | C::InvalidProducerEpoch | C::ProducerFenced | C::FencedInstanceId)
 }
 
 /// Authorization and the like stay as they are until somebody changes them; all else may pass.
@@ -155,7 +166,7 @@ impl Fated for StreamError {
     fn fate(&self) -> Fate {
         match self {
             Self::TooLarge { .. } => Fate::Data,
-            Self::Unreachable { .. } | Self::MustAbort { .. } => Fate::External,
+            Self::Unreachable { .. } | Self::MustAbort { .. } | Self::Expired { .. } => Fate::External,
             Self::Kafka { retriable, .. } => {
                 if *retriable {
                     Fate::External

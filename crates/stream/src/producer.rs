@@ -190,7 +190,7 @@ impl Producer {
     /// The failure of a record sent earlier, if there was one.
     pub(crate) fn check(&self) -> Result<(), StreamError> {
         if let Some(reason) = self.context().fatal() {
-            return Err(StreamError::Fenced { action: format!("produce to {}", self.cluster.brokers()), reason });
+            return Err(StreamError::Expired { action: format!("produce to {}", self.cluster.brokers()), reason });
         }
         let Some((failure, count)) = self.context().take_failure() else { return Ok(()) };
         if failure.error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) {

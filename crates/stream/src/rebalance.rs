@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use churn_runtime::progress::Progress;
 use rdkafka::config::RDKafkaLogLevel;
@@ -13,6 +14,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
+use tokio::sync::watch;
 
 use crate::TopicPartition;
 use crate::client::Reasons;
@@ -40,6 +42,8 @@ pub(crate) struct Mailbox {
     waiting: AtomicBool,
     /// The member is leaving: nobody will answer a revocation any more.
     leaving: AtomicBool,
+    /// Since when the group waits for partitions to be given back. Known here before the note has made its way through the queue.
+    withdrawn: watch::Sender<Option<Instant>>,
 }
 
 impl Mailbox {
@@ -62,7 +66,20 @@ impl Mailbox {
         std::mem::take(&mut *self.rebalances.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Follows the time since when the group wants its partitions back.
+    pub(crate) fn withdrawals(&self) -> watch::Receiver<Option<Instant>> {
+        self.withdrawn.subscribe()
+    }
+
+    /// The group has its answer.
+    pub(crate) fn answered(&self) {
+        self.withdrawn.send_replace(None);
+    }
+
     fn put(&self, note: Rebalanced) {
+        if !matches!(note, Rebalanced::Assigned(_)) {
+            self.withdrawn.send_replace(Some(Instant::now()));
+        }
         self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).push(note);
         self.waiting.store(true, Ordering::Release);
     }

@@ -11,6 +11,12 @@ const EMBEDDED_FETCH_WAIT_MS: &str = "5";
 /// Bytes in the local queue of a producer for the embedded broker. Together with what the throttle lets through it must stay
 /// below the 5 MiB a partition after which the mock drops records.
 const EMBEDDED_QUEUE_KIB: &str = "1024";
+/// Must fit that queue.
+const EMBEDDED_RECORD_BYTES: &str = "1000000";
+
+/// Largest record that a producer hands to a broker, which has its own limit a topic. Only dead letters come near it: the topics
+/// that `churn setup` makes take records of 1 MiB, and 2 MiB for the letters of such records.
+const RECORD_BYTES: &str = "16777216";
 
 /// A batch leaves when it is full: a quarter of the queue, so that others fill while it is on its way.
 const EMBEDDED_BATCH_BYTES: &str = "262144";
@@ -26,6 +32,8 @@ impl Cluster {
             .set("group.id", group)
             .set("session.timeout.ms", config.session_timeout.as_millis().to_string())
             .set("heartbeat.interval.ms", (config.session_timeout.as_millis() / 4).to_string())
+            // Also the time that the group grants for an answer to a rebalance.
+            .set("max.poll.interval.ms", config.rebalance_ms().to_string())
             // Equal counts and "range" give a member the same partition numbers of every topic.
             .set("partition.assignment.strategy", "range")
             .set("isolation.level", "read_committed")
@@ -65,12 +73,14 @@ impl Cluster {
             .set("linger.ms", config.linger.as_millis().to_string())
             .set("compression.type", config.compression.name())
             .set("delivery.timeout.ms", config.delivery_timeout.as_millis().to_string())
+            .set("message.max.bytes", RECORD_BYTES)
             .set("queue.buffering.max.messages", "200000")
             .set("queue.buffering.max.kbytes", "32768");
         if self.is_embedded() {
             // Compression would only cost time on the loopback interface.
             settings
                 .set("compression.type", "none")
+                .set("message.max.bytes", EMBEDDED_RECORD_BYTES)
                 .set("queue.buffering.max.kbytes", EMBEDDED_QUEUE_KIB)
                 .set("batch.size", EMBEDDED_BATCH_BYTES);
         }

@@ -30,6 +30,8 @@ pub struct TopicSpec {
     pub replication: i32,
     /// Keep the last record of each key instead of deleting by age.
     pub compacted: bool,
+    /// Takes the letters of the largest records, and keeps them longer than a week: somebody has to look at them.
+    pub dead_letters: bool,
 }
 
 impl Topics {
@@ -68,13 +70,17 @@ impl Topics {
             partitions,
             replication,
             compacted,
+            dead_letters: false,
         };
         let mut specs: Vec<TopicSpec> =
             self.co_partitioned().iter().map(|name| spec(name, i32::from(config.partitions), false)).collect();
         specs.push(spec(&self.retrain_requests, 1, false));
         specs.push(spec(&self.model_updates, 1, true));
         // A dead letter stays in the partition number of its source, so the counts are equal.
-        let dead: Vec<TopicSpec> = specs.iter().map(|s| spec(&Self::dlq(&s.name), s.partitions, false)).collect();
+        let dead: Vec<TopicSpec> = specs
+            .iter()
+            .map(|s| TopicSpec { dead_letters: true, ..spec(&Self::dlq(&s.name), s.partitions, false) })
+            .collect();
         specs.extend(dead);
         specs
     }

@@ -97,6 +97,10 @@ catalogue! {
     /// All stages: dead letters by error class.
     DEAD_LETTERS: IntCounterVec = Spec::counter_vec(
         "churn_dead_letters_total", &["stage", "class"], "Records set aside in a dead-letter topic.");
+    /// All stages: whether dead letters come in a storm.
+    DEAD_LETTER_STORM: GaugeVec = Spec::gauge_vec(
+        "churn_dead_letter_storm", Unit::Count, &["stage"],
+        "1 while most of what a stage reads goes to the dead letters and it therefore slows down, else 0.");
     /// All stages: attempts that failed and were repeated.
     RETRIES: IntCounterVec = Spec::counter_vec(
         "churn_retries_total", &["stage", "target"], "Attempts against an outside server that failed and were repeated.");

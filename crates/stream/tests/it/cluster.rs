@@ -9,7 +9,7 @@ use churn_runtime::progress::Progress;
 use churn_stream::{Cluster, Event, KafkaConfig, Outgoing, Position, StreamError, TopicState};
 use churn_testkit::fresh_name;
 
-use crate::support::{assign, real, real_config};
+use crate::support::{assign, noise, real, real_config};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unreachable_broker_is_an_error_with_its_address_and_reason() -> Result<()> {
@@ -118,7 +118,7 @@ async fn the_tail_is_the_last_committed_records_whatever_markers_lie_between() -
 async fn a_record_that_is_too_large_is_the_records_own_fault() -> Result<()> {
     let (cluster, progress, topic) = real("large", 1).await?;
     let mut producer = cluster.producer(&progress.stage("writer"))?;
-    let huge = vec![b'x'; 3 << 20];
+    let huge = noise(3 << 20);
     let sent = tokio::task::block_in_place(|| {
         producer.send(Outgoing::new(&topic, b"k", &huge)).and_then(|()| producer.flush(Duration::from_secs(10)))
     });

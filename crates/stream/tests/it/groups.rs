@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use churn_runtime::CancellationToken;
+use churn_runtime::config::HumanDuration;
 use churn_runtime::progress::Stage;
-use churn_stream::{Cluster, Consumer, Event, Outgoing, Position};
+use churn_stream::{Cluster, Consumer, Event, Outgoing, Position, Wait};
 use churn_testkit::poll_until;
 use tokio::sync::oneshot;
 
-use crate::support::{PATIENCE, real, text};
+use crate::support::{PATIENCE, assign, real, real_config, text};
 
 type Seen = Arc<Mutex<BTreeMap<String, usize>>>;
 
@@ -150,5 +152,32 @@ async fn a_member_whose_pipeline_stands_still_still_gives_way() -> Result<()> {
     still.close().await;
     poll_until(PATIENCE, || async { other.has() == 2 && seen.lock().is_ok_and(|s| !s.is_empty()) }).await?;
     other.leave().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_is_stuck_with_a_batch_yields_to_the_group() -> Result<()> {
+    let (_, progress, topic) = real("stuck", 2).await?;
+    let mut config = real_config();
+    config.topic_prefix = topic.trim_end_matches("stuck").to_owned();
+    config.session_timeout = HumanDuration::from_secs(6);
+    config.rebalance_timeout = HumanDuration::from_secs(8);
+    let cluster = Cluster::connect(&config, &progress).await?;
+    let mut stuck = cluster.consumer(&progress.stage("stuck"), "stuck", &[&topic]).await?;
+    assign(&mut stuck, Position::Stored).await?;
+    let never = CancellationToken::new();
+    assert_eq!(stuck.pause(Duration::from_millis(1), &never).await, Wait::Again);
+    let mut other = cluster.consumer(&progress.stage("other"), "stuck", &[&topic]).await?;
+    // The batch cannot be stored for an hour; the group gets its partitions back all the same.
+    let waited = tokio::time::timeout(PATIENCE, stuck.pause(Duration::from_secs(3600), &never)).await?;
+    assert_eq!(waited, Wait::Withdrawn);
+    stuck.abandon();
+    let asked = tokio::time::timeout(PATIENCE, stuck.next()).await?;
+    assert!(matches!(asked, Event::Revoked(_)), "{asked:?}");
+    stuck.unassign().await?;
+    assign(&mut other, Position::Stored).await?;
+    assert!(!stuck.must_yield(), "the group has its answer");
+    stuck.close().await;
+    other.close().await;
     Ok(())
 }

@@ -6,5 +6,6 @@ mod cluster;
 mod embedded;
 mod groups;
 mod keys;
+mod letters;
 mod support;
 mod transactions;

@@ -35,7 +35,7 @@ pub(crate) async fn real(name: &str, partitions: i32) -> Result<(Cluster, Progre
 }
 
 pub(crate) async fn add_topic(cluster: &Cluster, name: &str, partitions: i32) -> Result<()> {
-    let spec = TopicSpec { name: name.to_owned(), partitions, replication: 1, compacted: false };
+    let spec = TopicSpec { name: name.to_owned(), partitions, replication: 1, compacted: false, dead_letters: false };
     cluster.create_topics(std::slice::from_ref(&spec)).await?;
     let ready = || async { cluster.topic_partitions(name).await.map(|n| n == partitions) };
     churn_testkit::poll_until(PATIENCE, ready).await.context("new topic does not appear")
@@ -92,6 +92,16 @@ pub(crate) async fn read_all(cluster: &Cluster, stage: &Stage, topic: &str) -> R
     }
     consumer.close().await;
     Ok(seen)
+}
+
+/// Bytes that no compression makes smaller: brokers weigh a batch as it arrives.
+pub(crate) fn noise(bytes: usize) -> Vec<u8> {
+    let mut state = 7_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    (0..bytes).map(|_| next()).collect()
 }
 
 pub(crate) fn text(bytes: Option<&[u8]>) -> String {

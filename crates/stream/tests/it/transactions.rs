@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use anyhow::{Result, bail};
-use churn_stream::{Consumer, Event, Outgoing, Position, StreamError, TopicPartition, TransactionalProducer};
-use churn_testkit::{fresh_name, poll_until};
+use churn_runtime::config::HumanDuration;
+use churn_runtime::progress::Progress;
+use churn_stream::{Cluster, Consumer, Event, Outgoing, Position, StreamError, TopicPartition, TransactionalProducer};
+use churn_testkit::{OwnKafka, fresh_name, poll_until};
 
-use crate::support::{PATIENCE, add_topic, assign, read_all, real, text};
+use crate::support::{PATIENCE, add_topic, assign, read_all, real, real_config, text};
 
 const COUNT: usize = 20_000;
 
@@ -156,6 +158,81 @@ async fn a_second_producer_with_the_same_id_fences_the_first() -> Result<()> {
     assert!(matches!(refused, Err(StreamError::Fenced { .. })), "{refused:?}");
     let seen = read_all(&cluster, &progress.stage("check"), &topic).await?;
     assert_eq!(seen.into_keys().collect::<Vec<_>>(), ["of the second"]);
+    idle.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_timed_out_is_resumed_and_commits_once() -> Result<()> {
+    let broker = OwnKafka::start().await?;
+    let progress = Progress::new();
+    let mut config = real_config();
+    config.brokers = broker.kafka().bootstrap.clone();
+    // The coordinator must not end the transaction while it is paused.
+    config.transaction_timeout = HumanDuration::from_secs(120);
+    config.session_timeout = HumanDuration::from_secs(60);
+    let cluster = Cluster::connect(&config, &progress).await?;
+    let topic = format!("{}resumed", config.topic_prefix);
+    add_topic(&cluster, &topic, 1).await?;
+    let stage = progress.stage("copier");
+    let mut consumer = cluster.consumer(&stage, "copier", &[&topic]).await?;
+    assign(&mut consumer, Position::Stored).await?;
+    let mut producer = cluster.transactional_producer(&stage, "resumed").await?;
+    let offsets = [(TopicPartition::new(&topic, 0), 1)];
+    tokio::task::block_in_place(|| -> Result<()> {
+        producer.begin()?;
+        producer.send(Outgoing::new(&topic, b"k", b"once"))?;
+        Ok(producer.prepare(&offsets, &consumer)?)
+    })?;
+    broker.pause().await?;
+    let unknown = tokio::task::block_in_place(|| producer.commit(&offsets, &consumer));
+    broker.resume().await?;
+    let Err(error) = unknown else { bail!("a paused broker has answered") };
+    assert!(producer.is_committing() && matches!(error, StreamError::Kafka { retriable: true, .. }), "{error}");
+    poll_until(PATIENCE, || {
+        let done = tokio::task::block_in_place(|| producer.commit(&offsets, &consumer));
+        async { done.map(|()| true) }
+    })
+    .await?;
+    assert!(!producer.is_open());
+    tokio::task::block_in_place(|| -> Result<()> {
+        producer.begin()?;
+        producer.send(Outgoing::new(&topic, b"k", b"the next"))?;
+        Ok(producer.commit(&[], &consumer)?)
+    })?;
+    consumer.close().await;
+    let seen = read_all(&cluster, &progress.stage("check"), &topic).await?;
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), [("once".to_owned(), 1), ("the next".to_owned(), 1)]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_whose_transaction_timed_out_goes_on_with_a_new_client() -> Result<()> {
+    let (_, progress, topic) = real("expired", 1).await?;
+    let mut config = real_config();
+    config.topic_prefix = topic.trim_end_matches("expired").to_owned();
+    config.transaction_timeout = HumanDuration::from_secs(1);
+    let cluster = Cluster::connect(&config, &progress).await?;
+    let stage = progress.stage("writer");
+    let idle = cluster.consumer(&stage, &fresh_name("idle"), &[&topic]).await?;
+    let mut producer = cluster.transactional_producer(&stage, "expired").await?;
+    tokio::task::block_in_place(|| -> Result<()> {
+        producer.begin()?;
+        producer.send(Outgoing::new(&topic, b"k", b"too late"))?;
+        Ok(producer.flush(PATIENCE)?)
+    })?;
+    // The coordinator looks for such transactions every ten seconds; its marker then moves the end.
+    poll_until(PATIENCE, || async { cluster.watermarks(&topic, 0).await.map(|(_, end)| end >= 2) }).await?;
+    let refused = tokio::task::block_in_place(|| producer.commit(&[], &idle));
+    assert!(matches!(refused, Err(StreamError::Expired { .. })), "{refused:?}");
+    tokio::task::block_in_place(|| -> Result<()> {
+        producer.renew()?;
+        producer.begin()?;
+        producer.send(Outgoing::new(&topic, b"k", b"in time"))?;
+        Ok(producer.commit(&[], &idle)?)
+    })?;
+    let seen = read_all(&cluster, &progress.stage("check"), &topic).await?;
+    assert_eq!(seen.into_keys().collect::<Vec<_>>(), ["in time"]);
     idle.close().await;
     Ok(())
 }
