@@ -109,6 +109,31 @@ impl<C: Codec> Decoder<C> {
         }
     }
 
+    /// Appends the row of a record's value, and learns its schema where it was not met before. Says which schema that was (0 where
+    /// the registry knows no id), and how many bytes at the value's end are those of our own schema, if they are.
+    ///
+    /// # Errors
+    /// The registry gave no answer: try again later. The inner error says that the value is no record, now or later; the batch
+    /// then has the rows it had.
+    #[allow(clippy::type_complexity)]
+    pub async fn read(
+        &mut self,
+        value: Option<&[u8]>,
+        header: Option<&[u8]>,
+        batch: &mut C::Batch,
+    ) -> Result<Result<(i32, Option<usize>), DecodeError>, RegistryError> {
+        let Some(value) = value else {
+            return Ok(Err(DecodeError::record(ErrorClass::Framing, "the value is null, expected a record")));
+        };
+        loop {
+            match self.decode_into(value, header, batch) {
+                Ok(Decoded::Row { schema_id, ours }) => return Ok(Ok((schema_id, ours.map(<[u8]>::len)))),
+                Ok(Decoded::Miss(schema)) => self.learn(schema).await?,
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+    }
+
     /// Asks the registry about a schema. That there is no such schema, or none that ours can read, is an answer too:
     /// the values that name it are data errors from then on.
     ///

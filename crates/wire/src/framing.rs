@@ -63,6 +63,14 @@ impl<'a> Framed<'a> {
     }
 }
 
+/// The registry's id in a value's framing or header, where there is one: for telling what an unreadable value claims to be.
+pub fn claimed_schema_id(value: Option<&[u8]>, header: Option<&[u8]>) -> Option<i32> {
+    match Framed::parse(value?, header).ok()?.schema {
+        SchemaRef::Id(id) => Some(id),
+        SchemaRef::Guid(_) => None,
+    }
+}
+
 /// Starts a value that was written with the schema of this id.
 pub fn write_prefix(schema_id: i32, out: &mut Vec<u8>) {
     out.push(BY_ID);

@@ -28,7 +28,7 @@ pub use config::WireConfig;
 pub use decoder::{Decoded, Decoder};
 pub use encoder::Encoder;
 pub use error::{DecodeError, ErrorClass};
-pub use framing::{Framed, SchemaRef, VALUE_SCHEMA_ID_HEADER, write_prefix};
+pub use framing::{Framed, SchemaRef, VALUE_SCHEMA_ID_HEADER, claimed_schema_id, write_prefix};
 pub use json::to_json;
 pub use rare::{ModelUpdate, RareRecord, RetrainReason, RetrainRequest, Role};
 pub use registry::{
