@@ -4,11 +4,11 @@ use churn_domain::ScoreBatch;
 use churn_learn::{EncodeStats, Scratch};
 use churn_runtime::clock::{Stopwatch, now_ms};
 use churn_serving::Served;
-use churn_stream::deadletter::{DeadLetter, Verdict};
+use churn_stream::deadletter::{DeadLetter, LetterLimit, Verdict};
 use churn_stream::{Outgoing, Record, RecordBatch, StreamError, TransactionalProducer};
 use churn_wire::{
-    Codec, DecodeError, Decoded, Decoder, Encoder, ErrorClass, EventCodec, RegistryError, ScoreCodec,
-    VALUE_SCHEMA_ID_HEADER, write_prefix,
+    Codec, DecodeError, Decoder, Encoder, EventCodec, RegistryError, ScoreCodec, VALUE_SCHEMA_ID_HEADER,
+    claimed_schema_id, write_prefix,
 };
 
 use crate::metrics::ScorerMetrics;
@@ -24,6 +24,7 @@ pub(crate) struct Batch {
     origins: Vec<Origin>,
     letters: Vec<DeadLetter>,
     letter_classes: Vec<&'static str>,
+    letter_limit: LetterLimit,
     scratch: Scratch,
     stats: EncodeStats,
     value: Vec<u8>,
@@ -51,6 +52,7 @@ impl Batch {
             origins: Vec::new(),
             letters: Vec::new(),
             letter_classes: Vec::new(),
+            letter_limit: LetterLimit::default(),
             scratch: Scratch::default(),
             stats: EncodeStats::default(),
             value: Vec::new(),
@@ -68,7 +70,8 @@ impl Batch {
         self.letter_classes.clear();
         for (batch, records) in records.iter().enumerate() {
             for (place, record) in records.iter().enumerate() {
-                match self.decode_one(&record).await? {
+                let header = record.header(VALUE_SCHEMA_ID_HEADER);
+                match self.decoder.read(record.value(), header, &mut self.scores.event).await? {
                     Ok((schema_id, ours)) => {
                         self.origins.push(Origin { batch, record: place, ours });
                         self.scores.lineage.push(schema_id, record.partition(), record.offset());
@@ -80,30 +83,24 @@ impl Batch {
         Ok(())
     }
 
-    async fn decode_one(
-        &mut self,
-        record: &Record<'_>,
-    ) -> Result<Result<(i32, Option<usize>), DecodeError>, RegistryError> {
-        let Some(value) = record.value() else {
-            let message = "the value is null, expected an event".to_owned();
-            return Ok(Err(DecodeError { class: ErrorClass::Framing, field: DecodeError::RECORD, message }));
-        };
-        let header = record.header(VALUE_SCHEMA_ID_HEADER);
-        loop {
-            match self.decoder.decode_into(value, header, &mut self.scores.event) {
-                Ok(Decoded::Row { schema_id, ours }) => return Ok(Ok((schema_id, ours.map(<[u8]>::len)))),
-                Ok(Decoded::Miss(schema)) => self.decoder.learn(schema).await?,
-                Err(error) => return Ok(Err(error)),
-            }
-        }
-    }
-
     fn refuse(&mut self, record: &Record<'_>, error: &DecodeError) {
         let text = error.to_string();
-        let verdict =
-            Verdict { stage: "scorer.decode", error_class: error.class.name(), error_text: &text, schema_id: None };
-        self.letters.push(DeadLetter::new(record, &verdict));
+        let schema_id = claimed_schema_id(record.value(), record.header(VALUE_SCHEMA_ID_HEADER));
+        let verdict = Verdict {
+            stage: "scorer.decode",
+            error_class: error.class.name(),
+            error_text: &text,
+            schema_id: schema_id.and_then(|id| id.try_into().ok()),
+        };
+        let mut letter = DeadLetter::new(record, &verdict);
+        self.letter_limit.apply(&mut letter);
+        self.letters.push(letter);
         self.letter_classes.push(error.class.name());
+    }
+
+    /// A record for `topic` was too large: dead letters are cut from now on. False when that cannot help.
+    pub(crate) fn cut_letters(&mut self, topic: &str) -> bool {
+        self.letters.first().is_some_and(|letter| letter.topic() == topic) && self.letter_limit.refused()
     }
 
     /// Lets the model speak on every event.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use churn_runtime::config::{ByteSize, Fault, HumanDuration, Validate};
+use churn_runtime::config::{ByteSize, Fault, HumanDuration, Validate, within};
+use churn_stream::StormConfig;
 use serde::{Deserialize, Serialize};
 
 /// How events are scored.
@@ -21,6 +22,8 @@ pub struct ScorerConfig {
     pub max_delay: HumanDuration,
     /// How often the registry is asked for a new champion.
     pub model_poll: HumanDuration,
+    /// When dead letters are a storm, and what then.
+    pub storm: StormConfig,
 }
 
 impl Default for ScorerConfig {
@@ -32,6 +35,7 @@ impl Default for ScorerConfig {
             batch_bytes: ByteSize::mib(4),
             max_delay: HumanDuration::from(Duration::from_millis(20)),
             model_poll: HumanDuration::from(Duration::from_secs(5)),
+            storm: StormConfig::default(),
         }
     }
 }
@@ -47,6 +51,7 @@ impl Validate for ScorerConfig {
         if !(1..=100_000).contains(&self.batch_rows) {
             faults.push(Fault::new("batch_rows", "must be from 1 to 100000"));
         }
+        faults.extend(within("storm", self.storm.validate()));
         faults
     }
 }

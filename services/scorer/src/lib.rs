@@ -18,7 +18,7 @@ use churn_runtime::health::Health;
 use churn_runtime::metrics::Metrics;
 use churn_runtime::progress::Progress;
 use churn_serving::ModelSlot;
-use churn_stream::{Cluster, Limits, Pending};
+use churn_stream::{Cluster, Limits, Pending, Retries, StormGuard};
 use churn_wire::{Codec, Decoder, Encoder, EventCodec, SchemaRegistry, ScoreCodec};
 
 pub use config::ScorerConfig;
@@ -60,14 +60,18 @@ impl Scorer {
         let producer = cluster.transactional_producer(&stage, &config.transactional_id).await?;
         let consumer = cluster.consumer(&stage, &config.group, &[&topics.events]).await?;
         let limits = Limits { rows: config.batch_rows, bytes: config.batch_bytes.get(), delay: config.max_delay.get() };
+        let (kafka, retries) = (health.component("scorer"), Retries::new(STAGE, metrics));
         Ok(Self(Pipeline {
+            undone: retries.of("kafka", &kafka),
+            retries,
+            storm: StormGuard::new(config.storm, STAGE, metrics),
             consumer,
             producer,
             models,
             batch,
             stage,
             metrics: ScorerMetrics::new(metrics),
-            kafka: health.component("scorer"),
+            kafka,
             pending: Pending::new(limits),
         }))
     }

@@ -16,7 +16,6 @@ pub(crate) struct ScorerMetrics {
     batch_records: Histogram,
     batch_seconds: HistogramVec,
     dead_letters: IntCounterVec,
-    retries: IntCounterVec,
     rebalances: IntCounterVec,
 }
 
@@ -31,7 +30,6 @@ impl ScorerMetrics {
             batch_records: metrics.histogram(&catalogue::SCORER_BATCH_RECORDS),
             batch_seconds: metrics.histogram_vec(&catalogue::SCORER_BATCH_SECONDS),
             dead_letters: metrics.counter_vec(&catalogue::DEAD_LETTERS),
-            retries: metrics.counter_vec(&catalogue::RETRIES),
             rebalances: metrics.counter_vec(&catalogue::REBALANCES),
         }
     }
@@ -53,11 +51,6 @@ impl ScorerMetrics {
         for class in batch.refused() {
             self.dead_letters.with_label_values(&["scorer", class]).inc();
         }
-    }
-
-    pub(crate) fn retried(&self, target: &str, error: &dyn std::fmt::Display, delay: Duration) {
-        self.retries.with_label_values(&["scorer", target]).inc();
-        tracing::warn!(target_system = target, %error, delay_ms = delay.as_millis(), "trying again");
     }
 
     pub(crate) fn assigned(&self, partitions: usize) {

@@ -4,25 +4,25 @@
 //! event is scored exactly once for readers of committed records. A batch that cannot commit is undone and read again.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use churn_runtime::CancellationToken;
 use churn_runtime::clock::Stopwatch;
 use churn_runtime::exit::{Ending, Fate, Fated};
 use churn_runtime::health::Component;
 use churn_runtime::progress::Stage;
-use churn_runtime::retry::Backoff;
 use churn_serving::{ModelSlot, Served};
-use churn_stream::{Consumer, Event, Pending, Position, StreamError, TopicPartition, TransactionalProducer};
+use churn_stream::{
+    Attempts, Consumer, Event, Pending, Position, Retries, StormGuard, StreamError, TopicPartition,
+    TransactionalProducer, Wait,
+};
 use tokio::task::block_in_place;
 
 use crate::batch::Batch;
 use crate::metrics::ScorerMetrics;
 
-/// Shortest and longest wait before another try.
-const RETRY_MIN: Duration = Duration::from_millis(100);
-const RETRY_MAX: Duration = Duration::from_secs(5);
+/// Failed aborts after which the client is made anew.
+const ABORTS: u32 = 2;
 
 /// A scorer that has joined its group.
 #[derive(Debug)]
@@ -35,6 +35,10 @@ pub(crate) struct Pipeline {
     pub(crate) metrics: ScorerMetrics,
     pub(crate) kafka: Component,
     pub(crate) pending: Pending,
+    pub(crate) retries: Retries,
+    pub(crate) storm: StormGuard,
+    /// Transactions that were undone since the last one that committed.
+    pub(crate) undone: Attempts,
 }
 
 impl Pipeline {
@@ -83,37 +87,52 @@ impl Pipeline {
     /// Reads these partitions from the group's committed positions.
     async fn assign(&mut self, partitions: Vec<TopicPartition>, stop: &CancellationToken) -> anyhow::Result<()> {
         let stored: Vec<_> = partitions.into_iter().map(|partition| (partition, Position::Stored)).collect();
-        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+        let mut attempts = self.retries.of("kafka", &self.kafka);
         while let Err(error) = self.consumer.assign(&stored).await {
-            match error.fate() {
-                Fate::External => self.pause("kafka", error.into(), &mut backoff, stop).await?,
-                _ => return Err(ending(error)).context("take over partitions"),
+            if error.fate() != Fate::External {
+                return Err(ending(error)).context("take over partitions");
+            }
+            match attempts.wait(&error, &self.consumer, stop).await {
+                Wait::Again => {}
+                Wait::Stopped => return Err(stopped(error)),
+                Wait::Withdrawn => break,
             }
         }
         Ok(())
     }
 
-    /// Scores and commits what is pending. What cannot succeed now is tried again until it does or the process is asked to stop.
+    /// Scores and commits what is pending. What cannot succeed now is tried again until it does, the process is asked to stop, or
+    /// the group goes on without this member.
     async fn flush(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let champion = self.score(stop).await?;
+        let Some(champion) = self.score(stop).await? else { return Ok(()) };
+        if self.producer.is_open() {
+            // A transaction that was given up with its partitions.
+            self.undo(false, stop).await?;
+        }
         if let Err(error) = block_in_place(|| self.send()) {
             return self.rewind(error, stop).await;
         }
         let offsets = self.pending.next_offsets();
-        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+        let mut attempts = self.retries.of("kafka", &self.kafka);
         let started = Stopwatch::start();
         while let Err(error) = block_in_place(|| self.producer.commit(&offsets, &self.consumer)) {
-            match error {
-                StreamError::MustAbort { .. } => return self.rewind(error, stop).await,
-                _ if error.fate() == Fate::External => self.pause("kafka", error.into(), &mut backoff, stop).await?,
-                _ => return Err(ending(error)).context("commit a batch of scores"),
+            // Only a commit that was begun can be resumed; anything else is undone.
+            if !self.producer.is_committing() || is_over(&error) {
+                return self.rewind(error, stop).await;
+            }
+            match attempts.wait(&error, &self.consumer, stop).await {
+                Wait::Again => {}
+                Wait::Stopped => return Err(stopped(error)),
+                Wait::Withdrawn => return self.rewind(error, stop).await,
             }
         }
         self.metrics.step("commit", started.elapsed());
+        let slow_down = self.storm.batch(self.pending.rows(), self.batch.refused().len());
         self.committed(&champion);
+        self.consumer.rest(slow_down, stop).await;
         Ok(())
     }
 
@@ -123,20 +142,47 @@ impl Pipeline {
         self.stage.dead_lettered(self.batch.refused().len() as u64);
         self.metrics.committed(champion.version(), &self.batch);
         self.pending.clear();
+        self.undone.succeeded();
         self.kafka.up();
     }
 
-    /// Decodes and scores what is pending with the champion of this moment.
-    async fn score(&mut self, stop: &CancellationToken) -> anyhow::Result<Arc<Served>> {
-        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+    /// Decodes and scores what is pending with the champion of this moment, waiting for one where there is none. None when the
+    /// partitions had to be given up meanwhile.
+    async fn score(&mut self, stop: &CancellationToken) -> anyhow::Result<Option<Arc<Served>>> {
         let started = Stopwatch::start();
+        let mut attempts = self.retries.of("schema registry", &self.kafka);
         while let Err(error) = self.batch.decode(self.pending.records()).await {
-            self.pause("schema registry", error.into(), &mut backoff, stop).await?;
+            if error.fate() != Fate::External {
+                return Err(anyhow::Error::new(Ending::of(error))).context("look up a schema");
+            }
+            match attempts.wait(&error, &self.consumer, stop).await {
+                Wait::Again => {}
+                Wait::Stopped => return Err(stopped(error)),
+                Wait::Withdrawn => return Ok(self.give_up()),
+            }
         }
         self.metrics.step("decode", started.elapsed());
-        let champion = self.models.current().context("no champion is loaded")?;
+        let mut attempts = self.retries.of("champion", &self.kafka);
+        let champion = loop {
+            if let Some(champion) = self.models.current() {
+                break champion;
+            }
+            let reason = "no champion is loaded; the events wait";
+            match attempts.wait(&reason, &self.consumer, stop).await {
+                Wait::Again => {}
+                Wait::Stopped => return Err(stopped(anyhow!(reason))),
+                Wait::Withdrawn => return Ok(self.give_up()),
+            }
+        };
         block_in_place(|| self.batch.score(&champion, &self.metrics));
-        Ok(champion)
+        Ok(Some(champion))
+    }
+
+    /// Drops what is in hand, and all that follows until partitions are assigned again: it is another member's to score.
+    fn give_up<T>(&mut self) -> Option<T> {
+        self.pending.clear();
+        self.consumer.abandon();
+        None
     }
 
     fn send(&mut self) -> Result<(), StreamError> {
@@ -147,45 +193,68 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Undoes the open transaction and reads again from the last committed positions.
+    /// Undoes the open transaction and reads again from the last committed positions, which also say whether a commit whose answer
+    /// was lost has happened.
     async fn rewind(&mut self, error: StreamError, stop: &CancellationToken) -> anyhow::Result<()> {
-        if matches!(error, StreamError::Fenced { .. }) {
-            return Err(ending(error)).context("another scorer runs with this transactional id");
-        }
-        tracing::warn!(%error, "transaction undone; the batch is read again");
-        self.pending.clear();
-        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
-        while self.producer.is_open() {
-            match block_in_place(|| self.producer.abort()) {
-                Ok(()) => {}
-                Err(error) if error.fate() == Fate::External => {
-                    self.pause("kafka", error.into(), &mut backoff, stop).await?;
-                }
-                Err(error) => return Err(ending(error)).context("undo a transaction"),
+        match &error {
+            StreamError::Fenced { .. } => {
+                return Err(ending(error)).context("another scorer runs with this transactional id");
             }
+            StreamError::TooLarge { topic, .. } => {
+                if !self.batch.cut_letters(topic) {
+                    return Err(ending(error)).context("a topic takes no record of this size");
+                }
+            }
+            _ if error.fate() == Fate::External => {
+                if self.undone.wait(&error, &self.consumer, stop).await == Wait::Stopped {
+                    return Err(stopped(error));
+                }
+            }
+            _ => return Err(ending(error)).context("write a batch of scores"),
+        }
+        self.pending.clear();
+        self.undo(matches!(error, StreamError::Expired { .. }), stop).await?;
+        if self.consumer.is_withdrawn() {
+            self.consumer.abandon();
+            return Ok(());
         }
         self.assign(self.consumer.assigned().to_vec(), stop).await
     }
 
-    /// Waits before another try, unless the process is asked to stop.
-    async fn pause(
-        &self,
-        target: &str,
-        error: anyhow::Error,
-        backoff: &mut Backoff,
-        stop: &CancellationToken,
-    ) -> anyhow::Result<()> {
-        let delay = backoff.next_delay();
-        self.metrics.retried(target, &format!("{error:#}"), delay);
-        self.kafka.down(format!("{error:#}"));
-        tokio::select! {
-            () = tokio::time::sleep(delay) => Ok(()),
-            () = stop.cancelled() => Err(error.context("stopped with an uncommitted batch; it will be read again")),
+    /// Ends the open transaction: aborts it, or makes the client anew where that cannot be. What the group wants back is not held
+    /// up by it: the next batch ends what is left here.
+    async fn undo(&mut self, broken: bool, stop: &CancellationToken) -> anyhow::Result<()> {
+        let mut renew = broken || self.producer.is_committing();
+        let mut attempts = self.retries.of("kafka", &self.kafka);
+        while renew || self.producer.is_open() {
+            let done = block_in_place(|| if renew { self.producer.renew() } else { self.producer.abort() });
+            let Err(error) = done else { break };
+            if error.fate() != Fate::External {
+                return Err(ending(error)).context("undo a transaction");
+            }
+            renew |= matches!(error, StreamError::Expired { .. }) || attempts.failures() >= ABORTS;
+            match attempts.wait(&error, &self.consumer, stop).await {
+                Wait::Again => {}
+                Wait::Stopped => return Err(stopped(error)),
+                Wait::Withdrawn => break,
+            }
         }
+        Ok(())
     }
+}
+
+/// Whether the transaction cannot commit any more.
+fn is_over(error: &StreamError) -> bool {
+    matches!(error, StreamError::MustAbort { .. } | StreamError::Expired { .. }) || error.fate() != Fate::External
 }
 
 /// The error with the exit code that its fate asks for.
 fn ending(error: StreamError) -> anyhow::Error {
     anyhow::Error::new(Ending::of(error))
+}
+
+/// Asked to stop while a server was away.
+fn stopped(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    let error: anyhow::Error = error.into();
+    anyhow::Error::new(Ending::external(error)).context("stopped with an uncommitted batch; it will be read again")
 }
