@@ -63,6 +63,26 @@ pub enum StoreError {
         /// Each right and what it is on.
         missing: String,
     },
+    /// The stored positions are those of another Kafka cluster.
+    #[error(
+        "the positions of consumer {consumer} are those of Kafka cluster {stored}, but this is cluster {current}; check kafka.brokers and postgres.url, or, where the stream has moved for good, give the old positions up with `churn offsets forget --cluster {stored}`"
+    )]
+    ForeignCluster {
+        /// The consumer.
+        consumer: String,
+        /// Id of the cluster that the positions belong to.
+        stored: String,
+        /// Id of the connected cluster.
+        current: String,
+    },
+    /// Positions that somebody is moving on.
+    #[error("consumer {consumer} is at work on {owned}; stop it first, or use --force to take the partitions from it")]
+    InUse {
+        /// The consumer.
+        consumer: String,
+        /// Each partition and the server process of its owner.
+        owned: String,
+    },
     /// Rows that cannot be stored.
     #[error("cannot store row {row}: {reason}")]
     Data {
@@ -90,7 +110,7 @@ impl Fated for StoreError {
     fn fate(&self) -> Fate {
         match self {
             Self::Data { .. } => Fate::Data,
-            Self::Url(_) | Self::TooOld { .. } => Fate::Internal,
+            Self::Url(_) | Self::TooOld { .. } | Self::ForeignCluster { .. } => Fate::Internal,
             Self::Query { source, .. } if is_own_fault(source) => Fate::Internal,
             _ => Fate::External,
         }

@@ -14,6 +14,7 @@ mod error;
 mod migrate;
 mod partition;
 mod permission;
+mod position;
 pub mod private;
 mod reference;
 mod sink;
@@ -25,6 +26,7 @@ pub use error::StoreError;
 pub use migrate::MigrationStatus;
 pub use partition::{DAY_MS, Partition};
 pub use permission::Duty;
+pub use position::StoredPosition;
 pub use sink::{
     Claim, Conflict, OffsetAdvance, Rejected, Resolution, SinkWriter, Staged, Target, TopicPartition, WriteError,
     Written,
