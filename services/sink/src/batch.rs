@@ -2,10 +2,10 @@
 
 use churn_domain::{OutcomeBatch, ScoreBatch};
 use churn_store::{Target, Written};
-use churn_stream::deadletter::{DeadLetter, Verdict};
+use churn_stream::deadletter::{DeadLetter, LetterLimit, Verdict};
 use churn_stream::{Record, RecordBatch};
 use churn_wire::{
-    Codec, DecodeError, Decoded, Decoder, ErrorClass, OutcomeCodec, RegistryError, ScoreCodec, VALUE_SCHEMA_ID_HEADER,
+    Codec, DecodeError, Decoder, OutcomeCodec, RegistryError, ScoreCodec, VALUE_SCHEMA_ID_HEADER, claimed_schema_id,
 };
 
 /// Place of the scores' topic in the consumer's list of topics; the outcomes' is the other.
@@ -24,6 +24,7 @@ pub(crate) struct Batch {
     scores: Lane<ScoreCodec>,
     outcomes: Lane<OutcomeCodec>,
     refused: Vec<Refused>,
+    letter_limit: LetterLimit,
 }
 
 /// The records of one topic.
@@ -37,7 +38,12 @@ struct Lane<C: Codec> {
 
 impl Batch {
     pub(crate) fn new(scores: Decoder<ScoreCodec>, outcomes: Decoder<OutcomeCodec>) -> Self {
-        Self { scores: Lane::new(scores), outcomes: Lane::new(outcomes), refused: Vec::new() }
+        Self {
+            scores: Lane::new(scores),
+            outcomes: Lane::new(outcomes),
+            refused: Vec::new(),
+            letter_limit: LetterLimit::default(),
+        }
     }
 
     /// Reads the records; what is no record of ours is refused.
@@ -84,7 +90,14 @@ impl Batch {
             let record = record(rejected.which, rejected.row)?;
             Some(refuse(&record, "sink.store", "unstorable", &rejected.reason))
         });
-        undecodable.chain(conflicts).chain(rejected).collect()
+        let mut all: Vec<Refused> = undecodable.chain(conflicts).chain(rejected).collect();
+        all.iter_mut().for_each(|refused| self.letter_limit.apply(&mut refused.letter));
+        all
+    }
+
+    /// A dead letter was too large: letters are cut from now on. False when that cannot help.
+    pub(crate) fn cut_letters(&mut self) -> bool {
+        self.letter_limit.refused()
     }
 
     fn origin(&self, which: Target, row: usize) -> Option<(usize, usize)> {
@@ -110,25 +123,18 @@ impl<C: Codec> Lane<C> {
         record: &Record<'_>,
         origin: (usize, usize),
     ) -> Result<Result<(), DecodeError>, RegistryError> {
-        let Some(value) = record.value() else {
-            let message = "the value is null".to_owned();
-            return Ok(Err(DecodeError { class: ErrorClass::Framing, field: DecodeError::RECORD, message }));
-        };
         let header = record.header(VALUE_SCHEMA_ID_HEADER);
-        loop {
-            match self.decoder.decode_into(value, header, &mut self.rows) {
-                Ok(Decoded::Row { .. }) => {
-                    self.origins.push(origin);
-                    return Ok(Ok(()));
-                }
-                Ok(Decoded::Miss(schema)) => self.decoder.learn(schema).await?,
-                Err(error) => return Ok(Err(error)),
-            }
+        let decoded = self.decoder.read(record.value(), header, &mut self.rows).await?;
+        if decoded.is_ok() {
+            self.origins.push(origin);
         }
+        Ok(decoded.map(drop))
     }
 }
 
 fn refuse(record: &Record<'_>, stage: &str, class: &'static str, text: &str) -> Refused {
-    let verdict = Verdict { stage, error_class: class, error_text: text, schema_id: None };
+    let schema_id = claimed_schema_id(record.value(), record.header(VALUE_SCHEMA_ID_HEADER));
+    let schema_id = schema_id.and_then(|id| id.try_into().ok());
+    let verdict = Verdict { stage, error_class: class, error_text: text, schema_id };
     Refused { letter: DeadLetter::new(record, &verdict), class }
 }

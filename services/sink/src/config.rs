@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use churn_runtime::config::{ByteSize, Fault, HumanDuration, Validate};
+use churn_runtime::config::{ByteSize, Fault, HumanDuration, Validate, within};
+use churn_stream::StormConfig;
 use serde::{Deserialize, Serialize};
 
 /// How scores and outcomes are stored.
@@ -17,6 +18,8 @@ pub struct SinkConfig {
     pub batch_bytes: ByteSize,
     /// How long a record may wait for others to share its transaction.
     pub max_delay: HumanDuration,
+    /// When dead letters are a storm, and what then.
+    pub storm: StormConfig,
 }
 
 impl Default for SinkConfig {
@@ -26,6 +29,7 @@ impl Default for SinkConfig {
             batch_rows: 10_000,
             batch_bytes: ByteSize::mib(8),
             max_delay: HumanDuration::from(Duration::from_millis(50)),
+            storm: StormConfig::default(),
         }
     }
 }
@@ -39,6 +43,7 @@ impl Validate for SinkConfig {
         if !(1..=1_000_000).contains(&self.batch_rows) {
             faults.push(Fault::new("batch_rows", "must be from 1 to 1000000"));
         }
+        faults.extend(within("storm", self.storm.validate()));
         faults
     }
 }

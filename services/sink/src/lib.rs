@@ -21,7 +21,7 @@ use churn_runtime::health::Health;
 use churn_runtime::metrics::Metrics;
 use churn_runtime::progress::Progress;
 use churn_store::{PostgresConfig, SinkWriter, Store};
-use churn_stream::{Cluster, Limits, Pending};
+use churn_stream::{Cluster, Limits, Pending, Retries, StormGuard};
 use churn_wire::{Decoder, OutcomeCodec, SchemaRegistry, ScoreCodec};
 
 pub use config::SinkConfig;
@@ -54,6 +54,9 @@ impl Sink {
     ) -> anyhow::Result<Self> {
         let store = Store::connect(postgres).await.map_err(Ending::of).context("connect to Postgres (postgres.url)")?;
         store.check_schema().await.map_err(Ending::of)?;
+        if !cluster.is_embedded() {
+            store.check_cluster(&config.group, cluster.id()).await.map_err(Ending::of)?;
+        }
         store.close().await;
         let writer = SinkWriter::connect(postgres, &config.group, cluster.id()).await.map_err(Ending::of)?;
         let stage = progress.stage(STAGE);
@@ -80,6 +83,9 @@ impl Sink {
             pending: Pending::new(limits),
             unmirrored: BTreeMap::new(),
             mirrored: Stopwatch::start(),
+            retries: Retries::new(STAGE, metrics),
+            storm: StormGuard::new(config.storm, STAGE, metrics),
+            in_doubt: Vec::new(),
         })))
     }
 

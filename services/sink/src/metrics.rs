@@ -17,7 +17,6 @@ pub(crate) struct SinkMetrics {
     fenced: IntCounter,
     end_to_end: Histogram,
     dead_letters: IntCounterVec,
-    retries: IntCounterVec,
     rebalances: IntCounterVec,
 }
 
@@ -33,7 +32,6 @@ impl SinkMetrics {
             fenced: metrics.counter(&catalogue::SINK_FENCED),
             end_to_end: metrics.histogram(&catalogue::END_TO_END_SECONDS),
             dead_letters: metrics.counter_vec(&catalogue::DEAD_LETTERS),
-            retries: metrics.counter_vec(&catalogue::RETRIES),
             rebalances: metrics.counter_vec(&catalogue::REBALANCES),
         }
     }
@@ -63,11 +61,6 @@ impl SinkMetrics {
     pub(crate) fn fenced(&self, reason: &dyn std::fmt::Display) {
         self.fenced.inc();
         tracing::warn!(%reason, "fenced; joining the group again");
-    }
-
-    pub(crate) fn retried(&self, target: &str, error: &dyn std::fmt::Display, delay: Duration) {
-        self.retries.with_label_values(&["sink", target]).inc();
-        tracing::warn!(target_system = target, %error, delay_ms = delay.as_millis(), "trying again");
     }
 
     pub(crate) fn assigned(&self, partitions: usize) {

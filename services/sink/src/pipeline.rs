@@ -13,18 +13,16 @@ use churn_runtime::clock::{Stopwatch, now_ms};
 use churn_runtime::exit::{Ending, Fate, Fated};
 use churn_runtime::health::Component;
 use churn_runtime::progress::Stage;
-use churn_runtime::retry::Backoff;
 use churn_store::{Resolution, SinkWriter, WriteError, Written};
-use churn_stream::{Cluster, Consumer, Event, Pending, Producer, StreamError, TopicPartition};
+use churn_stream::{
+    Attempts, Cluster, Consumer, Event, Pending, Producer, Retries, StormGuard, StreamError, TopicPartition, Wait,
+};
 use tokio::task::block_in_place;
 
 use crate::batch::{Batch, Refused};
 use crate::metrics::SinkMetrics;
 use crate::positions::{Positions, to_store};
 
-/// Shortest and longest wait before another try.
-const RETRY_MIN: Duration = Duration::from_millis(100);
-const RETRY_MAX: Duration = Duration::from_secs(5);
 /// Time between two mirrored positions.
 const MIRROR_EVERY: Duration = Duration::from_secs(1);
 /// How long dead letters may take to be acknowledged.
@@ -48,11 +46,15 @@ pub(crate) struct Pipeline {
     /// Positions that Kafka's tools were not shown yet, and when they were shown the last ones.
     pub(crate) unmirrored: BTreeMap<TopicPartition, i64>,
     pub(crate) mirrored: Stopwatch,
+    pub(crate) retries: Retries,
+    pub(crate) storm: StormGuard,
+    /// Classes of the dead letters that belong to a commit whose answer was lost.
+    pub(crate) in_doubt: Vec<&'static str>,
 }
 
 /// What became of an attempt to store a batch.
 enum Attempt {
-    Stored { written: Written, dead_letters: usize },
+    Stored { written: Written, dead_letters: Vec<&'static str> },
     Again(&'static str, anyhow::Error),
     Fenced(String),
 }
@@ -107,40 +109,88 @@ impl Pipeline {
     /// Takes the partitions over in Postgres, then reads from where they stand there.
     async fn claim(&mut self, partitions: &[TopicPartition], stop: &CancellationToken) -> anyhow::Result<()> {
         let wanted: Vec<_> = partitions.iter().map(to_store).collect();
-        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+        let mut attempts = self.retries.of("postgres", &self.postgres);
         let claims = loop {
-            match self.writer.claim(&wanted).await {
+            let error = match self.writer.claim(&wanted).await {
                 Ok(claims) => break claims,
-                Err(error) if error.fate() == Fate::External => {
-                    self.pause("postgres", error.into(), &mut backoff, stop).await?;
-                }
-                Err(error) => return Err(Ending::of(error)).context("claim partitions"),
+                Err(error) => error,
+            };
+            if error.fate() != Fate::External {
+                return Err(Ending::of(error)).context("claim partitions");
+            }
+            match attempts.wait(&error, &self.consumer, stop).await {
+                Wait::Again => {}
+                Wait::Stopped => return Err(stopped(error)),
+                Wait::Withdrawn => return Ok(()),
             }
         };
         self.postgres.up();
         let (positions, begin) = Positions::claimed(&claims);
         self.positions = positions;
-        self.consumer.assign(&begin).await.map_err(ending).context("take over partitions")
+        let mut attempts = self.retries.of("kafka", &self.kafka);
+        while let Err(error) = self.consumer.assign(&begin).await {
+            if error.fate() != Fate::External {
+                return Err(ending(error)).context("take over partitions");
+            }
+            match attempts.wait(&error, &self.consumer, stop).await {
+                Wait::Again => {}
+                Wait::Stopped => return Err(stopped(error)),
+                Wait::Withdrawn => break,
+            }
+        }
+        Ok(())
     }
 
-    /// Stores what is pending. What cannot succeed now is tried again until it does or the process is asked to stop.
+    /// Stores what is pending. What cannot succeed now is tried again until it does, the process is asked to stop, or the group
+    /// goes on without this member.
     async fn flush(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+        let mut attempts = self.retries.of("schema registry", &self.kafka);
         while let Err(error) = self.batch.decode(self.pending.records()).await {
-            self.pause("schema registry", error.into(), &mut backoff, stop).await?;
+            if error.fate() != Fate::External {
+                return Err(anyhow::Error::new(Ending::of(error))).context("look up a schema");
+            }
+            if !self.go_on(&mut attempts, error.into(), stop).await? {
+                return Ok(());
+            }
         }
         let watch = Stopwatch::start();
+        let mut postgres = self.retries.of("postgres", &self.postgres);
+        let mut kafka = self.retries.of("kafka", &self.kafka);
         loop {
-            match self.store().await? {
+            let (target, error) = match self.store().await? {
                 Attempt::Stored { written, dead_letters } => {
-                    self.stored(&written, dead_letters, watch.elapsed());
+                    let slow_down = self.storm.batch(self.pending.rows(), dead_letters.len());
+                    self.stored(&written, &dead_letters, watch.elapsed());
+                    self.consumer.rest(slow_down, stop).await;
                     return Ok(());
                 }
-                Attempt::Again(target, error) => self.pause(target, error, &mut backoff, stop).await?,
-                Attempt::Fenced(reason) => return self.rejoin(&reason).await,
+                Attempt::Again(target, error) => (target, error),
+                Attempt::Fenced(reason) => return self.rejoin(&reason, stop).await,
+            };
+            let attempts = if target == "postgres" { &mut postgres } else { &mut kafka };
+            if !self.go_on(attempts, error, stop).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits before another try. False when the batch had to be given up with its partitions.
+    async fn go_on(
+        &mut self,
+        attempts: &mut Attempts,
+        error: anyhow::Error,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<bool> {
+        match attempts.wait(&format!("{error:#}"), &self.consumer, stop).await {
+            Wait::Again => Ok(true),
+            Wait::Stopped => Err(stopped(error)),
+            Wait::Withdrawn => {
+                self.forget();
+                self.consumer.abandon();
+                Ok(false)
             }
         }
     }
@@ -149,8 +199,10 @@ impl Pipeline {
     async fn store(&mut self) -> anyhow::Result<Attempt> {
         // A commit whose answer was lost is settled first, by reading what is stored.
         match self.writer.resolve_commit().await {
-            Ok(Resolution::Committed(written)) => return Ok(Attempt::Stored { written, dead_letters: 0 }),
-            Ok(Resolution::NotCommitted) => {}
+            Ok(Resolution::Committed(written)) => {
+                return Ok(Attempt::Stored { written, dead_letters: std::mem::take(&mut self.in_doubt) });
+            }
+            Ok(Resolution::NotCommitted) => self.in_doubt.clear(),
             Err(error) => return attempt(error),
         }
         let offsets = self.positions.advance(&self.pending.next_offsets());
@@ -160,28 +212,38 @@ impl Pipeline {
         };
         let refused = self.batch.refused(self.pending.records(), staged.written());
         if let Err(error) = block_in_place(|| send(&mut self.letters, &refused)) {
-            return match error.fate() {
-                Fate::External => Ok(Attempt::Again("kafka", error.into())),
-                _ => Err(ending(error)).context("send dead letters"),
-            };
+            drop(staged);
+            return self.unsent(error);
         }
+        self.in_doubt = refused.iter().map(|refused| refused.class).collect();
         match staged.commit(&offsets).await {
-            Ok(written) => {
-                refused.iter().for_each(|refused| self.metrics.dead_letter(refused.class));
-                Ok(Attempt::Stored { written, dead_letters: refused.len() })
-            }
+            Ok(written) => Ok(Attempt::Stored { written, dead_letters: std::mem::take(&mut self.in_doubt) }),
             Err(error) => attempt(error),
         }
     }
 
-    fn stored(&mut self, written: &Written, dead_letters: usize, took: Duration) {
+    /// Dead letters were not taken: nothing of the batch is stored, and it is tried again.
+    fn unsent(&mut self, error: StreamError) -> anyhow::Result<Attempt> {
+        match &error {
+            StreamError::TooLarge { .. } if self.batch.cut_letters() => {}
+            StreamError::Expired { .. } => {
+                self.letters = self.cluster.producer(&self.stage).map_err(ending).context("make a producer anew")?;
+            }
+            _ if error.fate() == Fate::External => {}
+            _ => return Err(ending(error)).context("send dead letters"),
+        }
+        Ok(Attempt::Again("kafka", error.into()))
+    }
+
+    fn stored(&mut self, written: &Written, dead_letters: &[&'static str], took: Duration) {
         let now = now_ms();
         let times = &self.batch.scores().event.event_time_ms;
         self.stage.latency().record_batch(times.iter().map(|time| now - time));
         times.iter().for_each(|time| self.metrics.arrived(now - time));
         self.metrics.committed(self.pending.rows(), written, took);
         self.stage.done(self.pending.rows() as u64);
-        self.stage.dead_lettered(dead_letters as u64);
+        self.stage.dead_lettered(dead_letters.len() as u64);
+        dead_letters.iter().for_each(|class| self.metrics.dead_letter(class));
         self.stage.durable(written.rows);
         let next = self.pending.next_offsets();
         self.positions.advanced(&next);
@@ -203,17 +265,23 @@ impl Pipeline {
     }
 
     /// A successor owns the partitions: what is in hand is its to store. Only a new generation of the group gives partitions again.
-    async fn rejoin(&mut self, reason: &str) -> anyhow::Result<()> {
+    async fn rejoin(&mut self, reason: &str, stop: &CancellationToken) -> anyhow::Result<()> {
         self.metrics.fenced(&reason);
         self.forget();
         self.kafka.down("joining the group again");
         let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
-        let joined = self
-            .cluster
-            .consumer(&self.stage, &self.group, &topics)
-            .await
-            .map_err(ending)
-            .context("join the group again")?;
+        let mut attempts = self.retries.of("kafka", &self.kafka);
+        let joined = loop {
+            let error = match self.cluster.consumer(&self.stage, &self.group, &topics).await {
+                Ok(joined) => break joined,
+                Err(error) if error.fate() == Fate::External => error,
+                Err(error) => return Err(ending(error)).context("join the group again"),
+            };
+            // That the old member loses its partitions is what this is about: it ends no wait.
+            if !attempts.wait_regardless(&error, stop).await {
+                return Err(stopped(error));
+            }
+        };
         std::mem::replace(&mut self.consumer, joined).close().await;
         Ok(())
     }
@@ -222,6 +290,7 @@ impl Pipeline {
         self.pending.clear();
         self.positions.clear();
         self.unmirrored.clear();
+        self.in_doubt.clear();
         self.writer.forget_claims();
     }
 
@@ -233,24 +302,6 @@ impl Pipeline {
             tracing::warn!(%error, "positions were not released");
         }
         self.positions.clear();
-    }
-
-    /// Waits before another try, unless the process is asked to stop.
-    async fn pause(
-        &self,
-        target: &'static str,
-        error: anyhow::Error,
-        backoff: &mut Backoff,
-        stop: &CancellationToken,
-    ) -> anyhow::Result<()> {
-        let delay = backoff.next_delay();
-        self.metrics.retried(target, &format!("{error:#}"), delay);
-        let component = if target == "postgres" { &self.postgres } else { &self.kafka };
-        component.down(format!("{error:#}"));
-        tokio::select! {
-            () = tokio::time::sleep(delay) => Ok(()),
-            () = stop.cancelled() => Err(error.context("stopped with a batch that is not stored; it will be read again")),
-        }
     }
 }
 
@@ -272,4 +323,11 @@ fn attempt(error: WriteError) -> anyhow::Result<Attempt> {
 /// The error with the exit code that its fate asks for.
 fn ending(error: StreamError) -> anyhow::Error {
     anyhow::Error::new(Ending::of(error))
+}
+
+/// Asked to stop while a server was away.
+fn stopped(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    let error: anyhow::Error = error.into();
+    anyhow::Error::new(Ending::external(error))
+        .context("stopped with a batch that is not stored; it will be read again")
 }
