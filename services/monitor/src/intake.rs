@@ -2,9 +2,7 @@
 
 use churn_domain::{OutcomeBatch, ScoreBatch};
 use churn_stream::{Record, RecordBatch};
-use churn_wire::{
-    Codec, DecodeError, Decoded, Decoder, ErrorClass, OutcomeCodec, RegistryError, ScoreCodec, VALUE_SCHEMA_ID_HEADER,
-};
+use churn_wire::{Codec, DecodeError, Decoder, OutcomeCodec, RegistryError, ScoreCodec, VALUE_SCHEMA_ID_HEADER};
 
 /// Place of the scores in the consumer's list of topics; the outcomes come second.
 const SCORES: usize = 0;
@@ -55,16 +53,6 @@ async fn row<C: Codec>(
     record: &Record<'_>,
     batch: &mut C::Batch,
 ) -> Result<Result<(), DecodeError>, RegistryError> {
-    let Some(value) = record.value() else {
-        let message = "the value is null, expected a record".to_owned();
-        return Ok(Err(DecodeError { class: ErrorClass::Framing, field: DecodeError::RECORD, message }));
-    };
     let header = record.header(VALUE_SCHEMA_ID_HEADER);
-    loop {
-        match decoder.decode_into(value, header, batch) {
-            Ok(Decoded::Row { .. }) => return Ok(Ok(())),
-            Ok(Decoded::Miss(schema)) => decoder.learn(schema).await?,
-            Err(error) => return Ok(Err(error)),
-        }
-    }
+    Ok(decoder.read(record.value(), header, batch).await?.map(drop))
 }

@@ -25,7 +25,7 @@ use churn_runtime::exit::Ending;
 use churn_runtime::health::Health;
 use churn_runtime::metrics::Metrics;
 use churn_runtime::progress::Progress;
-use churn_stream::Cluster;
+use churn_stream::{Cluster, Retries};
 use churn_wire::{Decoder, OutcomeCodec, SchemaRegistry, ScoreCodec};
 
 pub use config::MonitorConfig;
@@ -76,6 +76,7 @@ impl Monitor {
             handle: MonitorHandle::default(),
             stage,
             metrics: MonitorMetrics::new(metrics),
+            retries: Retries::new(STAGE, metrics),
             kafka: health.component(STAGE),
             publish_every: config.publish_every.get(),
             commit_every: config.commit_every.get(),

@@ -1,7 +1,5 @@
 //! What the monitor counts and logs.
 
-use std::time::Duration;
-
 use churn_domain::FEATURES;
 use churn_runtime::metrics::{Gauge, GaugeVec, IntCounter, IntCounterVec, Metrics, catalogue};
 use churn_wire::DecodeError;
@@ -30,7 +28,6 @@ pub(crate) struct MonitorMetrics {
     orphans: IntCounter,
     repeated: IntCounterVec,
     bad: IntCounterVec,
-    retries: IntCounterVec,
     rebalances: IntCounterVec,
 }
 
@@ -57,7 +54,6 @@ impl MonitorMetrics {
             orphans: metrics.counter(&catalogue::MONITOR_ORPHAN_OUTCOMES),
             repeated: metrics.counter_vec(&catalogue::MONITOR_REPEATED),
             bad: metrics.counter_vec(&catalogue::MONITOR_BAD_RECORDS),
-            retries: metrics.counter_vec(&catalogue::RETRIES),
             rebalances: metrics.counter_vec(&catalogue::REBALANCES),
         }
     }
@@ -120,11 +116,6 @@ impl MonitorMetrics {
     pub(crate) fn bad_record(&self, error: &DecodeError) {
         tracing::debug!(class = error.class.name(), %error, "record passed over");
         self.bad.with_label_values(&[error.class.name()]).inc();
-    }
-
-    pub(crate) fn retried(&self, target: &str, error: &dyn std::fmt::Display, delay: Duration) {
-        self.retries.with_label_values(&["monitor", target]).inc();
-        tracing::warn!(target_system = target, %error, delay_ms = delay.as_millis(), "trying again");
     }
 
     pub(crate) fn assigned(&self, partitions: usize) {

@@ -12,8 +12,7 @@ use churn_runtime::clock::{Stopwatch, now_ms};
 use churn_runtime::exit::{Ending, Fate, Fated};
 use churn_runtime::health::Component;
 use churn_runtime::progress::Stage;
-use churn_runtime::retry::Backoff;
-use churn_stream::{Consumer, Event, Position, RecordBatch, TopicPartition};
+use churn_stream::{Consumer, Event, Position, RecordBatch, Retries, TopicPartition, Wait};
 use tokio::task::block_in_place;
 use tokio::time::MissedTickBehavior;
 
@@ -22,10 +21,6 @@ use crate::metrics::MonitorMetrics;
 use crate::snapshot::MonitorHandle;
 use crate::training::TrainingSource;
 use crate::watch::Watch;
-
-/// Shortest and longest wait before another try.
-const RETRY_MIN: Duration = Duration::from_millis(100);
-const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// A monitor that has joined its group.
 pub(crate) struct Pipeline {
@@ -36,6 +31,7 @@ pub(crate) struct Pipeline {
     pub(crate) handle: MonitorHandle,
     pub(crate) stage: Stage,
     pub(crate) metrics: MonitorMetrics,
+    pub(crate) retries: Retries,
     pub(crate) kafka: Component,
     pub(crate) publish_every: Duration,
     pub(crate) commit_every: Duration,
@@ -114,22 +110,23 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Decodes the records; false when asked to stop while the schema registry is out of reach.
+    /// Decodes the records; false when asked to stop, or to give partitions up, while the schema registry is out of reach.
     async fn decode(&mut self, records: &RecordBatch, stop: &CancellationToken) -> anyhow::Result<bool> {
-        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+        let mut attempts = self.retries.of("schema registry", &self.kafka);
         while let Err(error) = self.intake.decode(records).await {
             if error.fate() != Fate::External {
                 return Err(Ending::of(error)).context("look up a schema");
             }
-            let delay = backoff.next_delay();
-            self.metrics.retried("schema registry", &error, delay);
-            self.kafka.down(&error);
-            tokio::select! {
-                () = tokio::time::sleep(delay) => {}
-                () = stop.cancelled() => return Ok(false),
+            match attempts.wait(&error, &self.consumer, stop).await {
+                Wait::Again => {}
+                Wait::Stopped => return Ok(false),
+                Wait::Withdrawn => {
+                    self.consumer.abandon();
+                    return Ok(false);
+                }
             }
         }
-        if backoff.attempts() > 0 {
+        if attempts.failures() > 0 {
             self.kafka.up();
         }
         Ok(true)
@@ -157,7 +154,7 @@ impl Pipeline {
         }
         match self.consumer.commit(&positions).await {
             Ok(()) => self.positions.clear(),
-            Err(error) => self.metrics.retried("kafka", &error, self.commit_every),
+            Err(error) => self.retries.failed("kafka", &error, self.commit_every),
         }
     }
 }
