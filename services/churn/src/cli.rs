@@ -57,6 +57,12 @@ pub(crate) enum Command {
     /// Compares data, finds changes in streams of numbers, estimates performance without labels.
     #[command(subcommand)]
     Drift(crate::commands::drift::args::Drift),
+    /// Shows and sets where consumers stand.
+    #[command(subcommand)]
+    Offsets(crate::commands::offsets::Offsets),
+    /// Looks into dead letters, sends their records again, or throws them away.
+    #[command(subcommand)]
+    Dlq(crate::commands::dlq::Dlq),
     /// Shows and checks the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -4,7 +4,9 @@ pub(crate) mod admin;
 mod bad_rows;
 mod config;
 pub(crate) mod drift;
+pub(crate) mod dlq;
 mod model;
+pub(crate) mod offsets;
 mod predict;
 mod produce;
 mod run;
@@ -34,6 +36,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Synth(command) => synth::run(&start(Vec::new())?, command),
         Command::Predict(args) => block_on(predict::run(&start(Vec::new())?, &args)),
         Command::Model(command) => block_on(model::run(&start(Vec::new())?, command)),
+        Command::Offsets(command) => block_on(offsets::run(&start(Vec::new())?, command)),
+        Command::Dlq(command) => block_on(dlq::run(&start(Vec::new())?, command)),
         Command::Produce(args) => block_on(produce::run(&start(Vec::new())?, args)),
         Command::Setup { dry_run } => block_on(setup::run(&start(Vec::new())?, dry_run)),
         Command::Run { part } => block_on(run::run(&start(Vec::new())?, part)),

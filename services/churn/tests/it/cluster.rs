@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use churn_testkit::{Database, Program, fresh_database, fresh_name, kafka, poll_until, schema_registry};
+use churn_testkit::{Database, OwnKafka, Program, fresh_database, fresh_name, kafka, poll_until, schema_registry};
 use sqlx::{Connection, PgConnection, Row};
 use tempfile::TempDir;
 
@@ -57,6 +57,11 @@ impl Stack {
         env.push(("CHURN__REGISTRY__PATH".into(), registry));
         env.extend(more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         Program::spawn(churn(), ["run", name], env)
+    }
+
+    fn set(&mut self, key: &str, value: &str) {
+        self.env.retain(|(known, _)| known != key);
+        self.env.push((key.to_owned(), value.to_owned()));
     }
 
     async fn count(&self, sql: &'static str) -> Result<i64> {
@@ -143,15 +148,21 @@ async fn undecodable_records_go_to_the_dead_letters_and_the_stream_goes_on() -> 
     let stack = Stack::new().await?;
     stack.command(&["setup"]);
     let prefix = &stack.env.iter().find(|(key, _)| key == "CHURN__KAFKA__TOPIC_PREFIX").context("prefix")?.1;
-    crate::cluster::poison(&format!("{prefix}customer-events.v1"), 50).await?;
+    poison(&format!("{prefix}customer-events.v1"), 50).await?;
+    // The largest record that a topic takes makes a letter that is larger still.
+    for topic in ["customer-events.v1", "customer-scores.v1"] {
+        send(&format!("{prefix}{topic}"), "huge", &vec![7; 1_048_400]).await?;
+    }
     std::fs::copy(shipped_data(), stack.folder.path().join("own.csv"))?;
     stack.command(&["produce", "--data", "own.csv"]);
     let parts = [("scorer", stack.part("scorer", &[])?), ("sink", stack.part("sink", &[])?)];
     let rows = "select count(*) from churn.scored_event";
     poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(rows).await? == 7_043)).await?;
     let letters = format!("{prefix}customer-events.v1.dlq");
-    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(records(&letters)? >= 50)).await?;
-    ensure!(records(&letters)? == 50);
+    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(records(&letters)? >= 51)).await?;
+    ensure!(records(&letters)? == 51);
+    let letters = format!("{prefix}customer-scores.v1.dlq");
+    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(records(&letters)? == 1)).await?;
     for (name, part) in parts {
         stop(part, name).await?;
     }
@@ -165,10 +176,154 @@ async fn undecodable_records_go_to_the_dead_letters_and_the_stream_goes_on() -> 
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scorer_without_a_champion_waits_for_one_and_goes_on() -> Result<()> {
+    let stack = Stack::new().await?;
+    stack.command(&["setup"]);
+    std::fs::copy(shipped_data(), stack.folder.path().join("own.csv"))?;
+    stack.command(&["produce", "--data", "own.csv"]);
+    let empty = stack.folder.path().join("empty").display().to_string();
+    let more = [("CHURN__REGISTRY__PATH", empty.as_str()), ("CHURN__SCORER__MODEL_POLL", "200ms")];
+    let (mut scorer, sink) = (stack.part("scorer", &more)?, stack.part("sink", &[])?);
+    poll_until(PATIENCE, async || scorer.stderr().contains("no champion is loaded; the events wait")).await?;
+    ensure!(scorer.is_running(), "{}", scorer.stderr());
+    let copied = std::process::Command::new("cp")
+        .args(["-r", &format!("{}/.", registry_path(stack.folder.path())), &empty])
+        .status()?;
+    ensure!(copied.success());
+    let rows = "select count(*) from churn.scored_event";
+    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(rows).await? == 7_043))
+        .await
+        .with_context(|| scorer.stderr())?;
+    stop(scorer, "scorer").await?;
+    stop(sink, "sink").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_stalls_for_longer_than_a_transaction_lives_ends_no_part() -> Result<()> {
+    let mut stack = Stack::new().await?;
+    let broker = OwnKafka::start().await?;
+    stack.set("CHURN__KAFKA__BROKERS", &broker.kafka().bootstrap);
+    stack.set("CHURN__KAFKA__SESSION_TIMEOUT", "10s");
+    stack.set("CHURN__KAFKA__TRANSACTION_TIMEOUT", "5s");
+    stack.command(&["setup"]);
+    let mut parts = [("sink", stack.part("sink", &[])?), ("scorer", stack.part("scorer", &[])?)];
+    std::fs::copy(shipped_data(), stack.folder.path().join("own.csv"))?;
+    stack.command(&["produce", "--data", "own.csv", "--stream", "before"]);
+    let synthesizer = stack.part("synthesizer", &[("CHURN__SYNTHESIZER__RATE", "2000")])?;
+    let rows = "select count(*) from churn.scored_event";
+    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(rows).await? > 10_000)).await?;
+    broker.pause().await?;
+    // What is being tested is a stall of this length.
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    broker.resume().await?;
+    drop(synthesizer);
+    stack.command(&["produce", "--data", "own.csv", "--stream", "after"]);
+    let mine = "select count(*) from churn.scored_event where stream in ('before', 'after')";
+    let flowed = poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(mine).await? == 2 * 7_043)).await;
+    for (name, part) in &mut parts {
+        ensure!(part.is_running(), "the {name} has ended: {}", part.stderr());
+    }
+    flowed
+        .with_context(|| parts.iter().map(|(name, part)| format!("{name}: {}", part.stderr())).collect::<String>())?;
+    for (name, part) in parts {
+        stop(part, name).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_is_sent_again_once_and_keeps_its_history_when_it_fails_again() -> Result<()> {
+    let stack = Stack::new().await?;
+    stack.command(&["setup"]);
+    std::fs::copy(shipped_data(), stack.folder.path().join("own.csv"))?;
+    stack.command(&["produce", "--data", "own.csv"]);
+    let prefix = &stack.env.iter().find(|(key, _)| key == "CHURN__KAFKA__TOPIC_PREFIX").context("prefix")?.1;
+    let events = format!("{prefix}customer-events.v1");
+    poison(&events, 40).await?;
+    let scorer = stack.part("scorer", &[])?;
+    let open = || {
+        let listed = stack.command(&["dlq", "list"]);
+        listed.as_array().map_or(0, |groups| groups.iter().filter_map(|group| group["letters"].as_u64()).sum::<u64>())
+    };
+    poll_until(PATIENCE, async || open() == 40).await?;
+    let some = stack.command(&["dlq", "list", "--class", "unknown_schema", "--topic", &events]);
+    ensure!(some.as_array().is_some_and(|all| all.len() == 1), "{some}");
+    let some = some[0]["letters"].as_u64().context("a count")?;
+    ensure!((1..40).contains(&some));
+    let shown = stack.command(&["dlq", "show", "--class", "unknown_schema", "--limit", "1"]);
+    ensure!(shown[0]["attempt"] == 1 && shown[0]["stage"] == "scorer.decode", "{shown}");
+
+    let planned = stack.command(&["dlq", "replay", "--class", "unknown_schema", "--dry-run"]);
+    ensure!(planned["settled"] == some && open() == 40, "{planned}");
+    // With nobody to read them the records stay where they were sent: once, however often they are asked for.
+    stop(scorer, "scorer").await?;
+    let sent = stack.command(&["dlq", "replay", "--class", "unknown_schema"]);
+    ensure!(sent["settled"] == some, "{sent}");
+    let again = stack.command(&["dlq", "replay", "--class", "unknown_schema"]);
+    ensure!(again["settled"] == 0 && open() == 40 - some, "{again}");
+    ensure!(records(&events)? == 7_043 + 40 + usize::try_from(some)?);
+
+    // They are as bad as before: new letters, which tell of the old ones.
+    let scorer = stack.part("scorer", &[])?;
+    poll_until(PATIENCE, async || open() == 40).await?;
+    let shown = stack.command(&["dlq", "show", "--class", "unknown_schema", "--limit", "1"]);
+    let history = shown[0]["history"][0].as_str().unwrap_or_default();
+    ensure!(shown[0]["attempt"] == 2 && history.starts_with(&format!("1|{events}|")), "{shown}");
+    stop(scorer, "scorer").await?;
+    let purged = stack.command(&["dlq", "purge", "--topic", &events]);
+    ensure!(purged["settled"] == 40 && open() == 0, "{purged}");
+    ensure!(records(&format!("{events}.dlq"))? == 0, "what is settled is deleted");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_whose_positions_were_set_back_stores_nothing_twice() -> Result<()> {
+    let stack = Stack::new().await?;
+    stack.command(&["setup"]);
+    std::fs::copy(shipped_data(), stack.folder.path().join("own.csv"))?;
+    stack.command(&["produce", "--data", "own.csv"]);
+    let (scorer, sink) = (stack.part("scorer", &[])?, stack.part("sink", &[])?);
+    let rows = "select count(*) from churn.scored_event";
+    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(rows).await? == 7_043)).await?;
+    let env: Vec<(&str, &str)> = stack.env.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let reset = ["offsets", "reset", "--consumer", "sink", "--to", "beginning"];
+    let refused = run_with(stack.folder.path(), &reset, &env);
+    ensure!(!refused.status.success() && stderr(&refused).contains("is at work on"), "{}", stderr(&refused));
+    stop(sink, "sink").await?;
+    let moved = stack.command(&reset);
+    ensure!(moved.as_array().is_some_and(|all| all.len() == 8), "{moved}");
+    let sink = stack.part("sink", &[])?;
+    let caught_up = async || {
+        let shown = stack.command(&["offsets", "show"]);
+        let sinks = |line: &&serde_json::Value| {
+            line["consumer"] == "churn-sink" && line["topic"].to_string().contains("scores")
+        };
+        // The last offset of a partition is a transaction's marker, which is no record.
+        shown.as_array().is_some_and(|all| all.iter().filter(sinks).all(|line| line["behind"].as_i64() <= Some(1)))
+    };
+    poll_until(PATIENCE, caught_up).await.with_context(|| sink.stderr())?;
+    ensure!(stack.count(rows).await? == 7_043);
+    let moved = "select count(*) from churn.consumer_offset where epoch >= 3 and next_offset > 0";
+    ensure!(stack.count(moved).await? == 4);
+    stop(sink, "sink").await?;
+
+    // The same database with another cluster: the same offsets would be other records.
+    let mut connection = PgConnection::connect(&stack.database.url).await?;
+    sqlx::query("update churn.consumer_offset set cluster_id = 'another'").execute(&mut connection).await?;
+    let refused = run_with(stack.folder.path(), &["run", "sink"], &env);
+    ensure!(refused.status.code() == Some(1), "{:?}", refused.status);
+    ensure!(stderr(&refused).contains("churn offsets forget --cluster another"), "{}", stderr(&refused));
+    stack.command(&["offsets", "forget", "--cluster", "another"]);
+    let sink = stack.part("sink", &[])?;
+    let owned = "select count(*) from churn.consumer_offset where backend_pid is not null";
+    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(owned).await? > 0)).await?;
+    stop(sink, "sink").await?;
+    stop(scorer, "scorer").await
+}
+
 /// Writes bytes that are no event.
 async fn poison(topic: &str, count: usize) -> Result<()> {
-    use rdkafka::producer::{FutureProducer, FutureRecord};
-    let producer: FutureProducer = rdkafka::ClientConfig::new().set("bootstrap.servers", kafka().bootstrap).create()?;
     for number in 0..count {
         let value: Vec<u8> = match number % 4 {
             0 => Vec::new(),
@@ -176,10 +331,18 @@ async fn poison(topic: &str, count: usize) -> Result<()> {
             2 => [&[0][..], &i32::MAX.to_be_bytes(), b"unknown schema"].concat(),
             _ => vec![0; number],
         };
-        let key = number.to_string();
-        let record = FutureRecord::to(topic).key(&key).payload(&value);
-        producer.send(record, PATIENCE).await.map_err(|(error, _)| error)?;
+        send(topic, &number.to_string(), &value).await?;
     }
+    Ok(())
+}
+
+async fn send(topic: &str, key: &str, value: &[u8]) -> Result<()> {
+    use rdkafka::producer::{FutureProducer, FutureRecord};
+    let producer: FutureProducer = rdkafka::ClientConfig::new()
+        .set("bootstrap.servers", kafka().bootstrap)
+        .set("message.max.bytes", "2000000")
+        .create()?;
+    producer.send(FutureRecord::to(topic).key(key).payload(value), PATIENCE).await.map_err(|(error, _)| error)?;
     Ok(())
 }
 
