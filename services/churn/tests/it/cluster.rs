@@ -213,11 +213,19 @@ async fn a_broker_that_stalls_for_longer_than_a_transaction_lives_ends_no_part()
     let synthesizer = stack.part("synthesizer", &[("CHURN__SYNTHESIZER__RATE", "2000")])?;
     let rows = "select count(*) from churn.scored_event";
     poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(rows).await? > 10_000)).await?;
-    broker.pause().await?;
+    broker.pause()?;
     // What is being tested is a stall of this length.
     tokio::time::sleep(Duration::from_secs(15)).await;
-    broker.resume().await?;
+    broker.resume()?;
     drop(synthesizer);
+    // A broker that was away knows its partitions again a moment later; a command does not wait for that.
+    let env: Vec<(&str, &str)> = stack.env.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    poll_until(PATIENCE, async || {
+        let shown = run_with(stack.folder.path(), &["offsets", "show", "--json"], &env);
+        let lines: Vec<serde_json::Value> = serde_json::from_slice(&shown.stdout).unwrap_or_default();
+        !lines.is_empty() && lines.iter().all(|line| line["end"].is_i64())
+    })
+    .await?;
     stack.command(&["produce", "--data", "own.csv", "--stream", "after"]);
     let mine = "select count(*) from churn.scored_event where stream in ('before', 'after')";
     let flowed = poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(mine).await? == 2 * 7_043)).await;
