@@ -3,8 +3,8 @@
 pub(crate) mod admin;
 mod bad_rows;
 mod config;
-pub(crate) mod drift;
 pub(crate) mod dlq;
+pub(crate) mod drift;
 mod model;
 pub(crate) mod offsets;
 mod predict;
