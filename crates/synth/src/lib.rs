@@ -6,11 +6,12 @@
 //!
 //! It guarantees that no sampled row is impossible and that none is drawn in vain; that a row is a function of generator,
 //! seed and row number alone, so that any range may be drawn on any number of threads with the same bytes; and that a
-//! generator read back from JSON is the one that was written. [`EventSource`] adds customers who come again, [`quality`]
+//! generator read back from JSON is the one that was written. [`Generator::given`] draws customers of whom something is given, [`EventSource`] adds customers who come again, [`quality`]
 //! measures a sample against real rows as SDMetrics does.
 //!
 //! It refuses to know files, clocks, threads' number or where chance comes from: bytes, seeds and counts are arguments.
 
+mod condition;
 mod constraint;
 mod correlation;
 mod error;
@@ -30,6 +31,7 @@ mod sample;
 mod stratum;
 mod stream;
 
+pub use condition::{ConditionError, Conditioned};
 pub use error::{FitError, LoadError};
 pub use fit::FitParams;
 pub use fitted::{FitSummary, GENERATOR_VERSION};

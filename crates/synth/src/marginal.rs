@@ -97,6 +97,22 @@ impl Quantile {
         }
     }
 
+    /// The stretch of the standard normal number that gives a separate value, none where it never occurs.
+    pub(crate) fn stretch(&self, value: u16) -> Option<(f64, f64)> {
+        let Self::Steps { cuts, values } = self else { return None };
+        let place = values.iter().position(|candidate| *candidate == value)?;
+        let low = place.checked_sub(1).map_or(f64::NEG_INFINITY, |below| cuts[below]);
+        Some((low, cuts.get(place).copied().unwrap_or(f64::INFINITY)))
+    }
+
+    /// The separate values, none of a smooth marginal.
+    pub(crate) fn values(&self) -> &[u16] {
+        match self {
+            Self::Steps { values, .. } => values,
+            Self::Smooth(_) => &[],
+        }
+    }
+
     /// The amount at a standard normal number. 0 for separate values.
     pub(crate) fn amount(&self, latent: f64) -> f64 {
         let Self::Smooth(knots) = self else { return 0.0 };

@@ -108,6 +108,41 @@ impl Directory {
         let place = random.unit() * self.total;
         self.ends.partition_point(|end| *end <= place).min(self.ends.len() - 1) as u32
     }
+
+    /// The places that are wanted, asked by zip code, city and county, and by latitude and longitude; none where there
+    /// is no such place.
+    pub(crate) fn subset(&self, wanted: impl Fn([Option<&str>; 3], [f64; 2]) -> bool) -> Option<Subset> {
+        let at = &self.locations;
+        let (mut subset, mut below) = (Subset::default(), 0.0);
+        for place in 0..at.len() {
+            let texts = [at.zip_code.get(place), at.city.get(place), at.county.get(place)];
+            if wanted(texts, [at.latitude[place], at.longitude[place]]) {
+                below += match self.ends.get(place) {
+                    Some(end) => end - place.checked_sub(1).map_or(0.0, |before| self.ends[before]),
+                    None => 1.0,
+                };
+                subset.places.push(place as u32);
+                subset.ends.push(below);
+            }
+        }
+        (!subset.places.is_empty()).then_some(subset)
+    }
+}
+
+/// Some of the places.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Subset {
+    places: Vec<u32>,
+    /// Running sums of their weights.
+    ends: Vec<f64>,
+}
+
+impl Subset {
+    /// Draws a place by its weight.
+    pub(crate) fn draw(&self, random: &mut RowRandom) -> u32 {
+        let at = random.unit() * self.ends[self.ends.len() - 1];
+        self.places[self.ends.partition_point(|end| *end <= at).min(self.places.len() - 1)]
+    }
 }
 
 #[cfg(test)]

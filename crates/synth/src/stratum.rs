@@ -19,12 +19,12 @@ pub(crate) struct Copula {
     pub(crate) churned: bool,
     factor: Factor,
     /// Flags and categories, in latent order.
-    codes: Vec<(usize, Quantile)>,
-    tenure: Quantile,
+    pub(crate) codes: Vec<(usize, Quantile)>,
+    pub(crate) tenure: Quantile,
     remainder: Quantile,
     deviation: Quantile,
     /// The services and what is absent with them.
-    shared: [u16; FEATURE_COUNT],
+    pub(crate) shared: [u16; FEATURE_COUNT],
 }
 
 impl Copula {
@@ -62,7 +62,12 @@ impl Copula {
     /// Draws a customer without a place.
     #[inline]
     pub(crate) fn draw(&self, random: &mut RowRandom, fitted: &Fitted) -> Row {
-        let latent = self.factor.draw(|| random.normal());
+        self.customer(&self.factor.draw(|| random.normal()), fitted)
+    }
+
+    /// The customer of latent normal numbers, in the order of the stratum's columns.
+    #[inline]
+    pub(crate) fn customer(&self, latent: &[f64; FEATURE_COUNT], fitted: &Fitted) -> Row {
         let mut row = Row { codes: self.shared, churned: self.churned, ..Row::EMPTY };
         for (latent, (feature, quantile)) in latent.iter().zip(&self.codes) {
             row.codes[*feature] = quantile.step(*latent);

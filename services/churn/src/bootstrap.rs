@@ -1,6 +1,6 @@
 //! The first generator and the first model, for a registry that has none.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use churn_domain::Locations;
 use churn_domain::csv::{Customers, ReadOptions};
 use churn_learn::TrainStep;
@@ -13,9 +13,12 @@ use serde_json::{Map, Value, json};
 use tokio::task::block_in_place;
 
 use crate::config::Config;
+use crate::generators::measure::{self, Sampling};
+use crate::generators::record::{Fit, GENERATOR_FILE, record};
 use crate::shipped;
 
-const GENERATOR_FILE: &str = "generator.json";
+/// What the report of the first fit samples: enough to tell a good generator, few enough to take half a second.
+const REPORT: Sampling = Sampling { rows: 5_000, seed: 7 };
 const BY: &str = "churn setup";
 
 /// Fits a generator; locations come from the customers where they have any.
@@ -42,10 +45,22 @@ pub(crate) async fn generator(
     let customers = shipped::customers(config.data.customers.as_deref(), ReadOptions::default())?;
     let locations = shipped::locations(config.data.locations.as_deref())?;
     let generator = block_in_place(|| fit(&customers, &locations))?;
-    let files = [(GENERATOR_FILE.to_owned(), generator.to_json().context("write the generator")?)].into();
-    let champion =
-        publish(registry, Kind::Generator, Map::new(), lineage(config, &customers), Map::new(), files).await?;
-    Ok((generator, champion))
+    bar.set_message("measuring the generator");
+    let measured = block_in_place(|| measure::of_generator(&generator, &customers, &locations, REPORT))?;
+    let source = source(config);
+    let fit = Fit {
+        generator: &generator,
+        measured: &measured,
+        customers: &customers,
+        sampling: REPORT,
+        source: &source,
+        by: BY,
+    };
+    match record(registry, fit).await?.1 {
+        // Another process may have set the registry up at the same time: its choice is as good as ours.
+        Some(champion) => Ok((load_generator(registry, &champion).await?, champion)),
+        None => bail!("the registry has no champion although one was recorded"),
+    }
 }
 
 /// Trains and promotes a first model where the registry has none. Says whether it did.
@@ -124,8 +139,11 @@ fn step(step: &TrainStep) -> String {
 }
 
 fn lineage(config: &Config, customers: &Customers) -> Map<String, Value> {
-    let source = config.data.customers.as_ref().map_or("shipped".to_owned(), |path| path.display().to_string());
-    object(json!({ "data": source, "rows": customers.len() }))
+    object(json!({ "data": source(config), "rows": customers.len() }))
+}
+
+fn source(config: &Config) -> String {
+    config.data.customers.as_ref().map_or("shipped".to_owned(), |path| path.display().to_string())
 }
 
 fn object(value: Value) -> Map<String, Value> {

@@ -139,12 +139,15 @@ pub(crate) enum Synth {
         /// Locations to draw from when the data has none; the shipped ones without it.
         #[arg(long, value_name = "FILE")]
         locations: Option<PathBuf>,
-        /// Where the generator goes.
+        /// Where the generator goes, besides the registry.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
         /// Leaves out rows with a bad value and lists them.
         #[arg(long)]
         skip_bad_rows: bool,
+        /// Leaves the registry alone: no report is made and no champion is changed.
+        #[arg(long)]
+        no_record: bool,
     },
     /// Samples customers: the same seed gives the same bytes on any number of threads.
     Sample {
@@ -160,10 +163,43 @@ pub(crate) enum Synth {
         /// Threads; all cores without it.
         #[arg(long)]
         threads: Option<usize>,
+        /// Fixes a column, such as contract="Two year" or churn=Yes; may be repeated.
+        #[arg(long = "where", value_name = "COLUMN=VALUE")]
+        conditions: Vec<String>,
         /// Where the customers go, as CSV.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Says how good synthetic customers are: alike, possible, private, and of use.
+    Report(SynthReport),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SynthReport {
+    /// A file that fit wrote; the registry's champion without it and without --synthetic.
+    #[arg(long, value_name = "FILE", conflicts_with = "synthetic")]
+    pub(crate) generator: Option<PathBuf>,
+    /// Real customers with the churn column; the shipped ones without it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) real: Option<PathBuf>,
+    /// Synthetic customers with the churn column, from anywhere.
+    #[arg(long, value_name = "FILE", requires = "real")]
+    pub(crate) synthetic: Option<PathBuf>,
+    /// Real customers whom whoever made the synthetic ones has not seen.
+    #[arg(long, value_name = "FILE", requires = "synthetic")]
+    pub(crate) holdout: Option<PathBuf>,
+    /// Customers to sample from the generator.
+    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000), conflicts_with = "synthetic")]
+    pub(crate) rows: u64,
+    /// Seed of the sample.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// Writes the report with its pictures to this file, as one HTML page.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Leaves out rows with a bad value and lists them.
+    #[arg(long)]
+    pub(crate) skip_bad_rows: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]

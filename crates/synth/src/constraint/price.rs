@@ -70,6 +70,12 @@ impl Price {
         self.tick.round_within(list + remainder, if near.min <= near.max { near } else { range })
     }
 
+    /// The real monthly charges of the bundle, cents.
+    pub(crate) fn range(&self) -> Bounds<i64> {
+        let [without, with] = self.bounds;
+        Bounds { min: without.min.min(with.min), max: without.max.max(with.max) }
+    }
+
     pub(crate) fn is_sound(&self) -> bool {
         self.extras.len() == roles().extras().count()
             && self.extras.iter().chain([&self.base]).all(|price| price.is_finite())

@@ -54,13 +54,30 @@ impl ServiceRule {
         let absent = codes[self.service] == self.absent;
         match self.dependents.iter().find(|&&feature| (codes[feature] == self.absent_word) != absent) {
             None => Ok(()),
-            Some(&feature) => Err(format!(
-                "{} is {:?} exactly where {} is absent",
-                FEATURES[feature].name,
-                FEATURES[feature].categories()[usize::from(self.absent_word)],
-                FEATURES[self.service].name
-            )),
+            Some(&feature) => Err(self.says(feature)),
         }
+    }
+
+    /// What given codes contradict each other by this rule, none where a customer can have all of them.
+    pub(crate) fn contradiction(&self, given: &[Option<u16>; FEATURE_COUNT]) -> Option<String> {
+        let says_absent = |feature: usize| given[feature].map(|code| code == self.absent_word);
+        let service = given[self.service].map(|code| code == self.absent);
+        let said = self.dependents.iter().find_map(|&feature| Some((feature, says_absent(feature)?)))?;
+        let other = self.dependents.iter().find_map(|&feature| Some((feature, says_absent(feature)?)).filter(|other| other.1 != said.1));
+        match (service, other) {
+            (_, Some((feature, _))) => Some(self.says(feature)),
+            (Some(absent), None) if absent != said.1 => Some(self.says(said.0)),
+            _ => None,
+        }
+    }
+
+    fn says(&self, feature: usize) -> String {
+        format!(
+            "{} is {:?} exactly where {} is absent",
+            FEATURES[feature].name,
+            FEATURES[feature].categories()[usize::from(self.absent_word)],
+            FEATURES[self.service].name
+        )
     }
 
     /// Sets the service, and every dependent where it is absent.

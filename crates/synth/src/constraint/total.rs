@@ -88,7 +88,7 @@ impl TotalRule {
     }
 
     /// The totals that the rule allows, in cents. Never empty: tenure × monthly always is among them.
-    fn allowed(&self, tenure: u16, monthly: i64) -> Bounds<i64> {
+    pub(crate) fn allowed(&self, tenure: u16, monthly: i64) -> Bounds<i64> {
         let plain = i64::from(tenure) * monthly;
         if tenure == 1 && self.first_month_exact {
             return Bounds { min: plain, max: plain };

@@ -7,6 +7,7 @@
 
 mod adherence;
 mod distance;
+mod marginals;
 mod novelty;
 mod record;
 mod report;
@@ -19,6 +20,7 @@ pub use distance::{
     BaselineProtection, OverfittingProtection, baseline_protection, closest_distances, overfitting_protection,
     uniform_customers,
 };
+pub use marginals::{Bar, MarginalPair, marginals};
 pub use novelty::{Novelty, novelty};
 pub use report::{ColumnShape, PairTrend, QualityReport, report};
 pub use shapes::{ks_complement, tv_complement};

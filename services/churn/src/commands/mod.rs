@@ -33,7 +33,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
     match command {
         Command::Config(command) => config::run(command, &global),
         Command::Drift(command) => drift::run(&start(Vec::new())?, command),
-        Command::Synth(command) => synth::run(&start(Vec::new())?, command),
+        Command::Synth(command) => block_on(synth::run(&start(Vec::new())?, command)),
         Command::Predict(args) => block_on(predict::run(&start(Vec::new())?, &args)),
         Command::Model(command) => block_on(model::run(&start(Vec::new())?, command)),
         Command::Offsets(command) => block_on(offsets::run(&start(Vec::new())?, command)),
