@@ -12,7 +12,11 @@ use crate::places::Places;
 pub(crate) const FORMAT: u32 = 1;
 
 /// Version of the generator's method: the same version, data, seed and rows give the same bytes.
-pub const GENERATOR_VERSION: &str = "gaussian-copula-1";
+pub const GENERATOR_VERSION: &str = "gaussian-copula-2";
+
+/// Versions whose stored generators this program samples as the program did that fitted them. Version 1 kept more of each
+/// stratum's own correlations, which is a matter of fitting alone.
+pub(crate) const READABLE_VERSIONS: [&str; 2] = ["gaussian-copula-1", GENERATOR_VERSION];
 
 /// Everything that sampling needs, as plain data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

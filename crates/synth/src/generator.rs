@@ -8,7 +8,7 @@ use churn_domain::csv::Customers;
 use crate::constraint::Bounds;
 use crate::error::{FitError, LoadError};
 use crate::fit::{FitParams, fit};
-use crate::fitted::{FORMAT, FeatureSpec, FitSummary, Fitted, GENERATOR_VERSION};
+use crate::fitted::{FORMAT, FeatureSpec, FitSummary, Fitted, READABLE_VERSIONS};
 use crate::places::Directory;
 use crate::random::{Purpose, RowRandom};
 use crate::row::Row;
@@ -61,10 +61,11 @@ impl Generator {
             return Err(LoadError::Format { found: format, supported: FORMAT });
         }
         let fitted: Fitted = serde_json::from_slice(json)?;
-        if fitted.version != GENERATOR_VERSION {
+        if !READABLE_VERSIONS.contains(&fitted.version.as_str()) {
             let found = &fitted.version;
             return Err(LoadError::Damaged(format!(
-                "its version is {found}, of format {FORMAT} only {GENERATOR_VERSION} is known"
+                "its version is {found}, of format {FORMAT} only {} are known",
+                READABLE_VERSIONS.join(" and ")
             )));
         }
         let known = FeatureSpec::all();

@@ -102,8 +102,7 @@ impl Case {
         let given = plan.steps.len();
         // A single stretch needs no points: its number is drawn afresh for every customer.
         let count = if given <= 1 { 1 } else { points };
-        let mut case =
-            Self { weight: 0.0, stratum: plan.stratum, order, given, points: Vec::new(), ends: Vec::new() };
+        let mut case = Self { weight: 0.0, stratum: plan.stratum, order, given, points: Vec::new(), ends: Vec::new() };
         let mut total = 0.0;
         for number in 0..count {
             let (point, weight) = case.point(plan, number, copula, fitted);
@@ -128,10 +127,12 @@ impl Case {
             let (low, high) = match *step {
                 Step::Stretch(low, high) => (low, high),
                 Step::Free => (f64::NEG_INFINITY, f64::INFINITY),
-                Step::Monthly(wanted) => stretch(*column, &latent, wanted, |latent| copula.customer(latent, fitted).monthly),
-                Step::Total(wanted) => {
-                    stretch(*column, &latent, wanted, |latent| copula.customer(latent, fitted).total.unwrap_or_default())
+                Step::Monthly(wanted) => {
+                    stretch(*column, &latent, wanted, |latent| copula.customer(latent, fitted).monthly)
                 }
+                Step::Total(wanted) => stretch(*column, &latent, wanted, |latent| {
+                    copula.customer(latent, fitted).total.unwrap_or_default()
+                }),
             };
             point.low = cdf((low - mean) / deviation);
             point.span = cdf((high - mean) / deviation) - point.low;

@@ -90,9 +90,9 @@ fn possible_strata(generator: &Generator, fixed: &Fixed) -> Result<Vec<usize>, C
         keep(format!("no real customer has {LABEL} {word}"), &|copula| copula.churned == churned)?;
     }
     // Services first: they say which other columns are free.
-    let order = [roles.phone, roles.internet].into_iter().chain((0..FEATURE_COUNT).filter(|&feature| {
-        feature != roles.phone && feature != roles.internet
-    }));
+    let order = [roles.phone, roles.internet]
+        .into_iter()
+        .chain((0..FEATURE_COUNT).filter(|&feature| feature != roles.phone && feature != roles.internet));
     for feature in order {
         if let Some(code) = fixed.codes[feature] {
             let reason = format!("no real customer with the rest has {}", word(feature));
@@ -104,7 +104,8 @@ fn possible_strata(generator: &Generator, fixed: &Fixed) -> Result<Vec<usize>, C
     }
     if let Some(tenure) = fixed.tenure {
         let months = generator.strata.iter().flat_map(|copula| copula.tenure.values().iter().copied());
-        let range = Bounds::around(months).map_or_else(String::new, |all| format!("; they have {} to {}", all.min, all.max));
+        let range =
+            Bounds::around(months).map_or_else(String::new, |all| format!("; they have {} to {}", all.min, all.max));
         let reason = format!("no real customer with the rest has a tenure of {tenure} months{range}");
         keep(reason, &|copula| copula.tenure.stretch(tenure).is_some())?;
     }

@@ -63,7 +63,10 @@ impl ServiceRule {
         let says_absent = |feature: usize| given[feature].map(|code| code == self.absent_word);
         let service = given[self.service].map(|code| code == self.absent);
         let said = self.dependents.iter().find_map(|&feature| Some((feature, says_absent(feature)?)))?;
-        let other = self.dependents.iter().find_map(|&feature| Some((feature, says_absent(feature)?)).filter(|other| other.1 != said.1));
+        let other = self
+            .dependents
+            .iter()
+            .find_map(|&feature| Some((feature, says_absent(feature)?)).filter(|other| other.1 != said.1));
         match (service, other) {
             (_, Some((feature, _))) => Some(self.says(feature)),
             (Some(absent), None) if absent != said.1 => Some(self.says(said.0)),

@@ -20,9 +20,10 @@ use crate::row::Row;
 /// Rows of evidence that the wider group gives to a frequency. More would blur small strata, fewer would let a single
 /// customer of a tiny one show through.
 const BORROWED_ROWS: f64 = 5.0;
-/// Rows of evidence that all strata together give to a correlation, about the number at which its sampling error
-/// (1/√n) is as large as correlations differ between strata.
-const BORROWED_PAIRS: f64 = 60.0;
+/// Rows of evidence that all strata together give to a correlation. Strata have hundreds to some thousands of rows, so
+/// their own correlations count for little: with 60 instead, single customers of the training half show through (DCR
+/// overfitting protection .950 on the mean of ten splits instead of .974) and the quality gains .0003.
+const BORROWED_PAIRS: f64 = 3_000.0;
 /// Rows below which a smooth marginal is that of all customers.
 const SMOOTH_ROWS: usize = 30;
 /// Groups into which a number is cut for estimating correlations; more cost time and gain nothing.

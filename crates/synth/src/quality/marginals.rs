@@ -60,10 +60,9 @@ fn word(column: &str, code: u16) -> String {
     match words.get(usize::from(code)) {
         Some(word) => (*word).to_owned(),
         None if code == MISSING => "(missing)".to_owned(),
-        None if column == LABEL || words.is_empty() => ["No", "Yes"].get(usize::from(code)).map_or_else(
-            || code.to_string(),
-            |word| (*word).to_owned(),
-        ),
+        None if column == LABEL || words.is_empty() => {
+            ["No", "Yes"].get(usize::from(code)).map_or_else(|| code.to_string(), |word| (*word).to_owned())
+        }
         None => "(unknown word)".to_owned(),
     }
 }

@@ -152,9 +152,10 @@ impl EventSource {
     /// Appends the events of a range of sequence numbers.
     pub fn events_into(&self, sequence: Range<u64>, events: &mut StreamSample) {
         let (mut customers, mut visits) = (self.customers.clone(), self.visits.clone());
+        let mut line = Vec::new();
         let StreamSample { customers: sample, customer_id, returning } = events;
         self.generator.write(sequence, sample, |event| {
-            let version = self.version(event, &mut customers, &mut visits);
+            let version = self.version(event, &mut customers, &mut visits, &mut line);
             let mut buffer = [0; ulid::ULID_LEN];
             customer_id.push(Some(Ulid::from_parts(Self::ID_TIME_MS, version.id).array_to_str(&mut buffer)));
             returning.push(version.returning);
@@ -168,10 +169,11 @@ impl EventSource {
     }
 
     /// Walks back to where the event's line begins, then forward through the versions. A line is short: its length
-    /// falls geometrically with the share.
-    fn version(&self, event: u64, customers: &mut RowRandom, visits: &mut RowRandom) -> Version {
+    /// falls geometrically with the share. `line` is memory to work in.
+    fn version(&self, event: u64, customers: &mut RowRandom, visits: &mut RowRandom, line: &mut Vec<u64>) -> Version {
         let Some(earlier) = self.links.earlier(event) else { return self.newcomer(event, customers) };
-        let mut line = vec![event, earlier];
+        line.clear();
+        line.extend([event, earlier]);
         while let Some(earlier) = self.links.earlier(line[line.len() - 1]) {
             line.push(earlier);
         }

@@ -123,7 +123,10 @@ fn an_impossible_condition_names_the_rule() {
         ),
         (&[("tenure", "0"), ("total_charges", "20")], "total_charges is missing exactly where tenure is 0"),
         (&[("tenure", "5"), ("total_charges", "")], "total_charges is missing exactly where tenure is 0"),
-        (&[("phone_service", "No"), ("internet_service", "Fiber optic")], "no real customer with the rest has internet_service Fiber optic"),
+        (
+            &[("phone_service", "No"), ("internet_service", "Fiber optic")],
+            "no real customer with the rest has internet_service Fiber optic",
+        ),
         (&[("tenure", "90")], "no real customer with the rest has a tenure of 90 months; they have 0 to 72"),
         (&[("internet_service", "No"), ("monthly_charges", "99")], "monthly_charges follow the services"),
         (&[("tenure", "2"), ("total_charges", "5000")], "total_charges follow tenure × monthly_charges"),

@@ -22,7 +22,11 @@ fn figures(measured: &Measured) -> Vec<(&'static str, String, String)> {
     let mut figures = vec![
         ("overall", some(quality.overall), "mean of column shapes and pair trends (SDMetrics)".to_owned()),
         ("column shapes", some(quality.column_shapes), "single columns".into()),
-        ("pair trends", some(quality.pair_trends), "pairs that hang together in the real data, the rule since 0.27".into()),
+        (
+            "pair trends",
+            some(quality.pair_trends),
+            "pairs that hang together in the real data, the rule since 0.27".into(),
+        ),
         ("pair trends, all pairs", some(quality.pair_trends_all), "the rule before".into()),
         ("diagnostic", some(diagnostic.overall), "values that could be real ones; the goal is 1".into()),
     ];
@@ -36,12 +40,15 @@ fn figures(measured: &Measured) -> Vec<(&'static str, String, String)> {
     figures.push((
         "DCR baseline protection",
         some(baseline.score),
-        format!("median distance to the closest real customer {:.4}, of random rows {:.4}", baseline.synthetic, baseline.random),
+        format!(
+            "median distance to the closest real customer {:.4}, of random rows {:.4}",
+            baseline.synthetic, baseline.random
+        ),
     ));
     figures.push(("new rows", some(privacy.new_rows.score), "no real customer within 1 % of every number".into()));
-    let explained = privacy.holdout_copied_share.map_or_else(String::new, |share| {
-        format!("; of held-out real customers {:.3} % equal one too", 100.0 * share)
-    });
+    let explained = privacy
+        .holdout_copied_share
+        .map_or_else(String::new, |share| format!("; of held-out real customers {:.3} % equal one too", 100.0 * share));
     figures.push((
         "copies",
         format!("{:.3} %", 100.0 * privacy.copied_share),

@@ -42,7 +42,8 @@ pub(super) fn marginal(pair: &MarginalPair, score: Option<f64>) -> String {
         // A number's bars are many: only every sixth is named.
         if !pair.is_number || at % 6 == 0 {
             let word: String = bar.value.chars().take(if pair.bars.len() > 4 { 6 } else { 16 }).collect();
-            let _ = write!(svg, "<text x=\"{:.1}\" y=\"{}\">{}</text>", left + 0.08 * step, HEIGHT + 12.0, escape(&word));
+            let _ =
+                write!(svg, "<text x=\"{:.1}\" y=\"{}\">{}</text>", left + 0.08 * step, HEIGHT + 12.0, escape(&word));
         }
     }
     svg + "</svg></figure>"

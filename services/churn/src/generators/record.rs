@@ -119,8 +119,7 @@ async fn judge(registry: &Registry, old: &Champion, fit: &Fit<'_>) -> anyhow::Re
     let sample = champion.sample(seed, 0..rows);
     let synthetic = quality::Customers::new(&sample.features, &sample.label);
     let (theirs, ours) = (quality::report(real, synthetic).overall, fit.measured.quality.overall);
-    let (their_values, our_values) =
-        (quality::diagnostic(real, synthetic).overall, fit.measured.diagnostic.overall);
+    let (their_values, our_values) = (quality::diagnostic(real, synthetic).overall, fit.measured.diagnostic.overall);
     let better = ours >= theirs - NO_WORSE && our_values >= their_values - NO_WORSE;
     let word = if better { "not worse" } else { "worse" };
     let reason = format!(

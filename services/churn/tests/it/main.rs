@@ -10,3 +10,4 @@ mod http;
 mod lifecycle;
 mod rows;
 mod run;
+mod synth;

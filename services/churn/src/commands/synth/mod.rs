@@ -79,8 +79,9 @@ async fn fit(
         overall: None,
     };
     if recorded {
-        let measured = tokio::task::block_in_place(|| measure::of_generator(&generator, &customers, &locations, REPORT))
-            .context("measure the generator")?;
+        let measured =
+            tokio::task::block_in_place(|| measure::of_generator(&generator, &customers, &locations, REPORT))
+                .context("measure the generator")?;
         let source = data.display().to_string();
         let fit = Fit {
             generator: &generator,
@@ -90,7 +91,8 @@ async fn fit(
             source: &source,
             by: "churn synth fit",
         };
-        let (recorded, _) = record(&app.registry()?, fit).await.context("record the fit (--no-record leaves it out)")?;
+        let (recorded, _) =
+            record(&app.registry()?, fit).await.context("record the fit (--no-record leaves it out)")?;
         answer.overall = Some(measured.quality.overall);
         answer.recorded = Some(recorded);
     }
@@ -111,7 +113,10 @@ fn told(answer: &Fitted, out: &Path) -> String {
     }
     if let (Some(recorded), Some(overall)) = (&answer.recorded, answer.overall) {
         let role = if recorded.champion { "the champion" } else { "no champion" };
-        text += &format!("\nrecorded as generator {}, overall {overall:.4}; it is {role}: {}", recorded.version, recorded.reason);
+        text += &format!(
+            "\nrecorded as generator {}, overall {overall:.4}; it is {role}: {}",
+            recorded.version, recorded.reason
+        );
     }
     text
 }

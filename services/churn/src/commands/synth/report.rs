@@ -36,7 +36,8 @@ fn files(args: &SynthReport, synthetic: &Path) -> anyhow::Result<Measured> {
     let real = customers(args, args.real.as_deref(), UnknownCategory::Reject)?;
     // A word that no real customer has is a fault that the diagnostic shows.
     let synthetic = customers(args, Some(synthetic), UnknownCategory::Keep)?;
-    let holdout = args.holdout.as_deref().map(|path| customers(args, Some(path), UnknownCategory::Reject)).transpose()?;
+    let holdout =
+        args.holdout.as_deref().map(|path| customers(args, Some(path), UnknownCategory::Reject)).transpose()?;
     of_files(&real, &synthetic, holdout.as_ref(), args.seed)
 }
 
