@@ -33,8 +33,8 @@ const STRETCHES: usize = 24;
 /// The distribution of every column in both tables, the label first.
 pub fn marginals(real: Customers<'_>, synthetic: Customers<'_>) -> Vec<MarginalPair> {
     let [reals, synthetics] = views([real, synthetic]);
-    let pair = |(column, (real, synthetic))| match (real, synthetic) {
-        (&Values::Number { values: ref real, .. }, &Values::Number { values: ref synthetic, .. }) => {
+    let pair = |(column, (real, synthetic)): (&'static str, (&Values, &Values))| match (real, synthetic) {
+        (Values::Number { values: real, .. }, Values::Number { values: synthetic, .. }) => {
             MarginalPair { column, is_number: true, bars: stretches(real, synthetic) }
         }
         (real, synthetic) => {
