@@ -5,6 +5,7 @@ mod checker;
 mod condition;
 mod fitting;
 mod numerical;
+mod privacy;
 mod sampling;
 mod stream;
 
