@@ -17,4 +17,5 @@ step "build" cargo test --workspace --no-run
 trap 'scripts/test-servers.sh down' EXIT
 step "test servers" scripts/test-servers.sh up
 step "tests" cargo test --workspace --no-fail-fast
+step "warehouse" scripts/check-warehouse.sh
 echo "==> all passed in $SECONDS s"

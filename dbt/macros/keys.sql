@@ -1,0 +1,32 @@
+{#- A surrogate key: the same values give the same key in every run, and null differs from an empty text. -#}
+{% macro surrogate_key(columns) -%}
+    md5(row({{ columns | join(', ') }})::text)::uuid
+{%- endmacro %}
+
+{% macro demographics_columns() -%}
+    {{ return(['is_female', 'is_senior_citizen', 'has_partner', 'has_dependents']) }}
+{%- endmacro %}
+
+{% macro location_columns() -%}
+    {{ return(['zip_code', 'city', 'county', 'latitude', 'longitude']) }}
+{%- endmacro %}
+
+{% macro services_columns() -%}
+    {{ return([
+        'has_phone_service', 'multiple_lines', 'internet_service', 'online_security', 'online_backup', 'device_protection',
+        'tech_support', 'streaming_tv', 'streaming_movies',
+    ]) }}
+{%- endmacro %}
+
+{% macro contract_columns() -%}
+    {{ return(['contract', 'has_paperless_billing', 'payment_method']) }}
+{%- endmacro %}
+
+{% macro model_columns() -%}
+    {{ return(['model_version', 'model_hash']) }}
+{%- endmacro %}
+
+{#- A day as a whole number, such as 20261125, in UTC; dim_date has one row a number. -#}
+{% macro date_key(column) -%}
+    to_char({{ column }} at time zone 'UTC', 'YYYYMMDD')::integer
+{%- endmacro %}

@@ -1,0 +1,93 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='append_new_columns',
+        indexes=[
+            {'columns': ['score_id'], 'unique': true},
+            {'columns': ['customer_id']},
+            {'columns': ['arrived_at']},
+        ],
+    )
+}}
+
+-- What the warehouse remembers of each score, also when the source's partition is gone: who, when, which members of the dimensions,
+-- and the measures.
+
+with
+
+arrived as (
+
+    select * from {{ ref('stg_scored_event') }} as arriving
+    {% if is_incremental() %}
+        where
+            arriving.stored_at >= {{ newest('arrived_at') }} - {{ look_back() }}
+            and not exists (
+                select from {{ this }} as known
+                where known.score_id = arriving.score_id
+            )
+    {% endif %}
+
+),
+
+-- The source's key rules doubles out. Should it ever lose the key, the first score stands here as it does in the sink.
+doubled as (
+
+    select score_id
+    from arrived
+    group by score_id
+    having count(*) > 1
+
+),
+
+first_of_doubled as (
+
+    select distinct on (score_id) *
+    from arrived
+    where score_id in (select doubled.score_id from doubled)
+    order by score_id, stored_at, source_partition, source_offset
+
+),
+
+unioned as (
+
+    select * from arrived
+    where not exists (
+        select from doubled
+        where doubled.score_id = arrived.score_id
+    )
+    union all
+    select * from first_of_doubled
+
+),
+
+final as (
+
+    select
+        score_id,
+        stream,
+        sequence,
+        customer_id,
+        demographics_key,
+        location_key,
+        services_key,
+        contract_key,
+        model_key,
+        tenure_months,
+        monthly_charges,
+        total_charges,
+        probability,
+        threshold,
+        is_predicted_churn,
+        reasons,
+        source_partition,
+        source_offset,
+        event_time,
+        scored_at,
+        stored_at,
+        {{ after_newest('stored_at', 'arrived_at') }} as arrived_at
+    from unioned
+
+)
+
+select * from final

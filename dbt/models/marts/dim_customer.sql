@@ -1,0 +1,124 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='customer_id',
+        on_schema_change='append_new_columns',
+        indexes=[
+            {'columns': ['customer_key'], 'unique': true},
+            {'columns': ['customer_id']},
+            {'columns': ['arrived_at']},
+        ],
+    )
+}}
+
+-- Slowly changing, type 2. A version begins with the first event that shows it and ends where the next begins. All versions of a
+-- customer with news are made anew from all that is known of that customer, so an event may come at any place of the history at
+-- any time, and a full refresh gives the same rows.
+
+with
+
+score as (
+
+    select * from {{ ref('int_scored_event') }}
+
+),
+
+{% if is_incremental() %}
+    customer_with_news as (
+
+        select distinct score.customer_id
+        from score
+        where score.arrived_at > {{ newest('arrived_at') }}
+
+    ),
+{% endif %}
+
+history as (
+
+    select
+        customer_id,
+        event_time,
+        score_id,
+        demographics_key,
+        location_key,
+        services_key,
+        contract_key,
+        arrived_at
+    from score
+    {% if is_incremental() %}
+        where customer_id in (select customer_with_news.customer_id from customer_with_news)
+    {% endif %}
+
+),
+
+-- Of several events of one instant the last by id speaks for the instant: a version cannot begin and end at once.
+instant as (
+
+    select
+        *,
+        lead(event_time) over customer_events as next_event_time,
+        max(arrived_at) over (partition by customer_id) as customer_arrived_at,
+        first_value(score_id) over (partition by customer_id order by event_time desc, score_id desc) as latest_score_id
+    from history
+    window customer_events as (partition by customer_id order by event_time, score_id)
+
+),
+
+compared as (
+
+    select
+        *,
+        lag(customer_id) over customer_instants is null as is_first,
+        demographics_key is distinct from lag(demographics_key) over customer_instants as has_new_demographics,
+        location_key is distinct from lag(location_key) over customer_instants as has_new_location,
+        services_key is distinct from lag(services_key) over customer_instants as has_new_services,
+        contract_key is distinct from lag(contract_key) over customer_instants as has_new_contract
+    from instant
+    where event_time is distinct from next_event_time
+    window customer_instants as (partition by customer_id order by event_time)
+
+),
+
+version_start as (
+
+    select
+        *,
+        row_number() over customer_versions as version_number,
+        lead(event_time) over customer_versions as next_version_at
+    from compared
+    where has_new_demographics or has_new_location or has_new_services or has_new_contract
+    window customer_versions as (partition by customer_id order by event_time)
+
+),
+
+final as (
+
+    select
+        {{ surrogate_key(['customer_id', "event_time at time zone 'UTC'"]) }} as customer_key,
+        customer_id,
+        version_number::integer as version_number,
+        demographics_key,
+        location_key,
+        services_key,
+        contract_key,
+        case
+            when is_first then 'first seen'
+            else concat_ws(
+                ', ',
+                case when has_new_demographics then 'demographics' end,
+                case when has_new_location then 'location' end,
+                case when has_new_services then 'services' end,
+                case when has_new_contract then 'contract' end
+            )
+        end as what_changed,
+        event_time as valid_from,
+        next_version_at as valid_to,
+        next_version_at is null as is_current,
+        latest_score_id,
+        customer_arrived_at as arrived_at
+    from version_start
+
+)
+
+select * from final

@@ -1,0 +1,80 @@
+{{
+    config(
+        materialized='table',
+        indexes=[{'columns': ['model_key'], 'unique': true}],
+    )
+}}
+
+with
+
+score as (
+
+    select
+        model_key,
+        min(event_time) as first_event_at,
+        max(score_id::text)::uuid as score_id
+    from {{ ref('int_scored_event') }}
+    group by model_key
+
+),
+
+seen as (
+
+    select distinct
+        score.model_key,
+        event.model_version,
+        event.model_hash,
+        score.first_event_at
+    from score
+    inner join {{ ref('stg_scored_event') }} as event on score.score_id = event.score_id and score.model_key = event.model_key
+
+),
+
+registered as (
+
+    select * from {{ ref('stg_model') }}
+
+),
+
+status as (
+
+    select * from {{ ref('int_model_status') }}
+
+),
+
+-- The fit's metrics; live ones are in agg_model_comparison.
+metric as (
+
+    select
+        model_version,
+        max(metric_value) filter (where dataset = 'test' and metric = 'auc') as test_auc,
+        max(metric_value) filter (where dataset = 'test' and metric = 'log_loss') as test_log_loss,
+        max(metric_value) filter (where dataset = 'test' and metric = 'brier') as test_brier
+    from {{ ref('stg_model_metric') }}
+    group by model_version
+
+),
+
+final as (
+
+    select
+        model_key,
+        coalesce(seen.model_version, registered.model_version) as model_version,
+        coalesce(seen.model_hash, registered.model_hash) as model_hash,
+        registered.learner,
+        coalesce(status.status, 'unregistered') as status,
+        registered.model_key is not null as is_registered,
+        seen.model_key is not null as has_scored,
+        metric.test_auc,
+        metric.test_log_loss,
+        metric.test_brier,
+        registered.created_at,
+        status.promoted_at
+    from seen
+    full outer join registered using (model_key)
+    left join status using (model_key)
+    left join metric on coalesce(seen.model_version, registered.model_version) = metric.model_version
+
+)
+
+select * from final

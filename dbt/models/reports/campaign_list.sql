@@ -1,0 +1,44 @@
+{{ config(materialized='view') }}
+
+-- Whom to call first. The latest score of each customer who is not known to have left; the index of fct_churn on expected loss serves
+-- the top of it.
+
+with
+
+fact as (
+
+    select * from {{ ref('fct_churn') }}
+
+),
+
+final as (
+
+    select
+        fact.customer_id,
+        fact.score_id,
+        fact.expected_loss,
+        fact.probability,
+        fact.monthly_charges,
+        fact.tenure_months,
+        fact.is_predicted_churn,
+        fact.reasons,
+        contract.contract,
+        contract.payment_method,
+        services.internet_service,
+        location.city,
+        location.zip_code,
+        model.model_version,
+        fact.event_time as scored_event_at
+    from fact
+    inner join {{ ref('dim_contract') }} as contract on fact.contract_key = contract.contract_key
+    inner join {{ ref('dim_services') }} as services on fact.services_key = services.services_key
+    inner join {{ ref('dim_location') }} as location on fact.location_key = location.location_key
+    inner join {{ ref('dim_model') }} as model on fact.model_key = model.model_key
+    where
+        fact.is_latest
+        and fact.is_churned is not true
+        and fact.expected_loss is not null
+
+)
+
+select * from final
