@@ -8,7 +8,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 SEED ?= 1
 FAULTS ?= 50
 
-.PHONY: help demo build test lint fmt bench chaos test-servers test-servers-down warehouse check-warehouse clean
+.PHONY: help demo build test lint fmt bench chaos test-servers test-servers-down warehouse check-warehouse bench-warehouse clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,8 +43,11 @@ test-servers-down: ## end them and delete their data
 warehouse: ## build the star schema in the database of CHURN__POSTGRES__URL; ARGS="test" or other dbt arguments
 	@scripts/warehouse.sh $(ARGS)
 
-check-warehouse: ## build the warehouse through a stream's life on the test servers' Postgres
+check-warehouse: ## build the warehouse through a stream's life on a Postgres of its own
 	@scripts/check-warehouse.sh
+
+bench-warehouse: ## a million scores in full, then 100,000 more: the models' times and their ratio
+	@scripts/bench-warehouse.sh
 
 clean: test-servers-down ## remove everything that was built or fetched
 	cargo clean
