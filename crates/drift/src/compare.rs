@@ -1,13 +1,13 @@
 //! A window against its reference: how far, how surely, and whether that is an alarm.
 
 use churn_domain::FEATURES;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::significance::{benjamini_hochberg, chi_square};
 use crate::{ColumnReference, ColumnWindow, Distance, PValue, Window, psi};
 
 /// What one feature of a window says.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Drift {
     /// Index of the feature in [`FEATURES`].
     pub feature: usize,
@@ -19,7 +19,7 @@ pub struct Drift {
 
 /// When a feature counts as drifted: effect size and significance both, because a large window makes any difference
 /// significant and a small one makes chance look large.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DriftRule {
     /// Smallest PSI that matters. 0.1 is Evidently's default; 0.25 is the usual mark of a large shift.
     pub min_psi: f64,

@@ -1,9 +1,9 @@
 //! The two kinds of figure that a drift test gives.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Probability of a difference at least as large as the one seen, if nothing has changed: significant when small.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PValue(f64);
 
@@ -25,7 +25,7 @@ impl PValue {
 }
 
 /// How far two distributions are apart: matters when large. Its unit depends on the test (nats for PSI).
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Distance(f64);
 

@@ -1,5 +1,7 @@
 //! A window that slides by panes.
 
+use serde::{Deserialize, Serialize};
+
 /// Something that rows are added to and that adds up.
 pub trait Accumulator {
     /// Adds all that `other` has seen.
@@ -11,7 +13,7 @@ pub trait Accumulator {
 /// The last rows, in panes: when the newest pane is full, the oldest is emptied and becomes the newest. So it covers
 /// between `(panes - 1) * rows_per_pane` and `panes * rows_per_pane` rows once it has seen as many, in the memory of
 /// `panes` accumulators.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sliding<T> {
     panes: Vec<T>,
     newest: usize,

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use churn_domain::{Column, Interned, MISSING, Table};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{Bins, Distance, Reference, compare};
@@ -14,11 +15,12 @@ use crate::{Bins, Distance, Reference, compare};
 pub struct OtherReference;
 
 /// Counts of one column over fixed bins.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ColumnWindow {
     bins: Arc<Bins>,
     counts: Vec<u64>,
     missing: u64,
+    #[serde(skip)]
     bin_of_code: Vec<usize>,
 }
 
@@ -99,7 +101,7 @@ impl ColumnWindow {
 }
 
 /// Counts of every feature over the bins of a reference: a few KiB, whatever the number of rows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Window {
     reference: Arc<Reference>,
     columns: Vec<ColumnWindow>,

@@ -12,6 +12,7 @@ use churn_runtime::exit::Ending;
 use churn_scorer::Scorer;
 use churn_serving::{ChampionWatch, ModelSlot};
 use churn_sink::Sink;
+use churn_store::Store;
 use churn_stream::Cluster;
 use churn_synth::Generator;
 use churn_synthesizer::{Source, Synthesizer};
@@ -72,10 +73,16 @@ impl Platform {
     pub(crate) async fn monitor(&self) -> anyhow::Result<Monitor> {
         let config = self.config.monitor.clone();
         let Shared { progress, metrics, health, .. } = &self.shared;
-        let monitor =
+        let mut monitor =
             Monitor::start(config, &self.cluster, &self.schemas, self.models.clone(), progress, metrics, health)
                 .await
                 .context("start the monitor")?;
+        // The embedded broker begins with every process, and so does what is known of it.
+        if !self.cluster.is_embedded() && !self.config.postgres.url.is_empty() {
+            let store = Store::connect(&self.config.postgres).await.map_err(Ending::of);
+            let store = store.context("connect the monitor to Postgres (postgres.url)")?;
+            monitor.remember_in(store).await.context("go on from the monitor's state")?;
+        }
         // A process has one monitor.
         let _ = self.shared.monitor.set(monitor.handle());
         Ok(monitor)

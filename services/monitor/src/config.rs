@@ -26,6 +26,21 @@ pub struct MonitorConfig {
     pub drift_min_psi: f64,
     /// Largest share of false alarms among the features called drifted (Benjamini-Hochberg).
     pub drift_false_discovery_rate: f64,
+    /// Smallest growth of the mean log-loss that calls for a new model, as a share of that of the version's first
+    /// `reference_rows` labelled rows.
+    pub performance_min_increase: f64,
+    /// Labelled rows that are held against those first ones at a time. Fewer notice sooner, more notice less.
+    pub performance_block_rows: usize,
+    /// Windows in a row with a drifted feature that call for a new model.
+    pub drift_alarm_windows: usize,
+    /// Whether the trainer is asked for a new model when the one that scores has become worse or its customers have
+    /// changed.
+    pub retrain_requests: bool,
+    /// Shortest time between two requests for the same model version.
+    pub retrain_min_interval: HumanDuration,
+    /// How often what is remembered goes to Postgres, with the positions it belongs to. A restart reads again what came
+    /// since.
+    pub save_every: HumanDuration,
     /// Model versions watched at a time, about 6 MB each; the one not seen for longest goes first.
     pub max_models: usize,
     /// How often figures are published.
@@ -46,6 +61,12 @@ impl Default for MonitorConfig {
             performance_window_rows: 20_000,
             drift_min_psi: rule.min_psi,
             drift_false_discovery_rate: rule.false_discovery_rate,
+            performance_min_increase: 0.1,
+            performance_block_rows: 5_000,
+            drift_alarm_windows: 2,
+            retrain_requests: true,
+            retrain_min_interval: HumanDuration::from_secs(600),
+            save_every: HumanDuration::from_secs(10),
             max_models: 4,
             publish_every: HumanDuration::from_secs(1),
             commit_every: HumanDuration::from_secs(5),
@@ -69,6 +90,7 @@ impl Validate for MonitorConfig {
             ("reference_rows", self.reference_rows),
             ("drift_window_rows", self.drift_window_rows),
             ("performance_window_rows", self.performance_window_rows),
+            ("performance_block_rows", self.performance_block_rows),
         ] {
             if !(100..=1_000_000).contains(&rows) {
                 faults.push(Fault::new(key, "must be from 100 to 1000000"));
@@ -76,6 +98,12 @@ impl Validate for MonitorConfig {
         }
         if !(self.drift_min_psi.is_finite() && self.drift_min_psi >= 0.0) {
             faults.push(Fault::new("drift_min_psi", "must be a number from 0"));
+        }
+        if !(self.performance_min_increase.is_finite() && self.performance_min_increase > 0.0) {
+            faults.push(Fault::new("performance_min_increase", "must be a number above 0"));
+        }
+        if !(1..=1_000).contains(&self.drift_alarm_windows) {
+            faults.push(Fault::new("drift_alarm_windows", "must be from 1 to 1000"));
         }
         if !(self.drift_false_discovery_rate > 0.0 && self.drift_false_discovery_rate < 1.0) {
             faults.push(Fault::new("drift_false_discovery_rate", "must lie between 0 and 1"));
@@ -87,6 +115,8 @@ impl Validate for MonitorConfig {
             ("publish_every", self.publish_every),
             ("commit_every", self.commit_every),
             ("join_max_age", self.join_max_age),
+            ("retrain_min_interval", self.retrain_min_interval),
+            ("save_every", self.save_every),
         ] {
             if span.as_millis() == 0 {
                 faults.push(Fault::new(key, "must be longer than 0"));

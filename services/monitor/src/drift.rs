@@ -7,7 +7,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use churn_domain::Table;
-use churn_drift::{ColumnReference, ColumnWindow, Distance, Drift, Edges, Reference, Window};
+use churn_drift::{ColumnReference, ColumnWindow, Distance, Drift, DriftRule, Edges, Reference, Window, drifted};
+use serde::{Deserialize, Serialize};
 
 use crate::training::Training;
 
@@ -15,44 +16,55 @@ use crate::training::Training;
 const PROBABILITY_BINS: usize = 20;
 
 /// How live rows are compared.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct DriftSettings {
     pub(crate) reference_rows: usize,
     pub(crate) window_rows: usize,
+    pub(crate) rule: DriftRule,
+    /// Windows in a row with a drifted feature that are an alarm.
+    pub(crate) alarm_windows: usize,
 }
 
 /// What the last full window said.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Comparison {
     pub(crate) features: Vec<Drift>,
     pub(crate) probability: Option<Distance>,
 }
 
 /// The live rows of one model version.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct DriftWatch {
     settings: DriftSettings,
     live: Live,
     training: Option<Compared>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 enum Live {
     /// The first rows are collected. Becomes `Watching` with the last of them.
-    Filling { features: Table, probability: Vec<f64> },
+    /// Not stored: after a restart they are collected anew.
+    Filling {
+        #[serde(skip)]
+        features: Table,
+        #[serde(skip)]
+        probability: Vec<f64>,
+    },
     /// The reference stands; later rows are compared with it.
     Watching(Compared),
 }
 
 /// A reference, the window that fills, and what the last one said.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Compared {
     window: Window,
     probability: ProbabilityWindow,
     latest: Option<Comparison>,
+    /// Windows in a row with a drifted feature.
+    streak: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct ProbabilityWindow {
     reference: ColumnReference,
     window: ColumnWindow,
@@ -72,11 +84,11 @@ impl DriftWatch {
     /// Takes the live rows `rows`.
     pub(crate) fn add(&mut self, features: &Table, probability: &[f64], rows: Range<usize>) {
         if let Some(training) = &mut self.training {
-            training.add(features, probability, rows.clone(), self.settings.window_rows);
+            training.add(features, probability, rows.clone(), &self.settings);
         }
         let rest = self.fill(features, probability, rows);
         if let Live::Watching(live) = &mut self.live {
-            live.add(features, probability, rest, self.settings.window_rows);
+            live.add(features, probability, rest, &self.settings);
         }
     }
 
@@ -94,6 +106,11 @@ impl DriftWatch {
             Live::Filling { .. } => None,
             Live::Watching(live) => live.latest.as_ref(),
         }
+    }
+
+    /// Whether enough windows in a row have drifted from the live reference.
+    pub(crate) fn alarm(&self) -> bool {
+        matches!(&self.live, Live::Watching(live) if live.streak >= self.settings.alarm_windows)
     }
 
     /// The last full window against the training reference.
@@ -122,26 +139,28 @@ impl Compared {
     fn new(reference: Arc<Reference>, probability: ColumnReference) -> Self {
         let window = ColumnWindow::new(Arc::clone(probability.bins()));
         let probability = ProbabilityWindow { reference: probability, window };
-        Self { window: Window::new(reference), probability, latest: None }
+        Self { window: Window::new(reference), probability, latest: None, streak: 0 }
     }
 
-    fn add(&mut self, features: &Table, probability: &[f64], mut rows: Range<usize>, window_rows: usize) {
+    fn add(&mut self, features: &Table, probability: &[f64], mut rows: Range<usize>, settings: &DriftSettings) {
         while !rows.is_empty() {
-            let room = window_rows.saturating_sub(self.window.rows() as usize).max(1);
+            let room = settings.window_rows.saturating_sub(self.window.rows() as usize).max(1);
             let end = rows.end.min(rows.start + room);
             self.window.add(features, rows.start..end);
             self.probability.window.add_numbers(&probability[rows.start..end]);
             rows.start = end;
-            if self.window.rows() as usize >= window_rows {
-                self.close();
+            if self.window.rows() as usize >= settings.window_rows {
+                self.close(&settings.rule);
             }
         }
     }
 
-    fn close(&mut self) {
+    fn close(&mut self, rule: &DriftRule) {
         let ProbabilityWindow { reference, window } = &mut self.probability;
         let distance = reference.distance(window).map(|(distance, _)| distance);
-        self.latest = Some(Comparison { features: self.window.compare(), probability: distance });
+        let features = self.window.compare();
+        self.streak = if drifted(&features, rule).next().is_some() { self.streak + 1 } else { 0 };
+        self.latest = Some(Comparison { features, probability: distance });
         self.window.reset();
         window.reset();
     }
@@ -157,12 +176,12 @@ fn probability_reference(probability: &[f64]) -> ColumnReference {
 #[cfg(test)]
 mod tests {
     use churn_domain::{Column, FEATURES};
-    use churn_drift::{DriftRule, drifted};
 
     use super::*;
 
-    const SETTINGS: DriftSettings = DriftSettings { reference_rows: 1_000, window_rows: 500 };
     const RULE: DriftRule = DriftRule { min_psi: 0.1, false_discovery_rate: 0.05 };
+    const SETTINGS: DriftSettings =
+        DriftSettings { reference_rows: 1_000, window_rows: 500, rule: RULE, alarm_windows: 2 };
 
     /// Customers that come round every hundred rows, their numbers moved by `shift`.
     fn rows(count: usize, shift: f64) -> (Table, Vec<f64>) {
@@ -198,6 +217,14 @@ mod tests {
         let shifted = watch.live().expect("a full window");
         let names: Vec<_> = drifted(&shifted.features, &RULE).map(Drift::name).collect();
         assert_eq!(names, ["tenure", "monthly_charges", "total_charges"]);
+        assert!(!watch.alarm(), "one window is none yet");
+        let mut restored: DriftWatch = serde_json::from_str(&serde_json::to_string(&watch).unwrap()).unwrap();
+        for watch in [&mut watch, &mut restored] {
+            watch.add(&table, &probability, 0..499);
+            assert!(!watch.alarm());
+            watch.add(&table, &probability, 0..1);
+            assert!(watch.alarm(), "a restart hides none");
+        }
     }
 
     #[test]

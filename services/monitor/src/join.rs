@@ -188,6 +188,58 @@ impl Join {
     }
 }
 
+impl Join {
+    /// The halves that wait, the young ones first, at most `max` of them: what is to be remembered over a restart.
+    pub(crate) fn save(&self, max: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let waiting = self.young.known.iter().chain(&self.old.known);
+        let waiting = waiting.filter(|(_, known)| !matches!(known, Known::Both(_)));
+        for (id, known) in waiting.take(max) {
+            bytes.extend(id.to_le_bytes());
+            let (tag, probability, model) = match known {
+                Known::Score(Scored { probability, predicted, model }) => {
+                    (u8::from(*predicted), probability.get(), *model)
+                }
+                Known::Outcome(churned) | Known::Both(churned) => (2 + u8::from(*churned), 0.0, 0),
+            };
+            bytes.push(tag);
+            bytes.extend(probability.to_le_bytes());
+            bytes.extend(model.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// Takes back what was saved. `None` when the bytes are no such thing; nothing is taken then.
+    pub(crate) fn restore(&mut self, bytes: &[u8]) -> Option<()> {
+        let (halves, []) = bytes.as_chunks::<SAVED_BYTES>() else { return None };
+        let halves: Option<Vec<(ScoreId, Known)>> = halves.iter().map(read).collect();
+        for (id, known) in halves? {
+            match known {
+                Known::Score(scored) => drop(self.score(id, scored)),
+                Known::Outcome(churned) | Known::Both(churned) => drop(self.outcome(id, churned)),
+            }
+        }
+        Some(())
+    }
+}
+
+/// Id, tag, probability, model.
+const SAVED_BYTES: usize = 16 + 1 + 8 + 4;
+
+fn read(half: &[u8; SAVED_BYTES]) -> Option<(ScoreId, Known)> {
+    let (id, rest) = half.split_first_chunk::<16>()?;
+    let (&[tag], rest) = rest.split_first_chunk::<1>()?;
+    let (probability, model) = rest.split_first_chunk::<8>()?;
+    let probability = Probability::new(f64::from_le_bytes(*probability)).ok()?;
+    let model = u32::from_le_bytes(model.try_into().ok()?);
+    let known = match tag {
+        0 | 1 => Known::Score(Scored { probability, predicted: tag == 1, model }),
+        2 | 3 => Known::Outcome(tag == 3),
+        _ => return None,
+    };
+    Some((ScoreId::from_bits(u128::from_le_bytes(*id)), known))
+}
+
 /// The hash of an id is what it is made of: its low bits are SHA-256's.
 #[derive(Debug, Default)]
 struct RandomBits(u64);
@@ -285,6 +337,24 @@ mod tests {
         join.expire(10_000);
         assert_eq!((join.waiting(), join.take_evicted()), (0, Evicted { scores: 0, outcomes: 1 }));
         assert_eq!(join.score(id(2), scored(0.5)), OnScore::Waits);
+    }
+
+    #[test]
+    fn waiting_halves_are_remembered_and_broken_bytes_refused() {
+        let mut join = Join::new(ROOM, DAY_MS);
+        join.score(id(1), scored(0.3));
+        join.outcome(id(2), true);
+        join.score(id(3), scored(0.8));
+        join.outcome(id(3), false);
+        let bytes = join.save(100);
+        let mut restored = Join::new(ROOM, DAY_MS);
+        assert_eq!(restored.restore(&bytes), Some(()));
+        assert_eq!(restored.waiting(), 2);
+        assert_eq!(restored.outcome(id(1), true), OnOutcome::Joined(scored(0.3)));
+        assert_eq!(restored.score(id(2), scored(0.9)), OnScore::Joined(true));
+        assert_eq!(join.save(1).len(), SAVED_BYTES);
+        assert_eq!(restored.restore(&bytes[1..]), None);
+        assert_eq!(restored.restore(&[255; SAVED_BYTES]), None);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! Promise: figures of the model in constant memory, as metrics and as a [`MonitorSnapshot`], a second old at most.
 //! Outcomes are joined to scores whichever comes first; what cannot be joined, read or told apart is counted and never
 //! guessed; a figure that is not defined is left out. It holds nobody up: it needs no transaction, and a record it
-//! cannot read is the sink's to set aside. It knows neither Postgres nor the other parts.
+//! cannot read is the sink's to set aside. When the model that scores has become worse or its customers have changed, the
+//! trainer is asked for a new one, once in a while. What it remembers goes to Postgres with the positions that it belongs
+//! to ([`Monitor::remember_in`]), so that a restart neither raises nor hides an alarm. It knows none of the other parts.
 
 mod config;
 mod drift;
@@ -11,8 +13,11 @@ mod intake;
 mod join;
 mod metrics;
 mod models;
+mod performance;
 mod pipeline;
+mod requests;
 mod snapshot;
+mod state;
 mod training;
 mod watch;
 
@@ -25,16 +30,19 @@ use churn_runtime::exit::Ending;
 use churn_runtime::health::Health;
 use churn_runtime::metrics::Metrics;
 use churn_runtime::progress::Progress;
+use churn_store::Store;
 use churn_stream::{Cluster, Retries};
 use churn_wire::{Decoder, OutcomeCodec, SchemaRegistry, ScoreCodec};
 
 pub use config::MonitorConfig;
+pub use performance::DetectorCounts;
 pub use snapshot::{FeatureDrift, ModelSnapshot, MonitorHandle, MonitorSnapshot};
 pub use training::{Training, TrainingSource};
 
 use intake::Intake;
 use metrics::MonitorMetrics;
 use pipeline::Pipeline;
+use requests::Sender;
 use watch::Watch;
 
 /// Name of the stage in progress and metrics.
@@ -74,6 +82,12 @@ impl Monitor {
             watch: Watch::new(&config),
             training: Box::new(training),
             handle: MonitorHandle::default(),
+            sender: Sender::new(cluster, schemas, &stage),
+            memory: None,
+            cluster_id: cluster.id().to_owned(),
+            retrain_requests: config.retrain_requests,
+            min_interval_ms: i64::try_from(config.retrain_min_interval.as_millis()).unwrap_or(i64::MAX),
+            save_every: config.save_every.get(),
             stage,
             metrics: MonitorMetrics::new(metrics),
             retries: Retries::new(STAGE, metrics),
@@ -83,6 +97,15 @@ impl Monitor {
             positions: BTreeMap::new(),
             bad_records: 0,
         })))
+    }
+
+    /// Goes on from what is stored under the group's name, if anything is, and stores there from now on. Another cluster's
+    /// memory, or one of other settings, is begun anew.
+    ///
+    /// # Errors
+    /// Postgres is out of reach or lacks its tables.
+    pub async fn remember_in(&mut self, store: Store) -> anyhow::Result<()> {
+        self.0.remember_in(store).await
     }
 
     /// Where its figures can be read while it runs and after.

@@ -2,7 +2,7 @@
 
 use churn_domain::FEATURES;
 use churn_runtime::metrics::{Gauge, GaugeVec, IntCounter, IntCounterVec, Metrics, catalogue};
-use churn_wire::DecodeError;
+use churn_wire::{DecodeError, RetrainReason, RetrainRequest};
 
 use crate::join::Evicted;
 use crate::snapshot::{FeatureDrift, ModelSnapshot};
@@ -18,12 +18,16 @@ type Figure = (GaugeVec, fn(&ModelSnapshot) -> Option<f64>);
 /// The monitor's metrics; each method is one thing that happened. A figure that is not defined is not shown.
 #[derive(Debug, Clone)]
 pub(crate) struct MonitorMetrics {
-    by_model: [Figure; 9],
+    by_model: [Figure; 10],
     scored: IntCounterVec,
     labelled: IntCounterVec,
     psi: GaugeVec,
     drifted: GaugeVec,
     window: Gauge,
+    alarms: GaugeVec,
+    loss: GaugeVec,
+    detectors: IntCounterVec,
+    requests: IntCounterVec,
     evictions: IntCounterVec,
     orphans: IntCounter,
     repeated: IntCounterVec,
@@ -40,6 +44,7 @@ impl MonitorMetrics {
                 (metrics.gauge_vec(&catalogue::MODEL_RECALL), |model| model.recent.recall),
                 (metrics.gauge_vec(&catalogue::MODEL_F1), |model| model.recent.f1),
                 (metrics.gauge_vec(&catalogue::MODEL_AUC), |model| model.recent.auc),
+                (metrics.gauge_vec(&catalogue::MODEL_AVERAGE_PRECISION), |model| model.recent.average_precision),
                 (metrics.gauge_vec(&catalogue::MODEL_LOG_LOSS), |model| model.recent.log_loss),
                 (metrics.gauge_vec(&catalogue::MODEL_BRIER), |model| model.recent.brier),
                 (metrics.gauge_vec(&catalogue::MODEL_CALIBRATION_ERROR), |model| model.recent.calibration_error),
@@ -50,6 +55,10 @@ impl MonitorMetrics {
             psi: metrics.gauge_vec(&catalogue::MODEL_FEATURE_PSI),
             drifted: metrics.gauge_vec(&catalogue::MODEL_DRIFTED_FEATURES),
             window: metrics.gauge(&catalogue::MONITOR_JOIN_WINDOW),
+            alarms: metrics.gauge_vec(&catalogue::MODEL_ALARM),
+            loss: metrics.gauge_vec(&catalogue::MODEL_BLOCK_LOG_LOSS),
+            detectors: metrics.counter_vec(&catalogue::MODEL_DETECTIONS),
+            requests: metrics.counter_vec(&catalogue::MONITOR_RETRAIN_REQUESTS),
             evictions: metrics.counter_vec(&catalogue::MONITOR_EVICTIONS),
             orphans: metrics.counter(&catalogue::MONITOR_ORPHAN_OUTCOMES),
             repeated: metrics.counter_vec(&catalogue::MONITOR_REPEATED),
@@ -66,9 +75,37 @@ impl MonitorMetrics {
         }
         count_up(&self.scored, version, model.scored_rows);
         count_up(&self.labelled, version, model.labelled_rows);
+        self.publish_errors(model);
         for (reference, drift) in REFERENCES.iter().zip([&model.live_drift, &model.training_drift]) {
             self.publish_drift(version, reference, drift);
         }
+    }
+
+    /// What may call for a new model, and the detectors beside it.
+    fn publish_errors(&self, model: &ModelSnapshot) {
+        let version = model.version.as_str();
+        for (kind, alarm) in [("drift", model.drift_alarm), ("performance", model.performance_alarm.is_some())] {
+            self.alarms.with_label_values(&[version, kind]).set(f64::from(u8::from(alarm)));
+        }
+        show(&self.loss, &[version, "reference"], model.performance.map(|shift| shift.before));
+        show(&self.loss, &[version, "block"], model.performance.map(|shift| shift.now));
+        for (labels, total) in detections(model) {
+            let counter = self.detectors.with_label_values(&[version, labels[0], labels[1]]);
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
+    }
+
+    /// The trainer was asked for a new model.
+    pub(crate) fn asked(&self, request: &RetrainRequest) {
+        let reason = if request.reason == RetrainReason::Drift { "drift" } else { "performance" };
+        self.requests.with_label_values(&[reason]).inc();
+        tracing::warn!(
+            request_id = request.request_id,
+            model_version = request.champion_version,
+            reason,
+            evidence = request.detail,
+            "asked for a new model"
+        );
     }
 
     fn publish_drift(&self, version: &str, reference: &str, drift: &[FeatureDrift]) {
@@ -90,6 +127,15 @@ impl MonitorMetrics {
         self.by_model.iter().for_each(|(gauge, _)| show(gauge, &[version], None));
         let _ = self.scored.remove_label_values(&[version]);
         let _ = self.labelled.remove_label_values(&[version]);
+        for kind in ["drift", "performance"] {
+            let _ = self.alarms.remove_label_values(&[version, kind]);
+        }
+        for block in ["reference", "block"] {
+            show(&self.loss, &[version, block], None);
+        }
+        for (labels, _) in detections(&ModelSnapshot::default()) {
+            let _ = self.detectors.remove_label_values(&[version, labels[0], labels[1]]);
+        }
         for reference in REFERENCES {
             let _ = self.drifted.remove_label_values(&[version, reference]);
             for name in FEATURES.iter().map(|feature| feature.name).chain([PROBABILITY]) {
@@ -122,6 +168,17 @@ impl MonitorMetrics {
         self.rebalances.with_label_values(&["monitor"]).inc();
         tracing::info!(partitions, "partitions assigned");
     }
+}
+
+/// Labels `detector` and `signal` of each detector's counts.
+fn detections(model: &ModelSnapshot) -> [([&'static str; 2], u64); 4] {
+    let counts = model.detectors;
+    [
+        (["adwin", "drift"], counts.adwin_drifts),
+        (["page-hinkley", "drift"], counts.page_hinkley_drifts),
+        (["ddm", "drift"], counts.ddm_drifts),
+        (["ddm", "warning"], counts.ddm_warnings),
+    ]
 }
 
 fn show(gauge: &GaugeVec, labels: &[&str], value: Option<f64>) {

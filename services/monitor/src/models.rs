@@ -4,15 +4,17 @@ use std::ops::Range;
 
 use churn_domain::{Probability, Table};
 use churn_drift::{InvalidReference, Performance, Sliding};
+use serde::{Deserialize, Serialize};
 
 use crate::drift::{DriftSettings, DriftWatch};
+use crate::performance::{PerformanceSettings, PerformanceWatch};
 use crate::training::Training;
 
 /// Panes of the recent performance. More panes slide more smoothly; each costs 160 KiB a model.
 const PANES: usize = 10;
 
 /// One model version.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Model {
     pub(crate) version: String,
     pub(crate) scored: u64,
@@ -20,6 +22,7 @@ pub(crate) struct Model {
     pub(crate) recent: Sliding<Performance>,
     pub(crate) total: Performance,
     pub(crate) drift: DriftWatch,
+    pub(crate) performance: PerformanceWatch,
     pub(crate) knows_training: bool,
     id: u32,
     last_scored: u64,
@@ -37,6 +40,7 @@ impl Model {
         self.labelled += 1;
         self.total.add(probability, predicted, actual);
         self.recent.next_row().add(probability, predicted, actual);
+        self.performance.add(probability, predicted, actual);
     }
 
     /// Takes the final answer to what the model was trained on.
@@ -51,21 +55,39 @@ impl Model {
     }
 }
 
+/// What each version is watched by.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    pub(crate) max_models: usize,
+    pub(crate) drift: DriftSettings,
+    pub(crate) performance: PerformanceSettings,
+    /// Rows of the recent figures.
+    pub(crate) recent_rows: usize,
+}
+
 /// The versions that are watched. Their number is bounded: a new one takes the place of the one not scored with for
 /// longest.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Models {
     models: Vec<Model>,
-    max: usize,
-    drift: DriftSettings,
-    performance_rows: usize,
+    settings: Settings,
     next_id: u32,
     clock: u64,
 }
 
 impl Models {
-    pub(crate) fn new(max: usize, drift: DriftSettings, performance_rows: usize) -> Self {
-        Self { models: Vec::new(), max: max.max(1), drift, performance_rows, next_id: 0, clock: 0 }
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { models: Vec::new(), settings, next_id: 0, clock: 0 }
+    }
+
+    /// Versions watched.
+    pub(crate) fn len(&self) -> usize {
+        self.models.len()
+    }
+
+    /// What the versions are watched by.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The id of the version, which takes a place if it has none. Also returns the version that had to make way.
@@ -77,7 +99,9 @@ impl Models {
         }
         let oldest = (0..self.models.len()).min_by_key(|&at| self.models[at].last_scored);
         let forgotten = match oldest {
-            Some(at) if self.models.len() >= self.max => Some(self.models.swap_remove(at).version),
+            Some(at) if self.models.len() >= self.settings.max_models.max(1) => {
+                Some(self.models.swap_remove(at).version)
+            }
             _ => None,
         };
         let id = self.next_id;
@@ -87,9 +111,10 @@ impl Models {
             version: version.to_owned(),
             scored: 0,
             labelled: 0,
-            recent: Sliding::new(&empty, PANES, self.performance_rows.div_ceil(PANES)),
+            recent: Sliding::new(&empty, PANES, self.settings.recent_rows.div_ceil(PANES)),
             total: empty,
-            drift: DriftWatch::new(self.drift),
+            drift: DriftWatch::new(self.settings.drift),
+            performance: PerformanceWatch::new(self.settings.performance),
             knows_training: false,
             id,
             last_scored: self.clock,
@@ -115,8 +140,14 @@ mod tests {
 
     #[test]
     fn the_version_not_scored_with_for_longest_makes_way() {
-        let drift = DriftSettings { reference_rows: 100, window_rows: 100 };
-        let mut models = Models::new(2, drift, 100);
+        let rule = churn_drift::DriftRule::default();
+        let settings = Settings {
+            max_models: 2,
+            drift: DriftSettings { reference_rows: 100, window_rows: 100, rule, alarm_windows: 2 },
+            performance: PerformanceSettings { reference_rows: 100, block_rows: 100, min_increase: 0.1 },
+            recent_rows: 100,
+        };
+        let mut models = Models::new(settings);
         let (first, _) = models.enter("v1");
         models.enter("v2");
         assert_eq!(models.enter("v1"), (first, None));

@@ -1,7 +1,8 @@
 //! The loop: read, join, publish.
 //!
-//! Delivery: each record is taken into account at least once; while the process lives, exactly once. What is remembered
-//! lives in memory and is gone with the process: after a restart the windows fill anew from the committed positions on.
+//! Delivery: each record is taken into account once. What is remembered goes to Postgres together with the positions it
+//! belongs to, and after a restart the reading goes on from these: what came since the last save is taken again, what came
+//! before is not. Without Postgres the windows fill anew from the positions that Kafka keeps.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,13 +13,16 @@ use churn_runtime::clock::{Stopwatch, now_ms};
 use churn_runtime::exit::{Ending, Fate, Fated};
 use churn_runtime::health::Component;
 use churn_runtime::progress::Stage;
+use churn_store::Store;
 use churn_stream::{Consumer, Event, Position, RecordBatch, Retries, TopicPartition, Wait};
 use tokio::task::block_in_place;
 use tokio::time::MissedTickBehavior;
 
 use crate::intake::Intake;
 use crate::metrics::MonitorMetrics;
-use crate::snapshot::MonitorHandle;
+use crate::requests::Sender;
+use crate::snapshot::{ModelSnapshot, MonitorHandle};
+use crate::state::Memory;
 use crate::training::TrainingSource;
 use crate::watch::Watch;
 
@@ -37,18 +41,35 @@ pub(crate) struct Pipeline {
     pub(crate) commit_every: Duration,
     pub(crate) positions: BTreeMap<TopicPartition, i64>,
     pub(crate) bad_records: u64,
+    pub(crate) sender: Sender,
+    pub(crate) memory: Option<Memory>,
+    pub(crate) cluster_id: String,
+    pub(crate) retrain_requests: bool,
+    pub(crate) min_interval_ms: i64,
+    pub(crate) save_every: Duration,
 }
 
 impl Pipeline {
+    pub(crate) async fn remember_in(&mut self, store: Store) -> anyhow::Result<()> {
+        let memory = Memory::open(store, self.consumer.group(), &self.cluster_id, &mut self.watch).await?;
+        self.memory = Some(memory);
+        Ok(())
+    }
+
     pub(crate) async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut publish = tokio::time::interval(self.publish_every);
         publish.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut since_commit = Stopwatch::start();
+        let mut since_save = Stopwatch::start();
         loop {
             tokio::select! {
                 event = self.consumer.next() => self.handle(event, &stop).await?,
                 _ = publish.tick() => {
-                    self.publish();
+                    self.publish().await;
+                    if self.memory.is_some() && since_save.elapsed() >= self.save_every {
+                        self.save().await;
+                        since_save = Stopwatch::start();
+                    }
                     if since_commit.elapsed() >= self.commit_every {
                         self.commit().await;
                         since_commit = Stopwatch::start();
@@ -58,7 +79,8 @@ impl Pipeline {
             }
         }
         self.kafka.stopping();
-        self.publish();
+        self.publish().await;
+        self.save().await;
         self.commit().await;
         self.consumer.close().await;
         Ok(())
@@ -69,11 +91,17 @@ impl Pipeline {
             Event::Records(records) => self.take(&records, stop).await?,
             Event::Assigned(partitions) => {
                 self.metrics.assigned(partitions.len());
-                let stored: Vec<_> = partitions.into_iter().map(|partition| (partition, Position::Stored)).collect();
+                let from = |partition: &TopicPartition| {
+                    let saved = self.memory.as_ref().and_then(|memory| memory.position(partition));
+                    saved.map_or(Position::Stored, Position::Offset)
+                };
+                let stored: Vec<_> =
+                    partitions.into_iter().map(|partition| (partition.clone(), from(&partition))).collect();
                 self.consumer.assign(&stored).await.map_err(Ending::of).context("take over partitions")?;
                 self.kafka.up();
             }
             Event::Revoked(_) => {
+                self.save().await;
                 self.commit().await;
                 self.consumer.unassign().await.map_err(Ending::of).context("give partitions back")?;
             }
@@ -106,6 +134,9 @@ impl Pipeline {
         self.stage.durable(records.len() as u64);
         let next = records.next_offsets();
         self.consumer.durable(&next);
+        if let Some(memory) = &mut self.memory {
+            memory.read_up_to(&next);
+        }
         self.positions.extend(next);
         Ok(())
     }
@@ -132,7 +163,7 @@ impl Pipeline {
         Ok(true)
     }
 
-    fn publish(&mut self) {
+    async fn publish(&mut self) {
         let now = now_ms();
         self.watch.ask_for_training(self.training.as_ref());
         let changes = self.watch.changes(now);
@@ -143,7 +174,31 @@ impl Pipeline {
         self.metrics.repeated("score", changes.repeats.scores);
         self.metrics.repeated("outcome", changes.repeats.outcomes);
         self.metrics.repeated("contradiction", changes.repeats.contradictions);
+        if let Some(model) = snapshot.current().filter(|_| self.retrain_requests) {
+            self.ask_for_a_model(model, now).await;
+        }
         self.handle.publish(snapshot);
+    }
+
+    /// A request that cannot be sent is tried again with the next figures.
+    async fn ask_for_a_model(&mut self, model: &ModelSnapshot, now: i64) {
+        let Some(request) = self.watch.asked.wanted(model, self.min_interval_ms, now) else { return };
+        match self.sender.send(&request).await {
+            Ok(()) => {
+                self.watch.asked.sent(&request, self.min_interval_ms);
+                self.watch.requests_sent += 1;
+                self.metrics.asked(&request);
+            }
+            Err(error) => self.retries.failed("kafka", &format!("{error:#}"), self.publish_every),
+        }
+    }
+
+    /// A save that fails is tried again with the next one: until then a restart would read a little more.
+    async fn save(&mut self) {
+        let Some(memory) = &self.memory else { return };
+        if let Err(error) = memory.save(&self.watch).await {
+            self.retries.failed("postgres", &format!("{error:#}"), self.save_every);
+        }
     }
 
     /// A commit that fails is tried again with the next one: until then a restart would read a little more.

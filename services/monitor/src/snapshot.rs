@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use churn_drift::{DriftRule, Performance, Summary};
+use churn_drift::{DriftRule, Performance, Shift, Summary};
 use serde::Serialize;
 
 use crate::drift::Comparison;
 use crate::models::Model;
+use crate::performance::DetectorCounts;
 
 /// A place where the latest [`MonitorSnapshot`] can be read at any time, without waiting for the monitor.
 #[derive(Clone, Debug, Default)]
@@ -43,10 +44,12 @@ pub struct MonitorSnapshot {
     pub contradictions: u64,
     /// Records that could not be read, since the start.
     pub bad_records: u64,
+    /// Requests for a new model, since the start.
+    pub retrain_requests: u64,
 }
 
 /// One model version.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ModelSnapshot {
     /// The version.
     pub version: String,
@@ -70,6 +73,14 @@ pub struct ModelSnapshot {
     pub live_drift: Vec<FeatureDrift>,
     /// The last full window against the training reference, empty before there is one.
     pub training_drift: Vec<FeatureDrift>,
+    /// Whether enough windows in a row have drifted from the live reference.
+    pub drift_alarm: bool,
+    /// Log-loss of the last full block of labelled rows and of the version's first ones.
+    pub performance: Option<Shift>,
+    /// The same, when the errors have grown by more than chance and by enough to matter.
+    pub performance_alarm: Option<Shift>,
+    /// How often the detectors have spoken up.
+    pub detectors: DetectorCounts,
 }
 
 /// One feature of one comparison.
@@ -115,6 +126,10 @@ impl ModelSnapshot {
             reference_rows: model.drift.reference_rows(),
             live_drift: FeatureDrift::all(model.drift.live(), rule),
             training_drift: FeatureDrift::all(model.drift.training(), rule),
+            drift_alarm: model.drift.alarm(),
+            performance: model.performance.latest(),
+            performance_alarm: model.performance.alarm(),
+            detectors: model.performance.detectors(),
         }
     }
 }

@@ -6,21 +6,43 @@ use churn_drift::{DriftRule, Performance};
 use crate::config::MonitorConfig;
 use crate::drift::DriftSettings;
 use crate::join::{Evicted, Join, OnOutcome, OnScore, Scored};
-use crate::models::Models;
+use crate::models::{Models, Settings};
+use crate::performance::PerformanceSettings;
+use crate::requests::Asked;
 use crate::snapshot::{ModelSnapshot, MonitorSnapshot};
 use crate::training::TrainingSource;
 
 /// Everything the monitor remembers. It knows neither Kafka nor the clock.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    join: Join,
-    models: Models,
+    pub(crate) join: Join,
+    pub(crate) models: Models,
+    pub(crate) asked: Asked,
+    pub(crate) requests_sent: u64,
     rule: DriftRule,
     scratch: Performance,
     forgotten: Vec<String>,
     repeats: Repeats,
     evicted: Evicted,
     contradictions: u64,
+}
+
+fn settings(config: &MonitorConfig) -> Settings {
+    Settings {
+        max_models: config.max_models,
+        drift: DriftSettings {
+            reference_rows: config.reference_rows,
+            window_rows: config.drift_window_rows,
+            rule: config.drift_rule(),
+            alarm_windows: config.drift_alarm_windows,
+        },
+        performance: PerformanceSettings {
+            reference_rows: config.reference_rows as u64,
+            block_rows: config.performance_block_rows as u64,
+            min_increase: config.performance_min_increase,
+        },
+        recent_rows: config.performance_window_rows,
+    }
 }
 
 /// Records that came again.
@@ -41,11 +63,12 @@ pub(crate) struct Changes {
 
 impl Watch {
     pub(crate) fn new(config: &MonitorConfig) -> Self {
-        let drift = DriftSettings { reference_rows: config.reference_rows, window_rows: config.drift_window_rows };
         let max_age_ms = i64::try_from(config.join_max_age.as_millis()).unwrap_or(i64::MAX);
         Self {
             join: Join::new(config.join_memory.as_usize(), max_age_ms),
-            models: Models::new(config.max_models, drift, config.performance_window_rows),
+            models: Models::new(settings(config)),
+            asked: Asked::default(),
+            requests_sent: 0,
             rule: config.drift_rule(),
             scratch: Performance::new(),
             forgotten: Vec::new(),
@@ -126,6 +149,7 @@ impl Watch {
             orphan_outcomes: self.evicted.outcomes,
             contradictions: self.contradictions,
             bad_records,
+            retrain_requests: self.requests_sent,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Whether a probability means what it says.
 
 use churn_domain::Probability;
+use serde::{Deserialize, Serialize};
 
 use super::Sum;
 
@@ -8,12 +9,12 @@ use super::Sum;
 const BINS: usize = 10;
 
 /// Rows, positives and the sum of probabilities in each tenth of the unit interval.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Calibration {
     bins: [Bin; BINS],
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Bin {
     rows: u64,
     positives: u64,

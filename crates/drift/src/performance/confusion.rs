@@ -1,7 +1,9 @@
 //! Labels at the threshold against the truth.
 
+use serde::{Deserialize, Serialize};
+
 /// How often each label met each truth.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confusion {
     /// Positive and labelled so.
     pub true_positives: u64,

@@ -10,7 +10,7 @@ mod ranking;
 mod sum;
 
 use churn_domain::Probability;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use calibration::Calibration;
 pub use confusion::Confusion;
@@ -20,7 +20,7 @@ pub use sum::Sum;
 use crate::Accumulator;
 
 /// Everything known of a classifier from its labelled rows: about 160 KiB.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Performance {
     confusion: Confusion,
     log_loss: Sum,
@@ -44,6 +44,8 @@ pub struct Summary {
     pub f1: Option<f64>,
     /// Area under the ROC curve; `None` unless both classes occur.
     pub auc: Option<f64>,
+    /// Average precision, the area under the precision-recall curve; `None` without positives.
+    pub average_precision: Option<f64>,
     /// Mean log-loss in nats; `None` without rows.
     pub log_loss: Option<f64>,
     /// Mean squared error of the probability; `None` without rows.
@@ -95,6 +97,7 @@ impl Performance {
             recall: self.confusion.recall(),
             f1: self.confusion.f1(),
             auc: self.ranking.auc(),
+            average_precision: self.ranking.average_precision(),
             log_loss: mean(&self.log_loss),
             brier: mean(&self.squared_error),
             calibration_error: self.calibration.expected_error(),
@@ -123,7 +126,7 @@ impl Accumulator for Performance {
 
 /// Log-loss of one row in nats. As scikit-learn does, a probability is kept a machine epsilon away from 0 and 1, so
 /// that one sure mistake costs 36 and not everything.
-fn log_loss(probability: Probability, actual: bool) -> f64 {
+pub fn log_loss(probability: Probability, actual: bool) -> f64 {
     let p = probability.get().clamp(f64::EPSILON, 1.0 - f64::EPSILON);
     if actual { -p.ln() } else { -(1.0 - p).ln() }
 }

@@ -1,13 +1,15 @@
 //! Area under the ROC curve from a histogram of the probability.
 
 use churn_domain::Probability;
+use serde::{Deserialize, Serialize};
 
 /// Bins of equal width over the unit interval. Rows within one bin cannot be told apart, so more bins mean a smaller
 /// error of AUC and more memory: 16 bytes a bin.
 const BINS: usize = 10_000;
 
 /// How many positives and negatives have a probability in each ten-thousandth of the unit interval.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Cell>", into = "Vec<Cell>")]
 pub struct Ranking {
     bins: Box<[[u64; 2]]>,
 }
@@ -15,6 +17,29 @@ pub struct Ranking {
 impl Default for Ranking {
     fn default() -> Self {
         Self { bins: vec![[0; 2]; BINS].into_boxed_slice() }
+    }
+}
+
+/// A bin that is not empty: its number, negatives, positives. Most are empty, so these are what is stored.
+type Cell = (usize, u64, u64);
+
+impl From<Ranking> for Vec<Cell> {
+    fn from(ranking: Ranking) -> Self {
+        let filled = ranking.bins.iter().enumerate().filter(|(_, bin)| **bin != [0, 0]);
+        filled.map(|(at, &[negatives, positives])| (at, negatives, positives)).collect()
+    }
+}
+
+impl TryFrom<Vec<Cell>> for Ranking {
+    type Error = String;
+
+    fn try_from(cells: Vec<Cell>) -> Result<Self, String> {
+        let mut ranking = Self::default();
+        for (at, negatives, positives) in cells {
+            let bin = ranking.bins.get_mut(at).ok_or_else(|| format!("bin {at} of a ranking of {BINS} bins"))?;
+            *bin = [negatives, positives];
+        }
+        Ok(ranking)
     }
 }
 
@@ -61,6 +86,20 @@ impl Ranking {
     /// but not quite, the same probability. `None` unless both classes occur.
     pub fn auc_error(&self) -> Option<f64> {
         self.over_pairs(self.counts().map(|[negatives, positives]| negatives * positives).sum())
+    }
+
+    /// Average precision: the mean over the positives of the share of positives among the rows ranked as high or higher,
+    /// rows of one bin taken for ties, as `sklearn.metrics.average_precision_score` takes them. `None` without positives.
+    pub fn average_precision(&self) -> Option<f64> {
+        let mut seen = [0_u128; 2];
+        let mut sum = 0.0;
+        for bin in self.bins.iter().rev().map(|bin| bin.map(u128::from)) {
+            seen = [seen[0] + bin[0], seen[1] + bin[1]];
+            if bin[1] > 0 {
+                sum += bin[1] as f64 * seen[1] as f64 / (seen[0] + seen[1]) as f64;
+            }
+        }
+        (seen[1] > 0).then(|| sum / seen[1] as f64)
     }
 
     fn counts(&self) -> impl Iterator<Item = [u128; 2]> + '_ {

@@ -1,8 +1,10 @@
 //! A running sum that does not wear out.
 
+use serde::{Deserialize, Serialize};
+
 /// Sum of numbers with compensation (Neumaier 1974): after a billion rows its error is still that of one rounding,
 /// where a plain sum has lost half its digits.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sum {
     sum: f64,
     lost: f64,

@@ -140,6 +140,10 @@ catalogue! {
     /// Monitor: area under the ROC curve.
     MODEL_AUC: GaugeVec = Spec::gauge_vec(
         "churn_model_auc_ratio", Unit::Ratio, &["model_version"], "Live area under the ROC curve, from the probability of churn.");
+    /// Monitor: area under the precision-recall curve.
+    MODEL_AVERAGE_PRECISION: GaugeVec = Spec::gauge_vec(
+        "churn_model_average_precision_ratio", Unit::Ratio, &["model_version"],
+        "Live average precision (area under the precision-recall curve), from the probability of churn.");
     /// Monitor: log-loss.
     MODEL_LOG_LOSS: GaugeVec = Spec::gauge_vec(
         "churn_model_log_loss", Unit::Count, &["model_version"], "Live mean log-loss in nats, from the probability of churn.");
@@ -166,6 +170,21 @@ catalogue! {
     /// Monitor: features that have drifted.
     MODEL_DRIFTED_FEATURES: GaugeVec = Spec::gauge_vec(
         "churn_model_drifted_features", Unit::Count, &["model_version", "reference"], "Features that have drifted from the reference.");
+    /// Monitor: what calls for a new model.
+    MODEL_ALARM: GaugeVec = Spec::gauge_vec(
+        "churn_model_alarm", Unit::Count, &["model_version", "kind"],
+        "1 while the model's customers have changed (drift) or its errors have grown (performance), by effect and significance; else 0.");
+    /// Monitor: log-loss of the last block.
+    MODEL_BLOCK_LOG_LOSS: GaugeVec = Spec::gauge_vec(
+        "churn_model_block_log_loss", Unit::Count, &["model_version", "rows"],
+        "Mean log-loss in nats of the last full block of labelled rows (block) and of the version's first ones (reference).");
+    /// Monitor: detectors on the errors.
+    MODEL_DETECTIONS: IntCounterVec = Spec::counter_vec(
+        "churn_model_detections_total", &["model_version", "detector", "signal"],
+        "Drifts and warnings of the detectors on log-loss (adwin, page-hinkley) and wrong labels (ddm); shown, not alarmed on.");
+    /// Monitor: requests for a new model.
+    MONITOR_RETRAIN_REQUESTS: IntCounterVec = Spec::counter_vec(
+        "churn_monitor_retrain_requests_total", &["reason"], "Requests for a new model sent to the trainer.");
     /// Monitor: scores that wait for their outcome.
     MONITOR_JOIN_WINDOW: Gauge = Spec::gauge(
         "churn_monitor_join_window_records", Unit::Count, "Scores and outcomes that wait for their other half.");

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use churn_runtime::progress::Progress;
-use churn_stream::{Cluster, KafkaConfig};
+use churn_stream::{Cluster, Event, KafkaConfig, Position};
 use churn_testkit::poll_until;
-use churn_wire::SchemaRegistry;
+use churn_wire::{Framed, RareRecord, Record, RetrainReason, RetrainRequest, SchemaRegistry};
 
 use crate::stream::{PATIENCE, Running, SHIFT, WINDOW_ROWS, Writer, assert_same, expected, outcomes, scores};
 
@@ -90,5 +90,56 @@ async fn bad_repeated_and_contradicting_records_are_counted_and_change_no_figure
     for (kind, count) in [("score", 5), ("outcome", 3), ("contradiction", 1)] {
         assert!(text.contains(&format!("churn_monitor_repeated_total{{kind=\"{kind}\"}} {count}")), "{text}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grown_errors_ask_the_trainer_once_for_a_new_model() -> Result<()> {
+    let (running, writer) = embedded().await?;
+    let topic = writer.cluster.topics().retrain_requests.clone();
+    let mut trainer = writer.cluster.consumer(&writer.progress.stage("trainer"), "trainer", &[&topic]).await?;
+    let Event::Assigned(partitions) = trainer.next().await else { bail!("expected partitions") };
+    let begin: Vec<_> = partitions.into_iter().map(|partition| (partition, Position::Stored)).collect();
+    trainer.assign(&begin).await?;
+
+    writer.scores(&scores(0..SHIFT, "v1")).await?;
+    writer.outcomes(&outcomes(0..SHIFT)).await?;
+    let calm = running.when(|s| s.current().is_some_and(|m| m.performance.is_some())).await?;
+    assert_eq!((calm.models[0].performance_alarm, calm.retrain_requests), (None, 0));
+    // From here on, those who seemed to stay leave and the others stay.
+    let wrong = SHIFT..SHIFT + 4 * WINDOW_ROWS as i64;
+    let mut opposite = outcomes(wrong.clone());
+    opposite.churned.iter_mut().for_each(|churned| *churned = !*churned);
+    // The customers are those of before, so that only the errors speak.
+    let mut same = scores(wrong.start - SHIFT..wrong.end - SHIFT, "v1");
+    same.event.sequence.iter_mut().for_each(|sequence| *sequence += SHIFT);
+    same.event.event_time_ms.iter_mut().for_each(|time| *time += SHIFT);
+    for row in 0..same.len() {
+        same.score_id[row] = same.event.score_id(row);
+    }
+    writer.scores(&same).await?;
+    writer.outcomes(&opposite).await?;
+    running.when(|s| s.retrain_requests > 0 && s.current().is_some_and(|m| m.labelled_rows == 5_000)).await?;
+
+    let Event::Records(records) = tokio::time::timeout(PATIENCE, trainer.next()).await? else { bail!("no request") };
+    let value = records.get(0).context("a request")?.value().context("a value")?.to_vec();
+    let framed = Framed::parse(&value, None).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let request = RetrainRequest::decode(framed.payload, Record::RetrainRequest.avsc())
+        .map_err(|error| anyhow::anyhow!("{error}"))?;
+    assert_eq!((request.reason, request.champion_version.as_deref()), (RetrainReason::Performance, Some("v1")));
+    let evidence: serde_json::Value = serde_json::from_str(&request.detail.context("evidence")?)?;
+    assert!(evidence["now"].as_f64() > evidence["before"].as_f64(), "{evidence}");
+    let metrics = running.metrics.clone();
+    let last = running.stop().await?;
+    assert_eq!((records.len(), last.retrain_requests), (1, 1), "the alarm lasts and the request is not repeated");
+    let text = metrics.render();
+    for metric in [
+        "churn_model_alarm{kind=\"performance\",model_version=\"v1\"} 1",
+        "churn_model_alarm{kind=\"drift\",model_version=\"v1\"} 0",
+        "churn_monitor_retrain_requests_total{reason=\"performance\"} 1",
+    ] {
+        assert!(text.contains(metric), "no {metric} in\n{text}");
+    }
+    trainer.close().await;
     Ok(())
 }

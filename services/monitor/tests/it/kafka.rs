@@ -3,32 +3,20 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use churn_runtime::config::HumanDuration;
+use churn_runtime::config::{ConnectionUrl, HumanDuration};
 use churn_runtime::progress::Progress;
+use churn_store::{PostgresConfig, Store};
 use churn_stream::{Cluster, KafkaConfig};
-use churn_testkit::{fresh_name, kafka, poll_until};
+use churn_testkit::{fresh_database, fresh_name, kafka, poll_until};
 use churn_wire::SchemaRegistry;
 
-use crate::stream::{PATIENCE, Running, Writer, assert_same, expected, outcomes, scores};
+use crate::stream::{
+    PATIENCE, REFERENCE_ROWS, Running, SHIFT, WINDOW_ROWS, Writer, assert_same, expected, outcomes, scores,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_monitor_that_comes_back_goes_on_where_it_committed() -> Result<()> {
-    let config = KafkaConfig {
-        brokers: kafka().bootstrap,
-        topic_prefix: fresh_name("monitor-"),
-        connect_timeout: HumanDuration::from_secs(20),
-        partitions: 2,
-        replication: 1,
-        ..KafkaConfig::default()
-    };
-    let schemas = Arc::new(SchemaRegistry::builtin());
-    let (progress, writer) = connect(&config, &schemas).await?;
-    let topics = writer.cluster.topics();
-    writer.cluster.create_topics(&topics.specs(&config)).await?;
-    for topic in topics.co_partitioned() {
-        let ready = || async { writer.cluster.topic_partitions(topic).await.is_ok() };
-        poll_until(PATIENCE, ready).await.context("new topics do not appear")?;
-    }
+    let (config, schemas, writer, progress) = cluster().await?;
 
     let first = Running::start(&writer.cluster, &progress, &schemas).await?;
     writer.scores(&scores(0..1_000, "v1")).await?;
@@ -53,4 +41,63 @@ async fn connect(config: &KafkaConfig, schemas: &Arc<SchemaRegistry>) -> Result<
     let progress = Progress::new();
     let cluster = Cluster::connect(config, &progress).await?;
     Ok((progress.clone(), Writer { cluster, progress, schemas: Arc::clone(schemas) }))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_neither_forgets_nor_repeats_what_was_seen() -> Result<()> {
+    let (config, schemas, writer, progress) = cluster().await?;
+    let database = fresh_database().await?;
+    let postgres = PostgresConfig::at(ConnectionUrl::new(&database.url));
+    let store = Store::connect(&postgres).await?;
+    store.migrate().await?;
+
+    let first = Running::start_with(&writer.cluster, &progress, &schemas, Some(store.clone())).await?;
+    writer.scores(&scores(0..SHIFT, "v1")).await?;
+    writer.outcomes(&outcomes(0..1_000)).await?;
+    first.when(|s| s.current().is_some_and(|m| m.labelled_rows == 1_000 && m.scored_rows == 3_000)).await?;
+    let before = first.stop().await?;
+    assert_eq!(before.waiting, 2_000);
+
+    // The customers have changed while nobody looked; half of a window was seen before.
+    let (progress, writer) = connect(&config, &schemas).await?;
+    writer.scores(&scores(SHIFT..SHIFT + 2 * WINDOW_ROWS as i64, "v1")).await?;
+    writer.outcomes(&outcomes(1_000..3_000)).await?;
+    let second = Running::start_with(&writer.cluster, &progress, &schemas, Some(store.clone())).await?;
+    let after =
+        second.when(|s| s.current().is_some_and(|m| m.labelled_rows == 3_000 && m.scored_rows == 4_000)).await?;
+    let model = &after.models[0];
+    assert_same(&model.total, &expected(0..SHIFT));
+    assert_eq!(model.reference_rows, REFERENCE_ROWS, "the reference is that of before the restart");
+    assert_eq!(after.drifted_features(), ["monthly_charges", "total_charges"], "a restart hides no alarm");
+    assert!(model.drift_alarm && after.orphan_outcomes == 0, "{after:#?}");
+    second.stop().await?;
+
+    // Nothing new: the same alarm, and no second request.
+    let (progress, writer) = connect(&config, &schemas).await?;
+    let third = Running::start_with(&writer.cluster, &progress, &schemas, Some(store)).await?;
+    let again = third.when(|s| s.current().is_some_and(|m| m.scored_rows == 4_000)).await?;
+    assert_eq!((&again.models, again.retrain_requests), (&after.models, 0));
+    third.stop().await?;
+    drop(database);
+    Ok(())
+}
+
+async fn cluster() -> Result<(KafkaConfig, Arc<SchemaRegistry>, Writer, Progress)> {
+    let config = KafkaConfig {
+        brokers: kafka().bootstrap,
+        topic_prefix: fresh_name("monitor-"),
+        connect_timeout: HumanDuration::from_secs(20),
+        partitions: 2,
+        replication: 1,
+        ..KafkaConfig::default()
+    };
+    let schemas = Arc::new(SchemaRegistry::builtin());
+    let (progress, writer) = connect(&config, &schemas).await?;
+    let topics = writer.cluster.topics();
+    writer.cluster.create_topics(&topics.specs(&config)).await?;
+    for topic in topics.co_partitioned() {
+        let ready = || async { writer.cluster.topic_partitions(topic).await.is_ok() };
+        poll_until(PATIENCE, ready).await.context("new topics do not appear")?;
+    }
+    Ok((config, schemas, writer, progress))
 }

@@ -12,6 +12,7 @@ use churn_runtime::config::HumanDuration;
 use churn_runtime::health::Health;
 use churn_runtime::metrics::Metrics;
 use churn_runtime::progress::Progress;
+use churn_store::Store;
 use churn_stream::{Cluster, Outgoing};
 use churn_testkit::poll_until;
 use churn_wire::{Codec, Encoder, OutcomeCodec, SchemaRegistry, ScoreCodec};
@@ -47,16 +48,31 @@ impl TrainingSource for TrainedBeforeTheShift {
 
 impl Running {
     pub(crate) async fn start(cluster: &Cluster, progress: &Progress, schemas: &Arc<SchemaRegistry>) -> Result<Self> {
+        Self::start_with(cluster, progress, schemas, None).await
+    }
+
+    /// With a memory in Postgres.
+    pub(crate) async fn start_with(
+        cluster: &Cluster,
+        progress: &Progress,
+        schemas: &Arc<SchemaRegistry>,
+        memory: Option<Store>,
+    ) -> Result<Self> {
         let config = MonitorConfig {
             reference_rows: REFERENCE_ROWS,
             drift_window_rows: WINDOW_ROWS,
+            performance_block_rows: WINDOW_ROWS,
+            save_every: HumanDuration::from_millis(50),
             publish_every: HumanDuration::from_millis(20),
             commit_every: HumanDuration::from_millis(100),
             ..MonitorConfig::default()
         };
         let (metrics, health, stop) = (Metrics::new(), Health::new(), CancellationToken::new());
-        let monitor =
+        let mut monitor =
             Monitor::start(config, cluster, schemas, TrainedBeforeTheShift, progress, &metrics, &health).await?;
+        if let Some(store) = memory {
+            monitor.remember_in(store).await?;
+        }
         let handle = monitor.handle();
         let task = tokio::spawn(monitor.run(stop.clone()));
         Ok(Self { handle, metrics, health, progress: progress.clone(), stop, task })

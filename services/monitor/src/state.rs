@@ -1,0 +1,128 @@
+//! What the monitor remembers over a restart, in `churn.monitor_state`.
+//!
+//! One row holds the memory and the positions it belongs to. The memory is JSON (counts, moments, references) followed by
+//! the halves that wait, as bytes: there may be hundreds of thousands of them. What is not remembered: ids that were
+//! joined already, so that a repetition after a restart waits in vain instead of being counted as one; and a live
+//! reference that was still being collected, which begins anew.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use churn_runtime::exit::Ending;
+use churn_store::{MonitorState, Store};
+use churn_stream::TopicPartition;
+
+use crate::models::Models;
+use crate::requests::Asked;
+use crate::watch::Watch;
+
+/// Version of the encoding. Change it with every change of what is stored: an unknown one is begun anew.
+const FORMAT: i32 = 1;
+/// Waiting halves that are stored, 29 bytes each: bounds the row at about 14 MB. Beyond it some outcomes become orphans.
+const MAX_WAITING: usize = 500_000;
+
+/// Where the memory goes, and how far the stream was read.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    store: Store,
+    shard: String,
+    cluster_id: String,
+    positions: BTreeMap<String, i64>,
+}
+
+impl Memory {
+    /// Fills `watch` from what is stored for the group, if that fits.
+    pub(crate) async fn open(store: Store, group: &str, cluster_id: &str, watch: &mut Watch) -> anyhow::Result<Self> {
+        store.check_schema().await.map_err(Ending::of)?;
+        let saved = store.load_monitor_state(group).await.map_err(Ending::of)?;
+        let mut memory =
+            Self { store, shard: group.to_owned(), cluster_id: cluster_id.to_owned(), positions: BTreeMap::new() };
+        let Some(saved) = saved else { return Ok(memory) };
+        match restore(&saved, cluster_id, watch) {
+            Ok(()) => {
+                tracing::info!(
+                    models = watch.models.len(),
+                    waiting = watch.join.waiting(),
+                    "going on from stored state"
+                );
+                memory.positions = saved.positions;
+            }
+            Err(reason) => tracing::warn!(reason = %format!("{reason:#}"), "stored state is begun anew"),
+        }
+        Ok(memory)
+    }
+
+    /// Where to go on in a partition; `None` when the memory says nothing of it.
+    pub(crate) fn position(&self, partition: &TopicPartition) -> Option<i64> {
+        self.positions.get(&key(partition)).copied()
+    }
+
+    /// The watch has taken everything before these offsets.
+    pub(crate) fn read_up_to(&mut self, next: &[(TopicPartition, i64)]) {
+        for (partition, offset) in next {
+            self.positions.insert(key(partition), *offset);
+        }
+    }
+
+    pub(crate) async fn save(&self, watch: &Watch) -> anyhow::Result<()> {
+        if self.positions.is_empty() {
+            return Ok(());
+        }
+        let state = encode(&self.cluster_id, watch)?;
+        let saved = MonitorState { format: FORMAT, state, positions: self.positions.clone() };
+        self.store.save_monitor_state(&self.shard, &saved).await.context("save the monitor's state")
+    }
+}
+
+fn key(partition: &TopicPartition) -> String {
+    format!("{}/{}", partition.topic, partition.partition)
+}
+
+/// Length of the JSON, JSON, waiting halves.
+fn encode(cluster_id: &str, watch: &Watch) -> anyhow::Result<Vec<u8>> {
+    let json = serde_json::to_vec(&(cluster_id, &watch.models, &watch.asked)).context("write the state as JSON")?;
+    let mut bytes = u32::try_from(json.len()).context("the state is too large")?.to_le_bytes().to_vec();
+    bytes.extend(json);
+    bytes.extend(watch.join.save(MAX_WAITING));
+    Ok(bytes)
+}
+
+fn restore(saved: &MonitorState, cluster_id: &str, watch: &mut Watch) -> anyhow::Result<()> {
+    anyhow::ensure!(saved.format == FORMAT, "format {} is unknown, expected {FORMAT}", saved.format);
+    let (length, rest) = saved.state.split_first_chunk::<4>().context("it is too short")?;
+    let length = u32::from_le_bytes(*length) as usize;
+    let (json, waiting) = rest.split_at_checked(length).context("it is cut off")?;
+    let (of_cluster, models, asked): (String, Models, Asked) = serde_json::from_slice(json).context("it is damaged")?;
+    anyhow::ensure!(of_cluster == cluster_id, "it is of the Kafka cluster {of_cluster}, this one is {cluster_id}");
+    anyhow::ensure!(models.settings() == watch.models.settings(), "windows or thresholds were configured otherwise");
+    watch.join.restore(waiting).context("its waiting records are damaged")?;
+    watch.models = models;
+    watch.asked = asked;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::MonitorConfig;
+
+    fn saved(cluster: &str, watch: &Watch) -> MonitorState {
+        MonitorState { format: FORMAT, state: encode(cluster, watch).unwrap(), positions: BTreeMap::new() }
+    }
+
+    #[test]
+    fn memory_of_another_cluster_format_or_setting_is_refused_with_the_reason() {
+        let config = MonitorConfig::default();
+        let whole = saved("here", &Watch::new(&config));
+        let refused = |saved: &MonitorState, config: &MonitorConfig| {
+            format!("{:#}", restore(saved, "here", &mut Watch::new(config)).unwrap_err())
+        };
+        assert!(restore(&whole, "here", &mut Watch::new(&config)).is_ok());
+        assert!(refused(&saved("there", &Watch::new(&config)), &config).contains("there"));
+        assert!(refused(&MonitorState { format: 0, ..whole.clone() }, &config).contains("format 0"));
+        let other = MonitorConfig { drift_window_rows: 777, ..MonitorConfig::default() };
+        assert!(refused(&whole, &other).contains("configured otherwise"));
+        let cut = MonitorState { state: whole.state[..20].to_vec(), ..whole };
+        assert!(refused(&cut, &config).contains("cut off"));
+    }
+}
