@@ -31,8 +31,8 @@ fmt: ## format the code
 chaos: ## break the whole stack on purpose: SEED=1 FAULTS=50; ends with the verdict
 	@scripts/chaos.sh $(SEED) $(FAULTS)
 
-bench: ## run the benchmarks
-	cargo bench --workspace --profile dev
+bench: ## run the benchmarks, each stage against its own limit on real servers among them
+	@scripts/bench.sh
 
 test-servers: ## start Kafka, schema registry and Postgres for `cargo test`
 	@scripts/test-servers.sh up

@@ -1,0 +1,184 @@
+//! Each stage against its own limit, in one run: `make bench`.
+//!
+//! The limit of the producer is bare librdkafka; of the scorer, a transactional loop that copies as many bytes and does nothing
+//! with them; of the sink, binary COPY of the same rows, encoded ahead, by the same driver into the same table. Both sides of a
+//! ratio run one after the other on the same machine and the same servers; the better of two rounds counts for each. Arguments:
+//! number of records.
+
+#![allow(clippy::print_stdout, clippy::disallowed_methods)]
+
+mod bare;
+mod cpu;
+mod stack;
+
+use anyhow::{Context, Result};
+use churn_runtime::progress::Progress;
+use churn_stream::{Cluster, KafkaConfig, Outgoing};
+use sqlx::{Connection, PgConnection, Row};
+
+use stack::{Measured, PARTITIONS, Stack};
+
+/// Records of each stage unless the first argument says otherwise.
+const RECORDS: usize = 400_000;
+const ROUNDS: usize = 2;
+const FLUSH: std::time::Duration = std::time::Duration::from_secs(60);
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> Result<()> {
+    let records = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(RECORDS);
+    let stack = Stack::start().await?;
+    let events = stack.topic("customer-events.v1");
+    stack.events(i64::try_from(records)?).await?;
+    let (mut producer, mut scorer, mut sink) = (Pair::new("producer"), Pair::new("scorer"), Pair::new("sink"));
+    for round in 0..ROUNDS {
+        producer.limit(bare_produce(&stack, &events, records, round).await?);
+        producer.ours(own_produce(&stack, &events, records, round).await?);
+    }
+    let filler = filler(&stack).await?;
+    for round in 0..ROUNDS {
+        let target = fresh(&stack, &format!("copy-{round}")).await?;
+        let (brokers, source) = (stack.brokers.clone(), events.clone());
+        let copied = tokio::task::spawn_blocking(move || bare::copy_loop(&brokers, &source, &target, records, filler));
+        scorer.limit(copied.await??);
+    }
+    let scores = stack.topic("customer-scores.v1");
+    let before = stack.end(&scores)?;
+    // The rest of the events; markers of transactions count in both ends.
+    let wanted = (stack.end(&events)? - before) * 9 / 10;
+    let (measured, _) = stack.part("scorer", wanted, None, async |stack| Ok(stack.end(&scores)? - before)).await?;
+    scorer.ours(measured);
+    let wanted = stack.end(&scores)? * 9 / 10;
+    let mut look = PgConnection::connect(&stack.url).await?;
+    let (measured, postgres) =
+        stack.part("sink", wanted, Some(stack.postgres_pid), async |_| stored(&mut look).await).await?;
+    look.close().await?;
+    sink.ours(measured);
+    let columns = columns(&stack.url).await?;
+    let chunks = bare::copy_out(&stack.url, "churn.scored_event", &columns).await?;
+    let statement = format!("copy churn.scored_event ({columns}) from stdin (format binary)");
+    let mut bare_postgres = f64::MAX;
+    for _ in 0..ROUNDS {
+        let rows = usize::try_from(truncate(&stack.url).await?)?;
+        let cpu = cpu::seconds_of_tree(stack.postgres_pid);
+        sink.limit(bare::copy_in(&stack.url, &statement, &chunks, rows).await?);
+        bare_postgres = bare_postgres.min((cpu::seconds_of_tree(stack.postgres_pid) - cpu) / rows as f64 * 1e6);
+    }
+    for pair in [&producer, &scorer, &sink] {
+        pair.say();
+    }
+    println!(
+        "postgres: {postgres:.2} CPU seconds a million rows under the sink, {bare_postgres:.2} under bare COPY, {:.2}x",
+        postgres / bare_postgres
+    );
+    stack.stop().await
+}
+
+/// A stage and its limit, the best of their rounds.
+struct Pair {
+    name: &'static str,
+    ours: Option<Measured>,
+    limit: Option<Measured>,
+}
+
+impl Pair {
+    fn new(name: &'static str) -> Self {
+        Self { name, ours: None, limit: None }
+    }
+
+    fn ours(&mut self, measured: Measured) {
+        self.ours = better(self.ours, measured);
+    }
+
+    fn limit(&mut self, measured: Measured) {
+        self.limit = better(self.limit, measured);
+    }
+
+    fn say(&self) {
+        let (Some(ours), Some(limit)) = (self.ours, self.limit) else { return };
+        println!(
+            "{}: {:.0} records/s ({:.2} CPU s a million), limit {:.0} ({:.2}), {:.0} % of it",
+            self.name,
+            ours.per_second,
+            ours.cpu_per_million,
+            limit.per_second,
+            limit.cpu_per_million,
+            ours.per_second / limit.per_second * 100.0
+        );
+    }
+}
+
+fn better(known: Option<Measured>, new: Measured) -> Option<Measured> {
+    known.filter(|known| known.per_second > new.per_second).or(Some(new))
+}
+
+async fn fresh(stack: &Stack, name: &str) -> Result<String> {
+    let topic = stack.topic(name);
+    churn_testkit::kafka().create_topics(&[(&topic, PARTITIONS)]).await?;
+    Ok(topic)
+}
+
+async fn bare_produce(stack: &Stack, events: &str, records: usize, round: usize) -> Result<Measured> {
+    let topic = fresh(stack, &format!("bare-{round}")).await?;
+    let (brokers, events) = (stack.brokers.clone(), events.to_owned());
+    tokio::task::spawn_blocking(move || {
+        let values = bare::sample(&brokers, &events, 1_000)?;
+        bare::produce(&brokers, &topic, &values, records)
+    })
+    .await?
+}
+
+async fn own_produce(stack: &Stack, events: &str, records: usize, round: usize) -> Result<Measured> {
+    let topic = fresh(stack, &format!("own-{round}")).await?;
+    let progress = Progress::new();
+    let config = KafkaConfig { brokers: stack.brokers.clone(), ..KafkaConfig::default() };
+    let cluster = Cluster::connect(&config, &progress).await?;
+    let (brokers, events) = (stack.brokers.clone(), events.to_owned());
+    tokio::task::spawn_blocking(move || {
+        let values = bare::sample(&brokers, &events, 1_000)?;
+        let mut producer = cluster.producer(&progress.stage("bench"))?;
+        let (start, cpu) = (std::time::Instant::now(), cpu::seconds_of_tree(std::process::id()));
+        for (number, value) in values.iter().cycle().take(records).enumerate() {
+            producer.send(Outgoing::new(&topic, number.to_string().as_bytes(), value))?;
+        }
+        producer.flush(FLUSH)?;
+        Ok(Measured::new(records, start.elapsed(), cpu::seconds_of_tree(std::process::id()) - cpu))
+    })
+    .await?
+}
+
+/// How much longer a score is than its event, on average: a short run of the scorer tells.
+async fn filler(stack: &Stack) -> Result<usize> {
+    let (events, scores) = (stack.topic("customer-events.v1"), stack.topic("customer-scores.v1"));
+    let sample = async |topic: String| {
+        let brokers = stack.brokers.clone();
+        let values = tokio::task::spawn_blocking(move || bare::sample(&brokers, &topic, 1_000)).await??;
+        Ok::<_, anyhow::Error>(values.iter().map(Vec::len).sum::<usize>() / values.len().max(1))
+    };
+    stack.part("scorer", 20_000, None, async |stack| stack.end(&scores)).await.context("a short run of the scorer")?;
+    Ok(sample(scores.clone()).await?.saturating_sub(sample(events).await?))
+}
+
+/// Rows that the sink has stored, by its own positions.
+async fn stored(connection: &mut PgConnection) -> Result<i64> {
+    let sum = "select coalesce(sum(next_offset), 0)::bigint from churn.consumer_offset where topic like '%customer-scores.v1'";
+    Ok(sqlx::query(sum).fetch_one(connection).await?.try_get(0)?)
+}
+
+/// The columns that the sink sends, in the table's order: all but those that the server fills in.
+async fn columns(url: &str) -> Result<String> {
+    let mut connection = PgConnection::connect(url).await?;
+    let columns = "select string_agg(column_name, ', ' order by ordinal_position) from information_schema.columns
+        where table_schema = 'churn' and table_name = 'scored_event' and column_name <> 'stored_at'";
+    let columns = sqlx::query(columns).fetch_one(&mut connection).await?.try_get(0)?;
+    connection.close().await?;
+    Ok(columns)
+}
+
+/// Empties the table, and says how many rows it had.
+async fn truncate(url: &str) -> Result<i64> {
+    let mut connection = PgConnection::connect(url).await?;
+    let rows = sqlx::query("select count(*) from churn.scored_event").fetch_one(&mut connection).await?.try_get(0)?;
+    sqlx::raw_sql("truncate churn.scored_event; checkpoint").execute(&mut connection).await?;
+    connection.close().await?;
+    Ok(rows)
+}
