@@ -10,7 +10,7 @@
 
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use churn_runtime::progress::Stage;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerGroupMetadata};
@@ -24,6 +24,9 @@ use crate::rebalance::{Mailbox, MemberContext};
 use crate::{Cluster, RecordBatch, StreamError, TopicPartition};
 
 pub(crate) type Member = BaseConsumer<MemberContext>;
+
+/// How long saying goodbye to the group may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a consumer has to tell.
 #[derive(Debug)]
@@ -116,7 +119,7 @@ impl Consumer {
             member.subscribe(&names).map_err(|e| StreamError::kafka(action(), &e))?;
         }
         let fetch = &cluster.config().fetch;
-        let link = Arc::new(Link::new(fetch.channel.as_usize()));
+        let link = Arc::new(Link::new(fetch.channel.as_usize(), fetch.batch_records as usize));
         let (commands, orders) = mpsc::channel();
         let names: Arc<[Arc<str>]> = topics.iter().map(|t| Arc::from(t.as_str())).collect();
         let reader = Reader { cluster: cluster.clone(), group: group.clone(), member: Arc::clone(&member) };
@@ -168,6 +171,12 @@ impl Consumer {
                 None => return Event::Failed(StreamError::closed(format!("read as group {}", self.group))),
             }
         }
+    }
+
+    /// Hands records over in batches of at most this many, for a pipeline that wants to be done with each in time;
+    /// `kafka.fetch.batch_records` where that is less. Holds for batches that are not made yet.
+    pub fn limit_batches(&self, records: usize) {
+        self.link.limit_records(records);
     }
 
     /// Hands out no more records of this assignment: a batch of it was dropped, and what follows would leave a gap.
@@ -316,13 +325,16 @@ impl Consumer {
         &self.topics
     }
 
-    /// Leaves the group. A static member keeps its partitions for the session timeout.
+    /// Leaves the group. A static member keeps its partitions for the session timeout. A broker that does not answer is not waited
+    /// for: the group notices by itself.
     pub async fn close(mut self) {
         self.leave();
         if let Some(thread) = self.thread.take() {
-            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-            if !matches!(joined, Ok(Ok(()))) {
-                tracing::warn!(group = %self.group, "a consumer's thread ended badly");
+            let joined = tokio::task::spawn_blocking(move || thread.join());
+            match tokio::time::timeout(CLOSE_TIMEOUT, joined).await {
+                Ok(Ok(Ok(()))) => {}
+                Ok(_) => tracing::warn!(group = %self.group, "a consumer's thread ended badly"),
+                Err(_) => tracing::warn!(group = %self.group, "left the group without the broker's answer"),
             }
         }
     }

@@ -53,16 +53,22 @@ pub(crate) enum Command {
 pub(crate) struct Link {
     queued: AtomicUsize,
     limit: usize,
+    /// Most records in one batch; the pipeline adapts it.
+    records: AtomicUsize,
     thread: OnceLock<Thread>,
 }
 
 impl Link {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { queued: AtomicUsize::new(0), limit, thread: OnceLock::new() }
+    pub(crate) fn new(limit: usize, records: usize) -> Self {
+        Self { queued: AtomicUsize::new(0), limit, records: AtomicUsize::new(records), thread: OnceLock::new() }
     }
 
     pub(crate) fn set_thread(&self, thread: Thread) {
         let _ = self.thread.set(thread);
+    }
+
+    pub(crate) fn limit_records(&self, records: usize) {
+        self.records.store(records.max(1), Ordering::Relaxed);
     }
 
     pub(crate) fn wake(&self) {
@@ -151,7 +157,8 @@ impl Poller {
                 }
             }
             until_orders -= 1;
-            let full = self.batch.len() >= self.max_records || self.batch.bytes() >= self.max_bytes;
+            let most = self.max_records.min(self.link.records.load(Ordering::Relaxed));
+            let full = self.batch.len() >= most || self.batch.bytes() >= self.max_bytes;
             if (full || idle) && !self.batch.is_empty() && self.link.has_room() {
                 self.hand_over();
             } else if full && !self.paused {
@@ -167,6 +174,10 @@ impl Poller {
             if idle && self.reached_end && self.settled.elapsed() >= SETTLE {
                 self.settle();
             }
+        }
+        // A rebalance that the pipeline has not answered would keep the client from ever closing.
+        if let Err(error) = self.reader.member.unassign() {
+            tracing::debug!(group = %self.reader.group, %error, "cannot give partitions back while leaving the group");
         }
     }
 

@@ -20,6 +20,9 @@ pub struct ScorerConfig {
     pub batch_bytes: ByteSize,
     /// How long an event may wait for others to share its transaction.
     pub max_delay: HumanDuration,
+    /// How long a full transaction should take from its first event to its commit: slower ones make the next ones smaller, down to
+    /// 500 events, faster ones larger, up to `batch_rows`.
+    pub max_latency: HumanDuration,
     /// How often the registry is asked for a new champion.
     pub model_poll: HumanDuration,
     /// When dead letters are a storm, and what then.
@@ -31,9 +34,10 @@ impl Default for ScorerConfig {
         Self {
             group: "churn-scorer".into(),
             transactional_id: "churn-scorer-0".into(),
-            batch_rows: 5_000,
+            batch_rows: 20_000,
             batch_bytes: ByteSize::mib(4),
             max_delay: HumanDuration::from(Duration::from_millis(20)),
+            max_latency: HumanDuration::from(Duration::from_millis(100)),
             model_poll: HumanDuration::from(Duration::from_secs(5)),
             storm: StormConfig::default(),
         }

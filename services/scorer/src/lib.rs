@@ -59,7 +59,12 @@ impl Scorer {
         let batch = Batch::new(decoder, Encoder::new(schema_id), &topics.scores);
         let producer = cluster.transactional_producer(&stage, &config.transactional_id).await?;
         let consumer = cluster.consumer(&stage, &config.group, &[&topics.events]).await?;
-        let limits = Limits { rows: config.batch_rows, bytes: config.batch_bytes.get(), delay: config.max_delay.get() };
+        let limits = Limits {
+            rows: config.batch_rows,
+            bytes: config.batch_bytes.get(),
+            delay: config.max_delay.get(),
+            latency: Some(config.max_latency.get()),
+        };
         let (kafka, retries) = (health.component("scorer"), Retries::new(STAGE, metrics));
         Ok(Self(Pipeline {
             undone: retries.of("kafka", &kafka),

@@ -141,7 +141,8 @@ impl Pipeline {
         self.stage.durable(self.batch.scored() as u64);
         self.stage.dead_lettered(self.batch.refused().len() as u64);
         self.metrics.committed(champion.version(), &self.batch);
-        self.pending.clear();
+        self.pending.committed();
+        self.consumer.limit_batches(self.pending.room());
         self.undone.succeeded();
         self.kafka.up();
     }

@@ -66,7 +66,12 @@ impl Sink {
         // The order of topics is that of batch::SCORES.
         let topics = [topics.scores.clone(), topics.outcomes.clone()];
         let consumer = cluster.consumer(&stage, &config.group, &[&topics[0], &topics[1]]).await.map_err(Ending::of)?;
-        let limits = Limits { rows: config.batch_rows, bytes: config.batch_bytes.get(), delay: config.max_delay.get() };
+        let limits = Limits {
+            rows: config.batch_rows,
+            bytes: config.batch_bytes.get(),
+            delay: config.max_delay.get(),
+            latency: None,
+        };
         Ok(Self(Box::new(Pipeline {
             cluster: cluster.clone(),
             group: config.group,

@@ -249,7 +249,7 @@ impl Pipeline {
         self.positions.advanced(&next);
         self.consumer.durable(&next);
         self.mirror(next);
-        self.pending.clear();
+        self.pending.committed();
         self.postgres.up();
         self.kafka.up();
     }
@@ -282,7 +282,8 @@ impl Pipeline {
                 return Err(stopped(error));
             }
         };
-        std::mem::replace(&mut self.consumer, joined).close().await;
+        // The old member's goodbye may have to wait for a broker; nothing else waits for it.
+        tokio::spawn(std::mem::replace(&mut self.consumer, joined).close());
         Ok(())
     }
 

@@ -181,3 +181,19 @@ async fn a_member_that_is_stuck_with_a_batch_yields_to_the_group() -> Result<()>
     other.close().await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_owes_the_group_an_answer_can_be_closed() -> Result<()> {
+    let (cluster, progress, topic) = real("owing", 2).await?;
+    let mut owing = cluster.consumer(&progress.stage("owing"), "owing", &[&topic]).await?;
+    assign(&mut owing, Position::Stored).await?;
+    let mut other = cluster.consumer(&progress.stage("other"), "owing", &[&topic]).await?;
+    tokio::time::timeout(PATIENCE, owing.withdrawn()).await?;
+    let before = std::time::Instant::now();
+    owing.close().await;
+    assert!(before.elapsed() < Duration::from_secs(8), "{:?}", before.elapsed());
+    assign(&mut other, Position::Stored).await?;
+    assert_eq!(other.assigned().len(), 2);
+    other.close().await;
+    Ok(())
+}
