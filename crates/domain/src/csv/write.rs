@@ -98,8 +98,13 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// Makes a cell harmless that a spreadsheet would run as a formula, by the usual leading apostrophe. Numbers are written
-/// elsewhere and keep their sign.
+/// Makes a cell harmless that a spreadsheet would run as a formula, by the usual leading apostrophe. A number is no
+/// formula and keeps its sign.
 pub fn neutralise_formula(cell: &str) -> std::borrow::Cow<'_, str> {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}").into() } else { cell.into() }
+    let number = || cell.parse::<f64>().is_ok_and(f64::is_finite);
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && !number() {
+        format!("'{cell}").into()
+    } else {
+        cell.into()
+    }
 }
