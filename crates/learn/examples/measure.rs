@@ -44,7 +44,7 @@ fn main() -> Outcome<()> {
 
 fn measure(customers: &Customers, learner: LearnerParams) -> Outcome<()> {
     let start = Instant::now();
-    let params = TrainParams { learners: vec![learner], ..TrainParams::default() };
+    let params = TrainParams { learners: vec![learner], blend: false, ..TrainParams::default() };
     let model = train(customers, &params, &mut |_| {})?.artifact.model;
     let seconds = start.elapsed().as_secs_f64();
     println!("{}, one thread: six fits {seconds:.2} s, {:.0} rows/s", model.model().name(), speed(&model, customers));

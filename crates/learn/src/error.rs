@@ -50,8 +50,17 @@ pub enum TrainError {
         /// Its value.
         value: String,
         /// What was expected.
-        expected: &'static str,
+        expected: String,
     },
+    /// A customer that counts nothing, or less.
+    #[error("the weight of customer {row} (from 0) is not above 0; leave the row out")]
+    Weight {
+        /// The row.
+        row: usize,
+    },
+    /// Not one learner was done in time.
+    #[error("the budget ended before one learner was tried; give it more time")]
+    NothingTried,
     /// A learner gave up.
     #[error("the learner {learner} failed: {problem}")]
     Learner {
@@ -67,12 +76,12 @@ pub enum TrainError {
 pub enum ArtifactError {
     /// A file is not there.
     #[error("the artifact lacks {0}; publish it again")]
-    Missing(&'static str),
+    Missing(String),
     /// A file does not hold what it should.
     #[error("{file} of the artifact is not usable: {problem}; publish it again")]
     Invalid {
         /// The file.
-        file: &'static str,
+        file: String,
         /// What is wrong with it.
         problem: String,
     },

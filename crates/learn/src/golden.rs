@@ -59,7 +59,7 @@ pub(crate) fn choose(model: &ScoringModel, customers: &Table) -> Vec<GoldenRow> 
 /// # Errors
 /// [`ArtifactError::Golden`] names the first row that scores differently; [`ArtifactError::Invalid`] a row that is none.
 pub(crate) fn verify(model: &ScoringModel, golden: &[GoldenRow]) -> Result<(), ArtifactError> {
-    let invalid = |problem| ArtifactError::Invalid { file: "golden.json", problem };
+    let invalid = |problem| ArtifactError::Invalid { file: "golden.json".to_owned(), problem };
     let mut table = Table::default();
     for (at, row) in golden.iter().enumerate() {
         write(&mut table, &row.features).map_err(|problem| invalid(format!("row {at}: {problem}")))?;

@@ -7,13 +7,17 @@
 //! It refuses to know files, clocks, Kafka and SQL: artifacts arrive and leave as named bytes.
 //!
 //! ```text
-//! Customers ──train──▶ Artifact ──to_files──▶ (registry) ──from_files──▶ Artifact.model: ScoringModel ──predict──▶ probability
+//! Customers ──train, search──▶ Artifact ──to_files──▶ (registry) ──from_files──▶ Artifact.model: ScoringModel ──predict──▶ probability
 //! ```
 
 mod artifact;
 mod calibration;
+pub mod compare;
 mod encoder;
 mod error;
+mod evaluation;
+mod explain;
+mod export;
 mod fold;
 mod golden;
 mod learner;
@@ -21,19 +25,26 @@ mod math;
 pub mod metrics;
 mod reference;
 mod scoring;
+mod search;
 mod train;
 
 pub use artifact::{ARTIFACT_FORMAT, Artifact};
 pub use calibration::Calibration;
 pub use encoder::{EncodeStats, Encoder, Matrix};
 pub use error::{ArtifactError, TrainError};
+pub use evaluation::{CalibrationBin, Dependence, Evaluation, Intervals};
+pub use explain::Explainer;
+pub use export::ExportError;
 pub use fold::stratified_folds;
 pub use golden::GoldenRow;
-pub use learner::{LearnerParams, LogisticParams, Model, TreeParams};
+pub use learner::{
+    BayesParams, BlendParams, EbmParams, LearnerParams, LogisticParams, MemberParams, Model, Sample, TreeParams,
+};
 pub use metrics::Metrics;
 pub use reference::{Distribution, FeatureReference, Reference};
 pub use scoring::{ScoringModel, Scratch};
+pub use search::{Budget, Family, SearchParams, SearchStep, nested, search};
 pub use train::{
-    CrossValidated, Examples, LearnerReport, Report, TrainParams, TrainProgress, TrainStep, Trained, cross_validate,
-    train,
+    CrossValidated, Examples, Goal, LearnerReport, Report, TrainParams, TrainProgress, TrainStep, Trained, TrialReport,
+    cross_validate, train, train_on,
 };

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use churn_domain::Table;
 
+use crate::explain::ExplainScratch;
 use crate::{Calibration, EncodeStats, Encoder, Model};
 
 /// Encoder, model, calibration and threshold: everything between a customer and a probability. Shared freely between
@@ -19,8 +20,9 @@ pub struct ScoringModel {
 /// Buffers of one scoring thread, kept from call to call so that scoring allocates nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
-    encoded: Vec<f32>,
+    pub(crate) encoded: Vec<f32>,
     margins: Vec<f64>,
+    pub(crate) explain: ExplainScratch,
 }
 
 impl ScoringModel {
@@ -45,12 +47,31 @@ impl ScoringModel {
         while start < end {
             let block = start..end.min(start + Self::BLOCK_ROWS);
             start = block.end;
-            stats.merge(&self.encoder.encode_into(table, block, &mut scratch.encoded));
-            scratch.margins.clear();
-            self.model.margins_into(&scratch.encoded, &mut scratch.margins);
-            probability.extend(scratch.margins.iter().map(|&margin| self.calibration.probability(margin)));
+            stats.merge(&self.score_block(table, block, scratch, probability));
         }
         stats
+    }
+
+    /// Scores one block; its encoded rows stay in the scratch.
+    pub(crate) fn score_block(
+        &self,
+        table: &Table,
+        block: Range<usize>,
+        scratch: &mut Scratch,
+        probability: &mut Vec<f64>,
+    ) -> EncodeStats {
+        let Scratch { encoded, margins, .. } = scratch;
+        margins.clear();
+        margins.resize(block.len(), 0.0);
+        let stats = self.encoder.encode_into(table, block, encoded);
+        self.model.add_margins(self.encoder.columns(), encoded, 1.0, margins);
+        probability.extend(margins.iter().map(|&margin| self.calibration.probability(margin)));
+        stats
+    }
+
+    /// The margin (log-odds before calibration) of every customer of a table.
+    pub fn margins(&self, table: &Table) -> Vec<f64> {
+        self.model.margins(&self.encoder.encode(table, 0..table.len()))
     }
 
     /// The probability of every customer of a table.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use churn_domain::{Column, FEATURES, Interned, Table};
 
-use super::{Encoder, Words, lay_out};
+use super::{Encoder, Words, derived, lay_out};
 
 /// A word beyond the feature table is learned when at least this many customers have it: fewer teach nothing and may be
 /// misspellings.
@@ -24,7 +24,7 @@ impl Encoder {
             let missing = rows.iter().filter(|&&row| column.is_missing(row)).count();
             (feature, words, missing > 0 && missing < rows.len())
         });
-        lay_out(parts)
+        lay_out(parts, derived::ALL.to_vec())
     }
 }
 

@@ -4,11 +4,13 @@
 //! - a flag or a number is one column with its value; missing or infinite, it is `NaN`;
 //! - a category is one column for each word the encoder knows, 1 for the customer's word and 0 for the others; an unknown
 //!   word is 0 in all of them, a missing one `NaN` in all of them;
-//! - a feature that was missing for some customers of the fit, but not for all, has one more column: 1 where it is missing.
+//! - a feature that was missing for some customers of the fit, but not for all, has one more column: 1 where it is missing;
+//! - derived columns come last, computed from the others in single precision; `NaN` where one of them is.
 //!
 //! What a `NaN` means is the learner's: trees take the branch they learned, linear models the mean of the fit. Unknown
 //! words and missing values are counted ([`EncodeStats`]).
 
+mod derived;
 mod fit;
 mod stats;
 mod stored;
@@ -16,6 +18,7 @@ mod stored;
 use churn_domain::{Column, FEATURE_COUNT, FEATURES, Interned, MISSING, Table};
 use serde::{Deserialize, Serialize};
 
+use derived::{Derived, Sources};
 pub use stats::EncodeStats;
 
 /// Rows of numbers, one after the other.
@@ -39,6 +42,10 @@ impl Matrix {
 #[serde(try_from = "stored::Stored", into = "stored::Stored")]
 pub struct Encoder {
     blocks: Vec<Block>,
+    /// The derived columns; without any in artifacts of the first format.
+    derived: Vec<Derived>,
+    /// Where the derived columns look; there when there are any.
+    sources: Option<Sources>,
     columns: usize,
 }
 
@@ -84,13 +91,15 @@ impl Encoder {
                 names.push(format!("{feature} is missing"));
             }
         }
+        names.extend(self.derived.iter().map(|derived| derived.name().to_owned()));
         names
     }
 
-    /// Index in [`FEATURES`] of the feature of each column: what adds up columns' shares to features'.
-    pub fn column_features(&self) -> Vec<usize> {
-        let features = self.blocks.iter().flat_map(|block| std::iter::repeat_n(block.feature, block.width()));
-        features.collect()
+    /// Indices in [`FEATURES`] of the features that each column is made from, at least one: what adds up columns' shares to
+    /// features'.
+    pub fn column_features(&self) -> Vec<Vec<usize>> {
+        let features = self.blocks.iter().flat_map(|block| std::iter::repeat_n(vec![block.feature], block.width()));
+        features.chain(self.derived.iter().map(|derived| derived.sources())).collect()
     }
 
     /// Replaces `into` with the given rows of the table, row by row, [`Self::columns`] values each. Allocates nothing once
@@ -116,6 +125,10 @@ impl Encoder {
                 }
                 _ => unreachable!("tables and encoders both follow FEATURES"),
             }
+        }
+        if let Some(sources) = &self.sources {
+            let first = self.columns - self.derived.len();
+            into.chunks_exact_mut(self.columns).for_each(|row| sources.fill(&self.derived, first, row));
         }
         stats
     }
@@ -211,12 +224,15 @@ impl Words {
 }
 
 /// Lays the features' columns out one after the other.
-fn lay_out(parts: impl IntoIterator<Item = (usize, Option<Words>, bool)>) -> Encoder {
+/// Derived columns are kept when all that they look at is there.
+fn lay_out(parts: impl IntoIterator<Item = (usize, Option<Words>, bool)>, derived: Vec<Derived>) -> Encoder {
     let (mut blocks, mut first) = (Vec::with_capacity(FEATURE_COUNT), 0);
     for (feature, words, missing_indicator) in parts {
         let block = Block { feature, first, words, missing_indicator };
         first += block.width();
         blocks.push(block);
     }
-    Encoder { blocks, columns: first }
+    let sources = if derived.is_empty() { None } else { Sources::of(&blocks) };
+    let derived = if sources.is_some() { derived } else { Vec::new() };
+    Encoder { columns: first + derived.len(), blocks, derived, sources }
 }

@@ -3,11 +3,14 @@
 use churn_domain::{FEATURES, feature_index};
 use serde::{Deserialize, Serialize};
 
+use super::derived::ALL;
 use super::{Block, Encoder, Words, lay_out};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Stored {
     features: Vec<StoredFeature>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    derived: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -26,7 +29,8 @@ impl From<Encoder> for Stored {
             words: block.words.map(|words| words.words),
             missing_indicator: block.missing_indicator,
         };
-        Self { features: encoder.blocks.into_iter().map(stored).collect() }
+        let derived = encoder.derived.iter().map(|derived| derived.name().to_owned()).collect();
+        Self { features: encoder.blocks.into_iter().map(stored).collect(), derived }
     }
 }
 
@@ -48,7 +52,19 @@ impl TryFrom<Stored> for Encoder {
             }
             parts.push((feature, words.map(|words| Words::new(feature, words)), missing_indicator));
         }
-        let encoder = lay_out(parts);
+        let mut derived = Vec::with_capacity(stored.derived.len());
+        for name in &stored.derived {
+            let known = ALL.iter().find(|known| known.name() == name);
+            let known = *known.ok_or_else(|| format!("this program has no derived column {name:?}"))?;
+            if derived.contains(&known) {
+                return Err(format!("the derived column {name:?} occurs twice"));
+            }
+            derived.push(known);
+        }
+        let encoder = lay_out(parts, derived);
+        if encoder.derived.len() != stored.derived.len() {
+            return Err("it lacks a feature that its derived columns are computed from".into());
+        }
         if encoder.columns == 0 || encoder.columns > Self::MAX_COLUMNS {
             return Err(format!("it has {} columns, expected 1 to {}", encoder.columns, Self::MAX_COLUMNS));
         }

@@ -4,6 +4,8 @@
 //! missing values left reads the first, one that sends them right the second, and the comparison decides both cases. A
 //! leaf leads to itself, so every customer takes as many steps as the tree is deep.
 
+use std::ops::Range;
+
 /// Customers scored side by side: enough to hide the wait for memory, few enough that their rows stay in the first cache.
 const LANES: usize = 8;
 /// A column's place in a spread row fits into one byte, which spares the bounds check.
@@ -12,7 +14,8 @@ const PLACE_BITS: u32 = 8;
 const MAX_NODES: usize = 1 << (u32::BITS - PLACE_BITS);
 
 /// What a node of somebody's tree does.
-pub(super) enum Split {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Split {
     /// Answers.
     Leaf(f64),
     /// Sends a customer left when the value is below the threshold.
@@ -98,22 +101,43 @@ impl Forest {
         self.answers.extend(std::iter::repeat_n(0.0, count));
     }
 
-    /// Appends the sum of the trees' answers for each row.
-    pub(super) fn margins_into(&self, values: &[f32], margins: &mut Vec<f64>) {
+    /// Adds `weight` times the base score and the sum of the trees' answers for each row.
+    pub(super) fn add_margins(&self, values: &[f32], weight: f64, into: &mut [f64]) {
+        self.walk(values, |spread, rows| {
+            let mut sums = [self.base; LANES];
+            self.add_trees(0..self.trees.len(), spread, &mut sums);
+            into[rows.clone()].iter_mut().zip(&sums).for_each(|(into, sum)| *into += weight * sum);
+        });
+    }
+
+    /// The margins of the first `counts[0]` trees, of the first `counts[1]`, and so on; `counts` ascend.
+    pub(super) fn staged_margins(&self, values: &[f32], counts: &[usize]) -> Vec<Vec<f64>> {
+        let mut stages = vec![vec![0.0; values.len() / self.columns]; counts.len()];
+        self.walk(values, |spread, rows| {
+            let (mut sums, mut from) = ([self.base; LANES], 0);
+            for (stage, &count) in stages.iter_mut().zip(counts) {
+                self.add_trees(from..count.min(self.trees.len()), spread, &mut sums);
+                from = count.min(self.trees.len());
+                stage[rows.clone()].copy_from_slice(&sums[..rows.len()]);
+            }
+        });
+        stages
+    }
+
+    /// Spreads the rows out, a few at a time, and hands them over with their place.
+    fn walk(&self, values: &[f32], mut with: impl FnMut(&[[f32; SPREAD]; LANES], &Range<usize>)) {
         let mut spread = [[0.0; SPREAD]; LANES];
-        for rows in values.chunks(LANES * self.columns) {
+        for (at, rows) in values.chunks(LANES * self.columns).enumerate() {
             for (row, spread) in rows.chunks_exact(self.columns).zip(&mut spread) {
                 spread_out(row, spread);
             }
-            let sums = self.sums(&spread);
-            margins.extend_from_slice(&sums[..rows.len() / self.columns]);
+            with(&spread, &(at * LANES..at * LANES + rows.len() / self.columns));
         }
     }
 
     #[inline]
-    fn sums(&self, spread: &[[f32; SPREAD]; LANES]) -> [f64; LANES] {
-        let mut sums = [self.base; LANES];
-        for &(root, depth) in &self.trees {
+    fn add_trees(&self, trees: Range<usize>, spread: &[[f32; SPREAD]; LANES], sums: &mut [f64; LANES]) {
+        for &(root, depth) in &self.trees[trees] {
             let mut at = [root; LANES];
             for _ in 0..depth {
                 for lane in 0..LANES {
@@ -126,7 +150,6 @@ impl Forest {
                 sums[lane] += self.answers[at[lane] as usize];
             }
         }
-        sums
     }
 }
 

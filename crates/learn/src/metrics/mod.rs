@@ -3,14 +3,24 @@
 //! Each equals scikit-learn's of the name given, proved by the cases in `tests/numerical`. A probability is the positive
 //! class's, never the confidence of a predicted label.
 
+mod campaign;
+mod interval;
 mod rank;
+mod slice;
 
 use serde::{Deserialize, Serialize};
 
-pub use rank::{auc, average_precision, best_f1_threshold};
+pub use campaign::{Campaign, CampaignPoint, best_profit_threshold};
+pub use interval::{Interval, Resamples};
+pub use rank::{auc, average_precision, best_f1_threshold, gain, lift, precision_recall, roc};
+pub(crate) use slice::group;
+pub use slice::{SLICED, Slice, slices};
 
 /// Number of bins of [`ece`].
 pub const ECE_BINS: usize = 10;
+
+/// Share of the customers, those with the highest probabilities, that [`Metrics::lift_at_10`] looks at.
+pub const LIFT_SHARE: f64 = 0.1;
 
 /// The usual figures of one set of probabilities and decisions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +47,12 @@ pub struct Metrics {
     pub recall: f64,
     /// Harmonic mean of precision and recall; 0 when both are.
     pub f1: f64,
+    /// Matthews correlation coefficient, from -1 to 1; 0 when a class or a decision does not occur.
+    #[serde(default)]
+    pub mcc: f64,
+    /// How many times more leavers are among the tenth with the highest probabilities than among all; none when nobody left.
+    #[serde(default)]
+    pub lift_at_10: Option<f64>,
 }
 
 impl Metrics {
@@ -55,6 +71,8 @@ impl Metrics {
             precision: confusion.precision(),
             recall: confusion.recall(),
             f1: confusion.f1(),
+            mcc: confusion.mcc(),
+            lift_at_10: lift(probability, label, LIFT_SHARE),
         }
     }
 
@@ -68,11 +86,13 @@ impl Metrics {
 /// Mean negative log-likelihood (`log_loss`), natural logarithm; probabilities are kept one machine epsilon away from 0
 /// and 1, as scikit-learn does.
 pub fn log_loss(probability: &[f64], label: &[bool]) -> f64 {
-    let loss = |(&p, &left): (&f64, &bool)| {
-        let p = p.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
-        -if left { p.ln() } else { (1.0 - p).ln() }
-    };
-    mean(probability.iter().zip(label).map(loss))
+    mean(probability.iter().zip(label).map(loss_of))
+}
+
+/// The log-loss of one probability.
+pub(crate) fn loss_of((&probability, &left): (&f64, &bool)) -> f64 {
+    let p = probability.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
+    -if left { p.ln() } else { (1.0 - p).ln() }
 }
 
 /// Mean squared error of the probability (`brier_score_loss`).
@@ -142,6 +162,14 @@ impl Confusion {
     /// Share of the leavers that were found (`recall_score`), 0 when nobody left.
     pub fn recall(&self) -> f64 {
         ratio(self.true_positives, self.true_positives + self.false_negatives)
+    }
+
+    /// Matthews correlation coefficient (`matthews_corrcoef`), 0 when a class or a decision does not occur.
+    pub fn mcc(&self) -> f64 {
+        let [tp, fp, tn, fn_] =
+            [self.true_positives, self.false_positives, self.true_negatives, self.false_negatives].map(|n| n as f64);
+        let spread = ((tp + fp) * (tp + fn_) * (tn + fp) * (tn + fn_)).sqrt();
+        if spread == 0.0 { 0.0 } else { (tp * tn - fp * fn_) / spread }
     }
 
     /// Harmonic mean of precision and recall (`f1_score`), 0 when both are.

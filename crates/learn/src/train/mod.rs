@@ -1,27 +1,27 @@
-//! Training: cross-validation of each learner, the choice, and the final fit.
+//! Training: learners are tried out of fold, the best of them or their blend is chosen and fitted on all customers.
+//!
+//! [`train`] tries a given list; [`crate::search`] proposes its own until its budget is spent. Both choose in the same way.
 
-mod cross;
+mod bench;
+mod blending;
+mod contest;
+mod examples;
+mod judge;
 mod params;
 mod report;
 
-use churn_domain::Table;
 use churn_domain::csv::Customers;
 
-pub use cross::{CrossValidated, cross_validate};
+pub(crate) use bench::Bench;
+pub use contest::TrialReport;
+pub(crate) use contest::{Contest, fit_best, fit_winner};
+pub use examples::Examples;
+pub use judge::{CrossValidated, Goal};
 pub use params::TrainParams;
+pub(crate) use params::check_examples;
 pub use report::{LearnerReport, Report};
 
-use crate::metrics::best_f1_threshold;
-use crate::{Artifact, Encoder, Reference, ScoringModel, TrainError, golden, stratified_folds};
-
-/// Customers and whether they left.
-#[derive(Clone, Copy, Debug)]
-pub struct Examples<'a> {
-    /// The customers.
-    pub features: &'a Table,
-    /// Whether each left.
-    pub label: &'a [bool],
-}
+use crate::{Artifact, TrainError, stratified_folds};
 
 /// How far a training is.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +44,7 @@ pub enum TrainStep {
         /// The fold held out, from 0.
         fold: usize,
     },
-    /// The better learner was fitted on all customers.
+    /// The best learner was fitted on all customers.
     Final {
         /// The learner's name.
         learner: &'static str,
@@ -60,21 +60,13 @@ pub struct Trained {
     pub fold: Vec<usize>,
     /// The probability of each customer, by a model and a calibration that had not seen the customer's fold.
     pub out_of_fold: Vec<f64>,
+    /// Everything that was tried, the best first.
+    pub leaderboard: Vec<TrialReport>,
 }
 
-impl<'a> Examples<'a> {
-    /// The customers of a file as examples.
-    ///
-    /// # Errors
-    /// [`TrainError::MissingLabel`] when the file had no label.
-    pub fn of(customers: &'a Customers) -> Result<Self, TrainError> {
-        let label = customers.label.as_deref().ok_or(TrainError::MissingLabel)?;
-        Ok(Self { features: &customers.features, label })
-    }
-}
-
-/// Trains a model: each learner is cross-validated, the one with the least log-loss out of fold is fitted on all
-/// customers, calibrated by its out-of-fold margins (where that helps), and decides at the threshold with the greatest F1.
+/// Trains a model: each learner is cross-validated, and so (if [`TrainParams::blend`] says so) is their blend. The one with the
+/// least log-loss out of fold is fitted on all customers, calibrated by its out-of-fold margins (where that helps), and
+/// decides at the threshold with the greatest F1.
 ///
 /// A constant column teaches nothing and does no harm; so does one that is missing for everybody. The same customers and
 /// parameters give the same artifact on any number of threads. `progress` is called on this thread after each fit.
@@ -86,9 +78,20 @@ pub fn train(
     params: &TrainParams,
     progress: &mut dyn FnMut(TrainProgress),
 ) -> Result<Trained, TrainError> {
-    let examples = Examples::of(customers)?;
+    train_on(Examples::of(customers)?, params, progress)
+}
+
+/// As [`train`], for customers who may count differently.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_on(
+    examples: Examples<'_>,
+    params: &TrainParams,
+    progress: &mut dyn FnMut(TrainProgress),
+) -> Result<Trained, TrainError> {
     params.check()?;
-    params.check_examples(examples)?;
+    check_examples(examples, params.folds)?;
     let fold = stratified_folds(examples.label, params.folds, params.seed);
     let total = params.learners.len() * params.folds + 1;
     let mut done = 0;
@@ -96,31 +99,36 @@ pub fn train(
         done += 1;
         progress(TrainProgress { done, total, step });
     };
-    let validated = cross_validate(examples, params, &fold, &mut report_step)?;
-    let (best, chosen) = best_of(&validated);
-
-    let learner = &params.learners[best];
-    let all: Vec<usize> = (0..examples.label.len()).collect();
-    let encoder = Encoder::fit(examples.features, &all);
-    let matrix = encoder.encode(examples.features, all.into_iter());
-    let model = learner.fit(&matrix, examples.label, params.seed, params.threads)?;
-    report_step(TrainStep::Final { learner: learner.name() });
-
-    let threshold = best_f1_threshold(&chosen.probability, examples.label);
-    let model = ScoringModel { encoder, model, calibration: chosen.calibration, threshold };
-    let artifact = Artifact {
-        reference: Reference::of(examples.features, examples.label, &chosen.probability),
-        golden: golden::choose(&model, examples.features),
-        report: Report::of(examples.label, params, best, &validated),
-        model,
-    };
-    Ok(Trained { artifact, out_of_fold: chosen.probability.clone(), fold })
+    let bench = Bench::new(examples, &fold, params.folds, params.seed, params.threads);
+    let mut contest = Contest::new(&bench, Goal::LogLoss, params.threads);
+    let tried = bench.try_all(&params.learners, false, &|| 0.0, &|| false, &mut |learner, fold| {
+        report_step(TrainStep::Fold { learner: params.learners[learner].name(), fold });
+    })?;
+    contest.enter(tried);
+    if params.blend {
+        contest.blend();
+    }
+    let trained = fit_best(examples, &contest, params.seed, params.threads)?;
+    report_step(TrainStep::Final { learner: trained.artifact.model.model.name() });
+    Ok(trained)
 }
 
-/// The learner with the least log-loss, the first of equals.
-fn best_of(validated: &[CrossValidated]) -> (usize, &CrossValidated) {
-    let better = |a: &(usize, &CrossValidated), b: &(usize, &CrossValidated)| {
-        a.1.metrics.log_loss.total_cmp(&b.1.metrics.log_loss).then(a.0.cmp(&b.0))
-    };
-    validated.iter().enumerate().min_by(better).expect("TrainParams::check wants a learner")
+/// Cross-validates each of the learners on the given folds (`fold_of` a customer, from 0, below `params.folds`), up to
+/// `params.threads` fits at the same time. `done` is called on this thread after each fit.
+///
+/// # Errors
+/// [`TrainError::Learner`] when a learner gives up.
+pub fn cross_validate(
+    examples: Examples<'_>,
+    params: &TrainParams,
+    fold_of: &[usize],
+    done: &mut dyn FnMut(TrainStep),
+) -> Result<Vec<CrossValidated>, TrainError> {
+    let bench = Bench::new(examples, fold_of, params.folds, params.seed, params.threads);
+    let tried = bench.try_all(&params.learners, false, &|| 0.0, &|| false, &mut |learner, fold| {
+        done(TrainStep::Fold { learner: params.learners[learner].name(), fold });
+    })?;
+    let judged =
+        |tried: &bench::Tried| judge::judge(&tried.margins, examples.label, fold_of, params.folds, Goal::LogLoss);
+    Ok(tried.iter().map(judged).collect())
 }

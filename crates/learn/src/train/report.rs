@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CrossValidated, TrainParams};
+use super::{CrossValidated, Goal};
 use crate::{Calibration, LearnerParams, Metrics};
+
+/// Learners listed at most: the best ones.
+const LISTED: usize = 20;
 
 /// How the model was chosen and how good it is on customers that it had not seen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,9 +19,15 @@ pub struct Report {
     pub seed: u64,
     /// Number of folds.
     pub folds: usize,
+    /// What was made as good as possible.
+    #[serde(default)]
+    pub goal: Goal,
+    /// How many learners and blends were tried in all.
+    #[serde(default)]
+    pub trials: usize,
     /// Position of the chosen learner in `learners`.
     pub chosen: usize,
-    /// The learners, in the order of the parameters.
+    /// The best learners, the best first.
     pub learners: Vec<LearnerReport>,
 }
 
@@ -36,20 +45,28 @@ pub struct LearnerReport {
 }
 
 impl Report {
-    pub(super) fn of(label: &[bool], params: &TrainParams, chosen: usize, validated: &[CrossValidated]) -> Self {
-        let learner = |(params, validated): (&LearnerParams, &CrossValidated)| LearnerReport {
-            params: params.clone(),
-            calibration: validated.calibration,
+    pub(super) fn of(
+        label: &[bool],
+        seed: u64,
+        folds: usize,
+        goal: Goal,
+        entries: &[(&LearnerParams, &CrossValidated)],
+    ) -> Self {
+        let learner = |(params, validated): &(&LearnerParams, &CrossValidated)| LearnerReport {
+            params: (*params).clone(),
+            calibration: validated.calibration.clone(),
             metrics: validated.metrics.clone(),
             raw_log_loss: validated.raw_log_loss,
         };
         Self {
             rows: label.len(),
             positives: label.iter().filter(|&&left| left).count(),
-            seed: params.seed,
-            folds: params.folds,
-            chosen,
-            learners: params.learners.iter().zip(validated).map(learner).collect(),
+            seed,
+            folds,
+            goal,
+            trials: entries.len(),
+            chosen: 0,
+            learners: entries.iter().take(LISTED).map(learner).collect(),
         }
     }
 

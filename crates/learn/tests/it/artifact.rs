@@ -43,7 +43,7 @@ fn each_file_that_is_missing_or_no_json_is_named() {
         for name in files.keys() {
             let mut damaged = files.clone();
             damaged.remove(name);
-            assert!(matches!(refusal(&damaged), ArtifactError::Missing(file) if file == name), "{name}");
+            assert!(matches!(refusal(&damaged), ArtifactError::Missing(file) if file == *name), "{name}");
             for content in [&b""[..], b"{", b"null", b"\xff", b"[]"] {
                 damaged.insert(name.clone(), content.to_vec());
                 let error = refusal(&damaged).to_string();
@@ -62,12 +62,12 @@ fn an_artifact_of_a_newer_format_is_refused_before_anything_else_is_read() {
 
 #[test]
 fn a_model_that_scores_otherwise_than_its_golden_rows_is_refused() {
-    let [trees, logistic] = models();
+    let [trees, logistic, ..] = models();
     let files = trees.artifact.to_files().unwrap();
     let golden = edit(&files, "golden.json", |rows| rows[2]["probability"] = 0.123.into());
     assert!(matches!(refusal(&golden), ArtifactError::Golden { row: 2, expected: 0.123, .. }));
     let empty = edit(&files, "golden.json", |rows| *rows = json!([]));
-    assert!(matches!(refusal(&empty), ArtifactError::Invalid { file: "golden.json", .. }));
+    assert!(matches!(refusal(&empty), ArtifactError::Invalid { file, .. } if file == "golden.json"));
     let calibration = json!({"kind": "platt", "slope": 0.5, "intercept": 0.0});
     let recalibrated = edit(&files, "calibration.json", |stored| *stored = calibration);
     assert!(matches!(refusal(&recalibrated), ArtifactError::Golden { .. }));
@@ -86,6 +86,9 @@ fn values_that_no_training_writes_are_refused() {
         ("model.json", &|file| file["coefficient"][0] = 1e300.into()),
         ("model.json", &|file| drop(file["coefficient"].as_array_mut().unwrap().pop())),
         ("model.json", &|file| file["learner"] = "oracle".into()),
+        ("encoder.json", &|file| file["derived"][0] = "shoe_size / tenure".into()),
+        ("encoder.json", &|file| file["derived"][0] = file["derived"][1].clone()),
+        ("evaluation.json", &|file| drop(file.as_object_mut().unwrap().remove("slices"))),
         ("calibration.json", &|file| *file = json!({"kind": "platt", "slope": -1.0, "intercept": 0.0})),
         ("encoder.json", &|file| drop(file["features"].as_array_mut().unwrap().pop())),
         ("encoder.json", &|file| file["features"][0]["name"] = "shoe_size".into()),
@@ -95,6 +98,22 @@ fn values_that_no_training_writes_are_refused() {
         let error = refusal(&edit(&files, name, change));
         assert!(matches!(&error, ArtifactError::Invalid { file, .. } if *file == name), "{name}: {error}");
     }
+}
+
+#[test]
+fn a_blend_that_no_training_makes_is_refused() {
+    let files = models()[4].artifact.to_files().unwrap();
+    for change in [
+        &(|model: &mut Value| model["members"][0]["weight"] = (-1.0).into()) as &dyn Fn(&mut Value),
+        &|model| model["members"] = json!([]),
+        &|model| model["members"][1] = json!({"weight": 0.3, "learner": "blend", "members": []}),
+        &|model| model["members"][3]["square"][0] = 1e300.into(),
+    ] {
+        let error = refusal(&edit(&files, "model.json", change));
+        assert!(matches!(&error, ArtifactError::Invalid { file, .. } if file == "model.json"), "{error}");
+    }
+    let elsewhere = edit(&files, "model.json", |model| model["members"][0]["file"] = "trees-7.json".into());
+    assert_eq!(refusal(&elsewhere), ArtifactError::Missing("trees-7.json".into()));
 }
 
 #[test]

@@ -18,7 +18,11 @@ fn encoded(encoder: &Encoder, customer: &str) -> (Vec<(String, f32)>, EncodeStat
 }
 
 fn of<'a>(row: &'a [(String, f32)], feature: &str) -> Vec<(&'a str, f32)> {
-    row.iter().filter(|(name, _)| name.starts_with(feature)).map(|(name, value)| (name.as_str(), *value)).collect()
+    let own = |name: &str| {
+        name.strip_prefix(feature)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(" = ") || rest == " is missing")
+    };
+    row.iter().filter(|(name, _)| own(name)).map(|(name, value)| (name.as_str(), *value)).collect()
 }
 
 #[test]
@@ -32,8 +36,37 @@ fn a_customer_is_one_hot_with_numbers_as_they_are() {
     assert_eq!(of(&row, "partner"), [("partner", 1.0)]);
     // Some of the shipped customers lack their total charges, and no other feature.
     assert_eq!(of(&row, "total_charges"), [("total_charges", 29.85), ("total_charges is missing", 0.0)]);
-    assert_eq!(row.len(), 41);
+    assert_eq!(row.len(), 41 + 8);
     assert_eq!(stats, EncodeStats { rows: 1, ..EncodeStats::default() });
+}
+
+#[test]
+fn derived_columns_are_computed_from_the_others_and_missing_where_one_of_them_is() {
+    let value = |customer: &str, name: &str| {
+        let (row, _) = encoded(&encoder(), customer);
+        f64::from(row.iter().find(|(column, _)| column == name).unwrap().1)
+    };
+    let old = CUSTOMER.replace("0,1,0,1,0,No phone", "0,1,0,11,0,No phone").replace("29.85,29.85", "50,440");
+    let old = old.replace("DSL,No,Yes", "Fiber optic,Yes,Yes");
+    let close = |name: &str, expected: f64| {
+        let found = value(&old, name);
+        assert!((found - expected).abs() < 1e-5, "{name}: {found}");
+    };
+    close("total_charges / tenure", 40.0);
+    close("monthly_charges - total_charges / tenure", 10.0);
+    close("ln(1 + tenure)", 12_f64.ln());
+    close("number of add-ons", 2.0);
+    close("monthly_charges / (1 + tenure)", 50.0 / 12.0);
+    close("ln(1 + tenure) if month-to-month", 12_f64.ln());
+    close("monthly_charges if month-to-month", 50.0);
+    close("fiber optic and month-to-month", 1.0);
+    let bound = old.replace("Month-to-month", "Two year");
+    assert_eq!(value(&bound, "monthly_charges if month-to-month"), 0.0);
+    let new = CUSTOMER.replace("0,1,0,1,0,No phone", "0,1,0,0,0,No phone");
+    assert_eq!(value(&new, "total_charges / tenure"), f64::from(29.85_f32));
+    let unknown = old.replace("50,440", "50,");
+    assert!(value(&unknown, "total_charges / tenure").is_nan());
+    assert!(value(&unknown, "ln(1 + tenure)").is_finite());
 }
 
 #[test]

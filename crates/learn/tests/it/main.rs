@@ -4,14 +4,19 @@
 
 mod artifact;
 mod encoder;
+mod explain;
 mod metrics;
+mod search;
 mod training;
 
 use std::sync::OnceLock;
 
 use churn_domain::Table;
 use churn_domain::csv::{Customers, ReadOptions, read};
-use churn_learn::{LearnerParams, LogisticParams, TrainParams, Trained, TreeParams, train};
+use churn_learn::{
+    BayesParams, BlendParams, EbmParams, LearnerParams, LogisticParams, MemberParams, TrainParams, Trained, TreeParams,
+    train,
+};
 
 /// The shipped customers.
 fn shipped() -> &'static Customers {
@@ -36,7 +41,7 @@ fn sample(nth: usize) -> Customers {
 fn quick(threads: usize) -> TrainParams {
     let trees = TreeParams { trees: 40, learning_rate: 0.1, ..TreeParams::default() };
     let learners = vec![LearnerParams::BoostedTrees(trees), LearnerParams::Logistic(LogisticParams::default())];
-    TrainParams { threads, learners, ..TrainParams::default() }
+    TrainParams { threads, learners, blend: false, ..TrainParams::default() }
 }
 
 fn only(learner: LearnerParams) -> TrainParams {
@@ -47,13 +52,19 @@ fn trained(customers: &Customers, params: &TrainParams) -> Trained {
     train(customers, params, &mut |_| {}).unwrap()
 }
 
-/// One trained model of each learner, for tests that only read them.
-fn models() -> &'static [Trained; 2] {
-    static MODELS: OnceLock<[Trained; 2]> = OnceLock::new();
+/// One trained model of each learner (trees, logistic regression, EBM, naive Bayes, a blend of the four), for tests that only
+/// read them.
+fn models() -> &'static [Trained; 5] {
+    static MODELS: OnceLock<[Trained; 5]> = OnceLock::new();
     MODELS.get_or_init(|| {
         let customers = sample(5);
         let [trees, logistic] = <[LearnerParams; 2]>::try_from(quick(1).learners).unwrap();
-        [trees, logistic].map(|learner| trained(&customers, &only(learner)))
+        let ebm = LearnerParams::Ebm(EbmParams { rounds: 15, interactions: 2, ..EbmParams::default() });
+        let bayes = LearnerParams::NaiveBayes(BayesParams::default());
+        let member = |(params, weight): (&LearnerParams, f64)| MemberParams { weight, params: params.clone() };
+        let members = [&trees, &logistic, &ebm, &bayes].into_iter().zip([0.4, 0.3, 0.2, 0.1]).map(member).collect();
+        let blend = LearnerParams::Blend(BlendParams { members });
+        [trees, logistic, ebm, bayes, blend].map(|learner| trained(&customers, &only(learner)))
     })
 }
 

@@ -30,6 +30,8 @@ struct Expected {
     precision: f64,
     recall: f64,
     f1: f64,
+    mcc: f64,
+    lift_at_10: Option<f64>,
     best_f1: f64,
 }
 
@@ -54,6 +56,8 @@ fn every_metric_equals_scikit_learns() {
             ("precision", Some(found.precision), Some(expected.precision)),
             ("recall", Some(found.recall), Some(expected.recall)),
             ("f1", Some(found.f1), Some(expected.f1)),
+            ("mcc", Some(found.mcc), Some(expected.mcc)),
+            ("lift_at_10", found.lift_at_10, expected.lift_at_10),
         ] {
             assert_eq!(found.is_some(), expected.is_some(), "{}: {metric}", case.name);
             let gap = found.zip(expected).map_or(0.0, |(found, expected)| (found - expected).abs());

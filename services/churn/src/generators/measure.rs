@@ -3,7 +3,9 @@
 use anyhow::{Context, bail};
 use churn_domain::csv::Customers;
 use churn_domain::{Locations, Table};
-use churn_learn::{Encoder, Examples, LearnerParams, TrainParams, TreeParams, cross_validate, stratified_folds};
+use churn_learn::{
+    Encoder, Examples, LearnerParams, Sample, TrainParams, TreeParams, cross_validate, stratified_folds,
+};
 use churn_runtime::exit::Ending;
 use churn_synth::quality::{self, BaselineProtection, Diagnostic, MarginalPair, Novelty};
 use churn_synth::quality::{OverfittingProtection, QualityReport};
@@ -232,7 +234,8 @@ fn trained_on(training: quality::Customers<'_>, test: quality::Customers<'_>) ->
     let rows: Vec<usize> = (0..training.len()).collect();
     let encoder = Encoder::fit(training.features, &rows);
     let matrix = encoder.encode(training.features, rows.into_iter());
-    let model = learner().fit(&matrix, training.label, 1, threads()).context("train on the customers")?;
+    let sample = Sample { matrix: &matrix, label: training.label, weight: None };
+    let model = learner().fit(sample, 1, threads()).context("train on the customers")?;
     let margins = model.margins(&encoder.encode(test.features, 0..test.len()));
     Ok(churn_learn::metrics::auc(&margins, test.label))
 }
@@ -243,7 +246,7 @@ fn cross_validated(real: quality::Customers<'_>) -> anyhow::Result<Option<f64>> 
         return Ok(None);
     }
     let fold = stratified_folds(real.label, params.folds, params.seed);
-    let examples = Examples { features: real.features, label: real.label };
+    let examples = Examples { features: real.features, label: real.label, weight: None };
     let validated = cross_validate(examples, &params, &fold, &mut |_| {}).context("train on the real customers")?;
     Ok(validated.first().and_then(|learner| learner.metrics.auc))
 }

@@ -1,0 +1,219 @@
+//! The contest: learners enter with their margins out of fold, the best one, or a blend, wins.
+
+use serde::{Deserialize, Serialize};
+
+use super::bench::{Bench, Tried};
+use super::blending::blend;
+use super::judge::{CrossValidated, Goal, judge};
+use super::{Examples, Report, Trained};
+use crate::evaluation::Evaluation;
+use crate::learner::Sample;
+use crate::metrics::{Interval, Metrics, Resamples};
+use crate::{Artifact, Encoder, LearnerParams, Reference, ScoringModel, TrainError, golden};
+
+/// Learners of one family that may enter a blend, and of all families.
+const OF_FAMILY: usize = 3;
+const OF_ALL: usize = 12;
+/// Resamples of an interval on the leaderboard.
+const RESAMPLES: usize = 200;
+
+/// Learners by how good they are.
+#[derive(Debug)]
+pub(crate) struct Contest<'a> {
+    bench: &'a Bench<'a>,
+    goal: Goal,
+    threads: usize,
+    tried: Vec<Tried>,
+    entries: Vec<Entry>,
+    /// Position of the best entry; the first of equals.
+    best: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    params: LearnerParams,
+    validated: CrossValidated,
+    seconds: f64,
+    seconds_a_row: f64,
+}
+
+/// One row of the leaderboard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrialReport {
+    /// Its number, in the order of trying, from 1.
+    pub trial: usize,
+    /// The learner and its settings.
+    pub params: LearnerParams,
+    /// The calibration chosen for it.
+    pub calibration: String,
+    /// Its figures out of fold, calibrated.
+    pub metrics: Metrics,
+    /// What the goal compares; lower is better.
+    pub loss: f64,
+    /// What 95 % of 200 bootstrap resamples of the log-loss lie within.
+    pub log_loss_interval: Option<Interval>,
+    /// What fitting on the folds took, added up. A blend's is that of its members.
+    pub seconds: f64,
+    /// What scoring one encoded row took, on one thread.
+    pub microseconds_a_row: f64,
+}
+
+impl<'a> Contest<'a> {
+    pub(crate) fn new(bench: &'a Bench<'a>, goal: Goal, threads: usize) -> Self {
+        Self { bench, goal, threads, tried: Vec::new(), entries: Vec::new(), best: None }
+    }
+
+    /// Enters learners; the positions of the entries.
+    pub(crate) fn enter(&mut self, tried: Vec<Tried>) -> std::ops::Range<usize> {
+        let first = self.entries.len();
+        for tried in tried {
+            let validated = judge(&tried.margins, self.bench.label, self.bench.fold_of, self.bench.folds(), self.goal);
+            self.add(tried.params.clone(), validated, tried.seconds, tried.seconds_a_row);
+            self.tried.push(tried);
+        }
+        first..self.entries.len()
+    }
+
+    /// Enters the blend of those that are in. The position of the entry, if there is a blend and it is the best so far: a
+    /// blend that is not is forgotten, so that more trials never make the winner worse.
+    pub(crate) fn blend(&mut self) -> Option<usize> {
+        let members = self.eligible();
+        let blended = blend(&members, self.bench.label, self.bench.fold_of, self.bench.folds(), self.threads)?;
+        let validated = judge(&blended.margins, self.bench.label, self.bench.fold_of, self.bench.folds(), self.goal);
+        let better = self.best().is_none_or(|best| validated.loss < best.validated.loss);
+        let of_members = |of: fn(&Tried) -> f64| match &blended.params {
+            LearnerParams::Blend(blend) => {
+                let member = |tried: &&&Tried| blend.members.iter().any(|member| member.params == tried.params);
+                members.iter().filter(member).map(|tried| of(tried)).sum()
+            }
+            _ => 0.0,
+        };
+        let (seconds, seconds_a_row) = (of_members(|tried| tried.seconds), of_members(|tried| tried.seconds_a_row));
+        if better {
+            self.add(blended.params, validated, seconds, seconds_a_row);
+        }
+        better.then(|| self.entries.len() - 1)
+    }
+
+    fn add(&mut self, params: LearnerParams, validated: CrossValidated, seconds: f64, seconds_a_row: f64) {
+        if self.best().is_none_or(|best| validated.loss < best.validated.loss) {
+            self.best = Some(self.entries.len());
+        }
+        self.entries.push(Entry { params, validated, seconds, seconds_a_row });
+    }
+
+    fn best(&self) -> Option<&Entry> {
+        self.best.map(|best| &self.entries[best])
+    }
+
+    /// The best one's name.
+    pub(crate) fn winner(&self) -> &'static str {
+        self.best().map_or("nothing", |best| best.params.name())
+    }
+
+    /// What fitting the best one on all customers will take, roughly.
+    pub(crate) fn final_seconds(&self) -> f64 {
+        self.best().map_or(0.0, |best| best.seconds / (self.bench.folds() as f64 - 1.0))
+    }
+
+    /// The settings of a family's best learner so far.
+    pub(crate) fn best_of_family(&self, name: &str) -> Option<&LearnerParams> {
+        let of_family = self.entries.iter().filter(|entry| entry.params.name() == name);
+        of_family.min_by(|a, b| a.validated.loss.total_cmp(&b.validated.loss)).map(|entry| &entry.params)
+    }
+
+    /// What a learner of a family took so far, on all folds, at most.
+    pub(crate) fn seconds_of_family(&self, name: &str) -> f64 {
+        let of_family = self.tried.iter().filter(|tried| tried.params.name() == name);
+        of_family.map(|tried| tried.seconds).fold(0.0, f64::max)
+    }
+
+    /// The best of each family and of all, by log-loss without calibration, in the order of trying.
+    fn eligible(&self) -> Vec<&Tried> {
+        let singles = self.entries.iter().filter(|entry| !matches!(entry.params, LearnerParams::Blend(_)));
+        let mut order: Vec<(f64, usize)> = singles.map(|entry| entry.validated.raw_log_loss).zip(0..).collect();
+        order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut taken: Vec<usize> = Vec::new();
+        for (_, at) in order {
+            let name = self.tried[at].params.name();
+            let same = taken.iter().filter(|&&other| self.tried[other].params.name() == name).count();
+            if taken.len() < OF_ALL && same < OF_FAMILY {
+                taken.push(at);
+            }
+        }
+        taken.sort_unstable();
+        taken.into_iter().map(|at| &self.tried[at]).collect()
+    }
+
+    /// One entry as it stands on the leaderboard.
+    pub(crate) fn report(&self, at: usize) -> TrialReport {
+        let Entry { params, validated, seconds, seconds_a_row } = &self.entries[at];
+        let losses: Vec<f64> =
+            validated.probability.iter().zip(self.bench.label).map(crate::metrics::loss_of).collect();
+        TrialReport {
+            trial: at + 1,
+            params: params.clone(),
+            calibration: validated.calibration.name().to_owned(),
+            metrics: validated.metrics.clone(),
+            loss: validated.loss,
+            log_loss_interval: Resamples::new(losses.len(), RESAMPLES, 0).of_mean(&losses),
+            seconds: *seconds,
+            microseconds_a_row: seconds_a_row * 1e6,
+        }
+    }
+
+    /// Positions of all entries, the best first.
+    fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.entries.len()).collect();
+        order.sort_by(|&a, &b| {
+            self.entries[a].validated.loss.total_cmp(&self.entries[b].validated.loss).then(a.cmp(&b))
+        });
+        order
+    }
+}
+
+/// The winner, fitted on all customers.
+pub(crate) fn fit_winner(
+    examples: Examples<'_>,
+    contest: &Contest<'_>,
+    seed: u64,
+    threads: usize,
+) -> Result<ScoringModel, TrainError> {
+    let best = contest.best().ok_or(TrainError::NothingTried)?;
+    let all: Vec<usize> = (0..examples.label.len()).collect();
+    let encoder = Encoder::fit(examples.features, &all);
+    let matrix = encoder.encode(examples.features, all.into_iter());
+    let sample = Sample { matrix: &matrix, label: examples.label, weight: examples.weight };
+    let model = best.params.fit(sample, seed, threads)?;
+    let threshold = contest.goal.best_threshold(&best.validated.probability, examples.label);
+    Ok(ScoringModel { encoder, model, calibration: best.validated.calibration.clone(), threshold })
+}
+
+/// Fits the winner on all customers and writes down what it is good for.
+pub(crate) fn fit_best(
+    examples: Examples<'_>,
+    contest: &Contest<'_>,
+    seed: u64,
+    threads: usize,
+) -> Result<Trained, TrainError> {
+    let best = contest.best().ok_or(TrainError::NothingTried)?;
+    let model = fit_winner(examples, contest, seed, threads)?;
+    let validated = &best.validated;
+    let order = contest.order();
+    let entries: Vec<_> =
+        order.iter().map(|&at| (&contest.entries[at].params, &contest.entries[at].validated)).collect();
+    let artifact = Artifact {
+        reference: Reference::of(examples.features, examples.label, &validated.probability),
+        golden: golden::choose(&model, examples.features),
+        report: Report::of(examples.label, seed, contest.bench.folds(), contest.goal, &entries),
+        evaluation: Some(Evaluation::of(examples, &model, validated, contest.goal, seed)),
+        model,
+    };
+    let leaderboard = order.iter().map(|&at| contest.report(at)).collect();
+    Ok(Trained {
+        artifact,
+        out_of_fold: validated.probability.clone(),
+        fold: contest.bench.fold_of.to_vec(),
+        leaderboard,
+    })
+}
