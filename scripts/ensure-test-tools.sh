@@ -74,7 +74,26 @@ ensure_registry() {
   mv "$part" .tools/apicurio
 }
 
+# Python's XGBoost, which checks that exported models are what it takes them for.
+ensure_xgboost() {
+  [ ! -d .tools/xgboost ] || return 0
+  echo "fetching Python's XGBoost" >&2
+  rm -rf .tools/xgboost.part
+  if have uv; then
+    uv venv -q .tools/xgboost.part && uv pip install -q --python .tools/xgboost.part/bin/python xgboost-cpu==3.2.0
+  else
+    python3 -m venv .tools/xgboost.part 2>/dev/null || {
+      rm -rf .tools/xgboost.part
+      apt_install python3-venv
+      python3 -m venv .tools/xgboost.part
+    }
+    .tools/xgboost.part/bin/pip install -q --disable-pip-version-check xgboost-cpu==3.2.0
+  fi
+  mv .tools/xgboost.part .tools/xgboost
+}
+
 mkdir -p .tools
 ensure_packages
+ensure_xgboost
 ensure_kafka
 ensure_registry

@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Produce(Produce),
     /// Scores customers of a CSV file with the champion.
     Predict(Predict),
+    /// Searches for the best model on a file, and puts it into the registry.
+    Train(Train),
     /// Fits generators of synthetic customers and samples from them.
     #[command(subcommand)]
     Synth(Synth),
@@ -124,9 +126,95 @@ pub(crate) struct Predict {
     /// Version of the model; the champion without it.
     #[arg(long, value_name = "VERSION")]
     pub(crate) model: Option<String>,
+    /// Adds the features that moved each score most, and by how much on the log-odds: so many of them.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) reasons: usize,
+    /// Threads; all cores without it.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) threads: Option<usize>,
     /// Leaves out rows with a bad value and lists them.
     #[arg(long)]
     pub(crate) skip_bad_rows: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Train {
+    /// Customers with the churn column, with the columns of data/README.md.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// Time for the whole training, such as 60s or 5m; the best model so far is taken when it is up.
+    #[arg(long, value_name = "TIME", default_value = Train::DEFAULT_BUDGET)]
+    pub(crate) budget: String,
+    /// Learners to try at most. Without a budget of time, the result is the same on every machine.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) trials: Option<usize>,
+    /// Seed: the same seed and number of trials give the same model.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// What is made as good as possible.
+    #[arg(long, value_enum, default_value = "log_loss")]
+    pub(crate) metric: GoalName,
+    /// Cost of one retention offer, for the profit.
+    #[arg(long, default_value_t = 50.0, value_name = "AMOUNT")]
+    pub(crate) offer_cost: f64,
+    /// What a customer who stays because of an offer is worth, for the profit.
+    #[arg(long, default_value_t = 500.0, value_name = "AMOUNT")]
+    pub(crate) customer_value: f64,
+    /// Learners to try; all of them without it. May be repeated.
+    #[arg(long, value_enum, value_name = "LEARNER")]
+    pub(crate) learner: Vec<LearnerName>,
+    /// Takes the best single learner, never a blend: boosted trees alone can be exported to XGBoost.
+    #[arg(long)]
+    pub(crate) no_blend: bool,
+    /// Threads; all cores without it. Changes no result of a number of trials.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) threads: Option<usize>,
+    /// Writes each trial to this file as one line of JSON, as it is done.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trials_out: Option<PathBuf>,
+    /// Judges the training instead of making a model: a CSV file with the columns row (from 0) and fold. Each fold is
+    /// predicted by a search of its own on the others; the budget is for all of them together.
+    #[arg(long, value_name = "FILE", requires = "oof")]
+    pub(crate) folds: Option<PathBuf>,
+    /// Where the probabilities of --folds go, as CSV: row, fold, probability.
+    #[arg(long, value_name = "FILE", requires = "folds")]
+    pub(crate) oof: Option<PathBuf>,
+    /// Leaves out rows with a bad value and lists them.
+    #[arg(long)]
+    pub(crate) skip_bad_rows: bool,
+}
+
+impl Train {
+    pub(crate) const DEFAULT_BUDGET: &str = "60s";
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum GoalName {
+    LogLoss,
+    Auc,
+    F1,
+    Profit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum LearnerName {
+    Logistic,
+    BoostedTrees,
+    Ebm,
+    NaiveBayes,
+}
+
+impl From<LearnerName> for churn_learn::Family {
+    fn from(name: LearnerName) -> Self {
+        match name {
+            LearnerName::Logistic => Self::Logistic,
+            LearnerName::BoostedTrees => Self::BoostedTrees,
+            LearnerName::Ebm => Self::Ebm,
+            LearnerName::NaiveBayes => Self::NaiveBayes,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -202,10 +290,48 @@ pub(crate) struct SynthReport {
     pub(crate) skip_bad_rows: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum Model {
     /// Lists the versions and which of them is the champion.
     List,
+    /// Writes what a model is good for as one HTML file with pictures.
+    Report(ModelReport),
+    /// Writes a model in the format of another program.
+    Export(ModelExport),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(crate) struct ModelReport {
+    /// The version, such as v3.
+    pub(crate) version: String,
+    /// Where the report goes; model-VERSION.html without it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(crate) struct ModelExport {
+    /// The version, such as v3.
+    pub(crate) version: String,
+    /// The format.
+    #[arg(long, value_enum, default_value = "xgboost-json")]
+    pub(crate) format: ExportFormat,
+    /// Where the model goes; model-VERSION.json without it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Customers to encode as the exported model wants them.
+    #[arg(long, value_name = "FILE", requires = "matrix")]
+    pub(crate) data: Option<PathBuf>,
+    /// Where the encoded customers go, as CSV: the model's columns in their order, empty where missing, and last the
+    /// probability that this program gives.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub(crate) matrix: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// XGBoost's JSON, which `xgboost.Booster(model_file=...)` loads.
+    XgboostJson,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]

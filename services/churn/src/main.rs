@@ -12,6 +12,7 @@ mod demo;
 mod exit;
 mod generators;
 mod parts;
+mod report;
 mod shipped;
 
 use std::process::ExitCode;

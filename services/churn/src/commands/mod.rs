@@ -6,12 +6,15 @@ mod config;
 pub(crate) mod dlq;
 pub(crate) mod drift;
 mod model;
+mod model_export;
+mod model_report;
 pub(crate) mod offsets;
 mod predict;
 mod produce;
 mod run;
 pub(crate) mod setup;
 mod synth;
+mod train;
 
 use anyhow::Context;
 
@@ -35,6 +38,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Drift(command) => drift::run(&start(Vec::new())?, command),
         Command::Synth(command) => block_on(synth::run(&start(Vec::new())?, command)),
         Command::Predict(args) => block_on(predict::run(&start(Vec::new())?, &args)),
+        Command::Train(args) => block_on(train::run(&start(Vec::new())?, &args)),
         Command::Model(command) => block_on(model::run(&start(Vec::new())?, command)),
         Command::Offsets(command) => block_on(offsets::run(&start(Vec::new())?, command)),
         Command::Dlq(command) => block_on(dlq::run(&start(Vec::new())?, command)),

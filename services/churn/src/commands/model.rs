@@ -20,6 +20,8 @@ struct Listed {
 pub(super) async fn run(app: &App, command: Model) -> anyhow::Result<()> {
     match command {
         Model::List => list(app).await,
+        Model::Report(args) => super::model_report::run(app, &args).await,
+        Model::Export(args) => super::model_export::run(app, &args).await,
     }
 }
 

@@ -6,11 +6,14 @@ use std::path::Path;
 
 use anyhow::Context;
 use churn_domain::csv::{Customers, ReadOptions, UnknownCategory, Writer};
+use churn_domain::{FEATURE_COUNT, Reasons, Table};
+use churn_learn::{Explainer, ScoringModel, Scratch};
 use churn_registry::{Kind, Registry, Version};
 use churn_runtime::clock::Stopwatch;
 use churn_runtime::exit::Ending;
 use churn_serving::Served;
 use serde::Serialize;
+use tokio::task::block_in_place;
 
 use super::bad_rows;
 use crate::app::App;
@@ -25,6 +28,9 @@ struct Answer {
     threshold: f64,
     mean_probability: f64,
     predicted_churn: usize,
+    reasons: usize,
+    threads: usize,
+    /// Encoding, scoring and explaining; not reading, loading the model, or writing.
     scoring_seconds: f64,
     rows_per_second: f64,
 }
@@ -34,17 +40,23 @@ pub(super) async fn run(app: &App, args: &cli::Predict) -> anyhow::Result<()> {
     let customers = shipped::customers(Some(&args.data), options)?;
     bad_rows::report(&customers);
     let served = load(&app.registry()?, args.model.as_deref()).await?;
+    let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
+    let model = &served.contents().model;
+    let explainer = (args.reasons > 0).then(|| Explainer::new(model));
     let watch = Stopwatch::start();
-    let probabilities = served.predict(&customers.features);
+    let scored = block_in_place(|| score(model, explainer.as_ref(), args.reasons, &customers.features, threads));
     let seconds = watch.seconds();
-    write(&args.out, &customers, &probabilities, &served)?;
+    write(&args.out, &customers, &scored, args.reasons.min(FEATURE_COUNT), &served)?;
+    let probabilities = scored.iter().flat_map(|part| &part.probability);
     let answer = Answer {
         rows: customers.len(),
         bad_rows: customers.bad_row_count,
         model_version: served.version().to_owned(),
         threshold: served.threshold(),
-        mean_probability: probabilities.iter().sum::<f64>() / probabilities.len().max(1) as f64,
-        predicted_churn: probabilities.iter().filter(|p| **p >= served.threshold()).count(),
+        mean_probability: probabilities.clone().sum::<f64>() / customers.len().max(1) as f64,
+        predicted_churn: probabilities.filter(|p| **p >= served.threshold()).count(),
+        reasons: args.reasons.min(FEATURE_COUNT),
+        threads,
         scoring_seconds: seconds,
         rows_per_second: customers.len() as f64 / seconds.max(1e-9),
     };
@@ -61,6 +73,44 @@ pub(super) async fn run(app: &App, args: &cli::Predict) -> anyhow::Result<()> {
     })
 }
 
+/// Scores of customers that stand next to each other, with their reasons where they are asked for.
+#[derive(Debug, Default)]
+struct Scored {
+    probability: Vec<f64>,
+    reasons: Reasons,
+}
+
+/// Scores all customers, each thread a stretch of them; the parts are in the customers' order.
+fn score(
+    model: &ScoringModel,
+    explainer: Option<&Explainer>,
+    top: usize,
+    customers: &Table,
+    threads: usize,
+) -> Vec<Scored> {
+    let stretch = customers.len().div_ceil(threads).max(1);
+    let part = |from: usize| {
+        let rows = from..customers.len().min(from + stretch);
+        let (mut scratch, mut scored) = (Scratch::default(), Scored::default());
+        let Scored { probability, reasons } = &mut scored;
+        match explainer {
+            Some(explainer) => {
+                model.predict_with_reasons(explainer, top, customers, rows, &mut scratch, probability, reasons);
+            }
+            None => {
+                model.predict(customers, rows, &mut scratch, probability);
+            }
+        }
+        scored
+    };
+    std::thread::scope(|scope| {
+        let part = &part;
+        let starts = (0..customers.len()).step_by(stretch);
+        let parts: Vec<_> = starts.map(|from| scope.spawn(move || part(from))).collect();
+        parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
+}
+
 async fn load(registry: &Registry, version: Option<&str>) -> anyhow::Result<Served> {
     if let Some(version) = version {
         let version: Version = version.parse().map_err(Ending::usage).context("--model")?;
@@ -72,19 +122,36 @@ async fn load(registry: &Registry, version: Option<&str>) -> anyhow::Result<Serv
     Served::load(registry, &champion).await.map_err(Ending::of).context("load the champion")
 }
 
-fn write(path: &Path, customers: &Customers, probabilities: &[f64], served: &Served) -> anyhow::Result<()> {
+fn write(path: &Path, customers: &Customers, scored: &[Scored], top: usize, served: &Served) -> anyhow::Result<()> {
     let file = File::create(path).map_err(Ending::data).with_context(|| format!("create {}", path.display()))?;
     let ids = customers.customer_id.as_ref();
     let before: &[&str] = if ids.is_some() { &["customer_id"] } else { &[] };
-    let after = ["churn_probability", "churn_label", "model_version"];
+    let names: Vec<String> =
+        (1..=top).flat_map(|at| [format!("reason_{at}"), format!("reason_{at}_contribution")]).collect();
+    let after: Vec<&str> = ["churn_probability", "churn_label", "model_version"]
+        .into_iter()
+        .chain(names.iter().map(String::as_str))
+        .collect();
     let label = customers.label.as_deref();
     let location = customers.location.as_ref();
     let mut writer = Writer::new(BufWriter::new(file), label.is_some(), location.is_some(), before, &after)?;
-    for (row, probability) in probabilities.iter().enumerate() {
-        let id = ids.and_then(|ids| ids.get(row));
-        let verdict = if *probability >= served.threshold() { "Yes" } else { "No" };
-        let after = [&probability.to_string(), verdict, served.version()];
-        writer.write_row(row, label, &customers.features, location, id.as_slice(), &after)?;
+    let mut values: Vec<String> = Vec::new();
+    let mut row = 0;
+    for part in scored {
+        for (at, probability) in part.probability.iter().enumerate() {
+            let id = ids.and_then(|ids| ids.get(row));
+            let verdict = if *probability >= served.threshold() { "Yes" } else { "No" };
+            values.clear();
+            values.extend([probability.to_string(), verdict.to_owned(), served.version().to_owned()]);
+            if top > 0 {
+                let reasons = part.reasons.row(at);
+                values.extend(reasons.flat_map(|(feature, by)| [feature.to_owned(), by.to_string()]));
+            }
+            values.resize(after.len(), String::new());
+            let after: Vec<&str> = values.iter().map(String::as_str).collect();
+            writer.write_row(row, label, &customers.features, location, id.as_slice(), &after)?;
+            row += 1;
+        }
     }
     writer.finish().with_context(|| format!("write {}", path.display()))
 }

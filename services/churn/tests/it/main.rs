@@ -11,3 +11,4 @@ mod lifecycle;
 mod rows;
 mod run;
 mod synth;
+mod train;
