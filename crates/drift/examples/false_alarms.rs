@@ -1,0 +1,127 @@
+//! How often chance alone raises an alarm at the monitor's defaults: days of a stream that never changes.
+//!
+//! `cargo run -p churn-drift --example false_alarms -- [DAYS] [SEED]`. One day is 5,000 rows a second: 43,200 windows of
+//! 10,000 rows against a live reference of 20,000, and 86,400 blocks of 5,000 labelled rows against the first 20,000.
+//! Features are those of the shipped customers, each drawn by itself: drawn together they would alarm together, and on no
+//! more days.
+#![allow(clippy::print_stdout)] // it prints what it finds
+
+use churn_domain::csv::{ReadOptions, read};
+use churn_domain::{FEATURES, Probability};
+use churn_drift::performance::log_loss;
+use churn_drift::significance::{benjamini_hochberg, chi_square};
+use churn_drift::{Drift, DriftRule, Moments, Reference, psi};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rand_distr::{Binomial, Distribution, Uniform};
+
+const WINDOWS: usize = 43_200;
+const WINDOW_ROWS: u64 = 10_000;
+const REFERENCE_ROWS: u64 = 20_000;
+const ALARM_WINDOWS: usize = 2;
+const BLOCKS: usize = 86_400;
+const BLOCK_ROWS: usize = 5_000;
+/// The monitor's: smallest relative growth of the log-loss, largest p-value.
+const MIN_INCREASE: f64 = 0.1;
+const MAX_P_VALUE: f64 = 5e-7;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>().expect("a number"));
+    let (days, seed) = (arguments.next().unwrap_or(20), arguments.next().unwrap_or(7));
+    let shares = shares_of_customers();
+    let mut chance = ChaCha8Rng::seed_from_u64(seed);
+    let mut found = [0_u64; 3];
+    for _ in 0..days {
+        let [windows, alarms] = drift_day(&shares, &mut chance);
+        found[0] += u64::from(windows > 0);
+        found[1] += u64::from(alarms > 0);
+        found[2] += u64::from(performance_day(&mut chance) > 0);
+    }
+    for (what, with) in ["with a drifted window", "with a drift alarm", "with a performance alarm"].iter().zip(found) {
+        println!("{with} of {days} days {what}; {:.1} % at most, at 95 % confidence", 100.0 * upper_limit(with, days));
+    }
+}
+
+/// Share of each bin of each feature, as the live reference would cut the shipped customers.
+fn shares_of_customers() -> Vec<Vec<f64>> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/telco_customer_churn.csv");
+    let file = std::fs::File::open(path).expect("the shipped customers");
+    let customers = read(file, ReadOptions::default()).expect("customers");
+    let reference = Reference::from_table(&customers.features);
+    reference.columns().iter().map(|column| column.frequencies().expect("values")).collect()
+}
+
+/// Windows with a drifted feature, and windows at which enough of them in a row were an alarm.
+fn drift_day(shares: &[Vec<f64>], chance: &mut ChaCha8Rng) -> [u64; 2] {
+    let rule = DriftRule::default();
+    let reference: Vec<Vec<u64>> = shares.iter().map(|shares| draw(shares, REFERENCE_ROWS, chance)).collect();
+    let (mut drifted, mut alarms, mut streak) = (0, 0, 0);
+    for _ in 0..WINDOWS {
+        let window: Vec<Vec<u64>> = shares.iter().map(|shares| draw(shares, WINDOW_ROWS, chance)).collect();
+        let pairs = || reference.iter().zip(&window);
+        let p_values: Vec<_> = pairs().map(|(r, c)| chi_square(r, c).expect("rows on both sides")).collect();
+        let adjusted = benjamini_hochberg(&p_values);
+        let is_drift = |(feature, (r, c)): (usize, (&Vec<u64>, &Vec<u64>))| {
+            let psi = psi::of_counts(r, c).expect("rows on both sides");
+            rule.is_drift(&Drift { feature, psi, p_value: adjusted[feature] })
+        };
+        streak = if pairs().enumerate().any(is_drift) { streak + 1 } else { 0 };
+        drifted += u64::from(streak > 0);
+        alarms += u64::from(streak >= ALARM_WINDOWS);
+    }
+    assert_eq!(shares.len(), FEATURES.len());
+    [drifted, alarms]
+}
+
+/// Rows by bin: one binomial draw a bin, of what is left.
+fn draw(shares: &[f64], rows: u64, chance: &mut ChaCha8Rng) -> Vec<u64> {
+    let (mut left, mut share_left) = (rows, 1.0_f64);
+    shares
+        .iter()
+        .map(|&share| {
+            let p = if share_left > 0.0 { (share / share_left).clamp(0.0, 1.0) } else { 0.0 };
+            let count = Binomial::new(left, p).expect("a probability").sample(chance);
+            left -= count;
+            share_left -= share;
+            count
+        })
+        .collect()
+}
+
+/// Blocks that would be an alarm: a calibrated model whose probabilities lean to the low end, as churn's do.
+fn performance_day(chance: &mut ChaCha8Rng) -> u64 {
+    let unit = Uniform::new(0.0, 1.0).expect("a range");
+    let block = |rows: usize, chance: &mut ChaCha8Rng| {
+        let mut moments = Moments::default();
+        for _ in 0..rows {
+            let u: f64 = unit.sample(chance);
+            let p = u * u * 0.9;
+            let churned = unit.sample(chance) < p;
+            moments.add(log_loss(Probability::new(p).expect("below 1"), churned));
+        }
+        moments
+    };
+    let reference = block(REFERENCE_ROWS as usize, chance);
+    let is_alarm = |_: &usize| {
+        let shift = block(BLOCK_ROWS, chance).shift_from(&reference).expect("rows on both sides");
+        shift.relative() >= MIN_INCREASE && shift.p_value.is_significant(MAX_P_VALUE)
+    };
+    (0..BLOCKS).filter(is_alarm).count() as u64
+}
+
+/// The largest share of days with which so few would be seen once in twenty times (Clopper and Pearson).
+fn upper_limit(with: u64, days: u64) -> f64 {
+    let at_most = |p: f64| -> f64 {
+        let term = |k: u64| {
+            let choose: f64 = (0..k).map(|i| (days - i) as f64 / (i + 1) as f64).product();
+            choose * p.powf(k as f64) * (1.0 - p).powf((days - k) as f64)
+        };
+        (0..=with).map(term).sum()
+    };
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..60 {
+        let middle = (low + high) / 2.0;
+        if at_most(middle) > 0.05 { low = middle } else { high = middle }
+    }
+    low
+}
