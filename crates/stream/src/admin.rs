@@ -198,7 +198,8 @@ fn options() -> AdminOptions {
 fn new_topic(spec: &TopicSpec) -> NewTopic<'_> {
     let mut topic = NewTopic::new(&spec.name, spec.partitions, TopicReplication::Fixed(spec.replication));
     if spec.compacted {
-        topic = topic.set("cleanup.policy", "compact");
+        // The segment that is written to is never compacted: a small one keeps the topic small.
+        topic = topic.set("cleanup.policy", "compact").set("segment.bytes", "16777216");
     }
     if spec.dead_letters {
         topic = topic.set("max.message.bytes", LETTER_BYTES).set("retention.ms", LETTER_RETENTION);

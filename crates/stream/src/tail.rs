@@ -1,4 +1,4 @@
-//! The last records of a partition.
+//! The last records of a partition, and the last one of a key.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,17 +8,22 @@ use rdkafka::TopicPartitionList;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::topic_partition_list::Offset;
 
 use crate::batch::{Builder, Pool};
 use crate::client::AskContext;
 use crate::cluster::blocking;
-use crate::{Cluster, RecordBatch, StreamError};
+use crate::{Cluster, RecordBatch, StreamError, partition_for_key};
 
 /// How long reading the tail may take.
 const TAIL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Transaction markers and aborted records take offsets too, so the first look goes this much further back.
 const SLACK: i64 = 16;
+/// Offsets that the first look for a key covers: a live stream's last record is among them.
+const FIRST_LOOK: i64 = 2_000;
+/// How long the search for a key may take: a compacted partition of some hundred MiB is read in that time.
+const SEARCH_TIMEOUT: Duration = Duration::from_secs(120);
 
 impl Cluster {
     /// The last `count` committed records of a partition, oldest first; fewer when the partition holds fewer.
@@ -29,7 +34,22 @@ impl Cluster {
         let (low, high) = self.watermarks(topic, partition).await?;
         let (cluster, topic) = (self.clone(), topic.to_owned());
         blocking("read a partition's tail", move || {
-            Tail { cluster: &cluster, topic: &topic, partition, count }.read(low, high)
+            Tail::new(&cluster, &topic, partition, TAIL_TIMEOUT).last(count, low, high)
+        })
+        .await
+    }
+
+    /// The value of the last committed record with that key, however far back it lies; none when there is no such record or when
+    /// the last one is a tombstone.
+    ///
+    /// # Errors
+    /// The topic does not exist, no broker answers, or the search takes longer than two minutes.
+    pub async fn latest(&self, topic: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StreamError> {
+        let partition = partition_for_key(key, self.topic_partitions(topic).await?);
+        let (low, high) = self.watermarks(topic, partition).await?;
+        let (cluster, topic, key) = (self.clone(), topic.to_owned(), key.to_owned());
+        blocking("look for a key", move || {
+            Tail::new(&cluster, &topic, partition, SEARCH_TIMEOUT).last_of(&key, low, high)
         })
         .await
     }
@@ -39,26 +59,53 @@ struct Tail<'a> {
     cluster: &'a Cluster,
     topic: &'a str,
     partition: i32,
-    count: usize,
+    started: Instant,
+    patience: Duration,
 }
 
-impl Tail<'_> {
-    fn read(&self, low: i64, high: i64) -> Result<RecordBatch, StreamError> {
+impl<'a> Tail<'a> {
+    fn new(cluster: &'a Cluster, topic: &'a str, partition: i32, patience: Duration) -> Self {
+        Self { cluster, topic, partition, started: Instant::now(), patience }
+    }
+
+    fn last(&self, count: usize, low: i64, high: i64) -> Result<RecordBatch, StreamError> {
         let topics: Arc<[Arc<str>]> = Arc::from([Arc::from(self.topic)]);
         let mut found = Builder::new(topics, Arc::new(Pool::default()));
-        if high <= low || self.count == 0 {
+        if high <= low || count == 0 {
             return Ok(found.finish());
         }
         let consumer = self.consumer()?;
-        let deadline = Instant::now() + TAIL_TIMEOUT;
-        let mut span = i64::try_from(self.count).unwrap_or(i64::MAX).saturating_add(SLACK);
+        let mut span = i64::try_from(count).unwrap_or(i64::MAX).saturating_add(SLACK);
         loop {
             let start = high.saturating_sub(span).max(low);
             found.reset();
-            self.read_from(&consumer, start, &mut found, deadline)?;
-            if found.len() >= self.count || start == low {
-                found.keep_last(self.count);
+            self.read_from(&consumer, start, |message| {
+                found.push(message);
+            })?;
+            if found.len() >= count || start == low {
+                found.keep_last(count);
                 return Ok(found.finish());
+            }
+            span = span.saturating_mul(8);
+        }
+    }
+
+    fn last_of(&self, key: &[u8], low: i64, high: i64) -> Result<Option<Vec<u8>>, StreamError> {
+        if high <= low {
+            return Ok(None);
+        }
+        let consumer = self.consumer()?;
+        let mut span = FIRST_LOOK;
+        loop {
+            let start = high.saturating_sub(span).max(low);
+            let mut found = None;
+            self.read_from(&consumer, start, |message| {
+                if message.key() == Some(key) {
+                    found = Some(message.payload().map(<[u8]>::to_vec));
+                }
+            })?;
+            if found.is_some() || start == low {
+                return Ok(found.flatten());
             }
             span = span.saturating_mul(8);
         }
@@ -68,17 +115,14 @@ impl Tail<'_> {
         &self,
         consumer: &BaseConsumer<AskContext>,
         start: i64,
-        found: &mut Builder,
-        deadline: Instant,
+        mut see: impl FnMut(&BorrowedMessage<'_>),
     ) -> Result<(), StreamError> {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(self.topic, self.partition, Offset::Offset(start)).map_err(|e| self.error(&e))?;
         consumer.assign(&list).map_err(|e| self.error(&e))?;
-        while Instant::now() < deadline {
+        while self.started.elapsed() < self.patience {
             match consumer.poll(Duration::from_millis(50)) {
-                Some(Ok(message)) => {
-                    found.push(&message);
-                }
+                Some(Ok(message)) => see(&message),
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
                 // The client connects again by itself; the deadline bounds how long it may take.
                 Some(Err(error)) if self.error(&error).fate() == Fate::External => {}
@@ -86,7 +130,7 @@ impl Tail<'_> {
                 None => {}
             }
         }
-        Err(StreamError::timed_out(self.action(), TAIL_TIMEOUT))
+        Err(StreamError::timed_out(self.action(), self.started.elapsed()))
     }
 
     fn consumer(&self) -> Result<BaseConsumer<AskContext>, StreamError> {

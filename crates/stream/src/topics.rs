@@ -17,6 +17,8 @@ pub struct Topics {
     pub retrain_requests: String,
     /// The trainer tells the scorers of a new champion (compacted).
     pub model_updates: String,
+    /// Where each stream of events stands: the synthesizers' own account, keyed by stream (compacted).
+    pub positions: String,
 }
 
 /// A topic as `churn setup` creates it.
@@ -46,6 +48,7 @@ impl Topics {
             shadow: name("shadow-scores.v1"),
             retrain_requests: name("retrain-requests.v1"),
             model_updates: name("model-updates.v1"),
+            positions: name("stream-positions.v1"),
         }
     }
 
@@ -82,6 +85,8 @@ impl Topics {
             .map(|s| TopicSpec { dead_letters: true, ..spec(&Self::dlq(&s.name), s.partitions, false) })
             .collect();
         specs.extend(dead);
+        // The state of its only reader, who refuses to start on what it cannot read: it has no dead letters.
+        specs.push(spec(&self.positions, 1, true));
         specs
     }
 }
@@ -91,12 +96,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_consumed_topic_has_dead_letters_and_only_model_updates_is_compacted() {
+    fn every_consumed_topic_has_dead_letters_and_only_updates_and_positions_are_compacted() {
         let topics = Topics::new("t-");
         let specs = topics.specs(&KafkaConfig::default());
-        assert_eq!(specs.len(), 12);
+        assert_eq!(specs.len(), 13);
         let compacted: Vec<&str> = specs.iter().filter(|s| s.compacted).map(|s| s.name.as_str()).collect();
-        assert_eq!(compacted, ["t-model-updates.v1"]);
+        assert_eq!(compacted, ["t-model-updates.v1", "t-stream-positions.v1"]);
         assert!(specs.iter().any(|s| s.name == "t-customer-events.v1.dlq"));
     }
 }

@@ -1,5 +1,8 @@
 //! The first generator and the first model, for a registry that has none.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use anyhow::{Context, bail};
 use churn_domain::Locations;
 use churn_domain::csv::{Customers, ReadOptions};
@@ -8,6 +11,7 @@ use churn_registry::{Champion, Draft, Kind, Promotion, Registry};
 use churn_runtime::clock::now_ms;
 use churn_runtime::exit::Ending;
 use churn_synth::{FitParams, Generator};
+use churn_synthesizer::{Generators, Loading};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 use tokio::task::block_in_place;
@@ -98,17 +102,32 @@ pub(crate) fn progress_bar() -> ProgressBar {
     bar
 }
 
+/// The generators of a registry, for a synthesizer whose outcomes still wait for one that is no longer the champion.
+#[derive(Debug)]
+pub(crate) struct RegistryGenerators(pub(crate) Registry);
+
+impl Generators for RegistryGenerators {
+    fn load<'a>(&'a self, version: &'a str) -> Loading<'a> {
+        Box::pin(async move {
+            let number = version.parse().map_err(Ending::data).context("read the version of a generator")?;
+            let artifact = self.0.load(Kind::Generator, number).await.map_err(Ending::of)?;
+            Ok(Arc::new(read_generator(&artifact.files, version)?))
+        })
+    }
+}
+
 /// Loads a generator from the registry.
 ///
 /// # Errors
 /// It is corrupt, or of a newer format.
 pub(crate) async fn load_generator(registry: &Registry, champion: &Champion) -> anyhow::Result<Generator> {
     let artifact = registry.load_champion(champion).await.map_err(Ending::of).context("load the generator")?;
-    let bytes = artifact
-        .files
-        .get(GENERATOR_FILE)
-        .with_context(|| format!("generator {} has no {GENERATOR_FILE}", champion.version))?;
-    Generator::from_json(bytes).map_err(Ending::data).with_context(|| format!("read generator {}", champion.version))
+    read_generator(&artifact.files, &champion.version.to_string())
+}
+
+fn read_generator(files: &BTreeMap<String, Vec<u8>>, version: &str) -> anyhow::Result<Generator> {
+    let bytes = files.get(GENERATOR_FILE).with_context(|| format!("generator {version} has no {GENERATOR_FILE}"))?;
+    Generator::from_json(bytes).map_err(Ending::data).with_context(|| format!("read generator {version}"))
 }
 
 async fn publish(
@@ -117,7 +136,7 @@ async fn publish(
     params: Map<String, Value>,
     lineage: Map<String, Value>,
     metrics: Map<String, Value>,
-    files: std::collections::BTreeMap<String, Vec<u8>>,
+    files: BTreeMap<String, Vec<u8>>,
 ) -> anyhow::Result<Champion> {
     let draft = Draft { kind, created_at_ms: now_ms(), created_by: BY.into(), params, lineage, metrics, files };
     let artifact = registry.publish(draft).await.map_err(Ending::of).with_context(|| format!("publish the {kind}"))?;

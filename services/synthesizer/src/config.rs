@@ -22,8 +22,15 @@ pub struct SynthesizerConfig {
     /// Outcomes that may wait for their time. When as many wait, no further event is emitted: their number times 48 bytes
     /// is the memory they take.
     pub max_pending_outcomes: usize,
-    /// Most events synthesized at once. Larger is faster, smaller keeps the pace even.
+    /// What becomes of outcomes that are due more than 10 s after a request to stop: `leave` them to the next start of the stream,
+    /// or `send` them at once. The demo sends them: nothing comes after it.
+    pub on_stop: OnStop,
+    /// Most events synthesized at once without transactions (the embedded broker). Larger is faster, smaller keeps the pace even.
     pub batch_rows: usize,
+    /// Most events in one Kafka transaction. Larger costs less an event, smaller keeps the latency of a full stream low.
+    pub transaction_rows: usize,
+    /// Time between two transactions that are not full. Shorter lowers the latency, longer spares the brokers.
+    pub commit_interval: HumanDuration,
     /// Share of the events, from 0 to 0.5, that are later versions of an earlier customer.
     pub returning_share: f64,
 }
@@ -36,7 +43,10 @@ impl Default for SynthesizerConfig {
             rate: Rate::PerSecond(1_000.0),
             outcome_delay: HumanDuration::from(Duration::from_secs(2)),
             max_pending_outcomes: 2_000_000,
+            on_stop: OnStop::Leave,
             batch_rows: 1_000,
+            transaction_rows: 8_000,
+            commit_interval: HumanDuration::from(Duration::from_millis(50)),
             returning_share: 0.2,
         }
     }
@@ -51,17 +61,34 @@ impl Validate for SynthesizerConfig {
             }
         };
         check((1..=200).contains(&self.stream.len()), "stream", "must have 1 to 200 bytes".into());
-        check((1..=100_000).contains(&self.batch_rows), "batch_rows", "must be from 1 to 100000".into());
-        let least = self.batch_rows;
+        for (key, rows) in [("batch_rows", self.batch_rows), ("transaction_rows", self.transaction_rows)] {
+            check((1..=100_000).contains(&rows), key, "must be from 1 to 100000".into());
+        }
+        let least = self.batch_rows.max(self.transaction_rows);
         check(
             self.max_pending_outcomes >= least,
             "max_pending_outcomes",
-            format!("must be at least batch_rows ({least})"),
+            format!("must be at least batch_rows and transaction_rows ({least})"),
+        );
+        check(
+            self.commit_interval.get() <= Duration::from_secs(1),
+            "commit_interval",
+            "must be at most 1s: an open transaction holds its readers back".into(),
         );
         let most = Recurrence::MAX_SHARE;
         check((0.0..=most).contains(&self.returning_share), "returning_share", format!("must be from 0 to {most}"));
         faults
     }
+}
+
+/// What becomes of outcomes that still wait when the synthesizer is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnStop {
+    /// They are left to the next start of the stream.
+    Leave,
+    /// They are sent at once, and say so: they carry the time at which they left.
+    Send,
 }
 
 /// How fast events are emitted.

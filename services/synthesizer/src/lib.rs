@@ -1,55 +1,48 @@
 //! The synthesizer: a never-ending stream of customer events, and later their true outcomes.
 //!
-//! Promise: the same seed, stream and generator give the same customers in the same order; every event carries the time it was
-//! scheduled for, its outcome leaves after the configured delay and never inside the event. It knows neither scores nor models.
+//! Promise: the same seed, stream and generator give the same customers in the same order; each number of the stream is in the
+//! events once and, after the configured delay, once in the outcomes, whatever happens to the process ([`position`]). Every event
+//! carries the time it was scheduled for; its outcome is never inside the event. It knows neither scores nor models.
 
 mod config;
-mod emit;
+mod draws;
 mod metrics;
-mod pace;
 mod pending;
 mod pipeline;
-mod resume;
+mod position;
+mod timeline;
+mod write;
 
 use std::sync::Arc;
 
-use anyhow::Context;
-use churn_domain::OutcomeBatch;
 use churn_runtime::CancellationToken;
 use churn_runtime::health::Health;
 use churn_runtime::metrics::Metrics;
 use churn_runtime::progress::Progress;
 use churn_stream::Cluster;
-use churn_synth::{EventSource, Generator, Recurrence};
 use churn_wire::SchemaRegistry;
 
-pub use config::{Rate, SynthesizerConfig};
-pub use emit::Emitter;
-pub use pace::{Due, Pace};
-pub use resume::next_sequence;
+pub use config::{OnStop, Rate, SynthesizerConfig};
+pub use draws::{Draw, Generators, Loading, Source};
+pub use position::{FileProgress, StreamPosition};
+pub use timeline::{Burst, Piece, Timeline};
+pub use write::{Batch, Writer};
 
+use draws::Draws;
 use metrics::SynthesizerMetrics;
 use pending::PendingOutcomes;
-use pipeline::Pipeline;
-
-/// What a synthesizer draws its customers from.
-#[derive(Debug, Clone)]
-pub struct Source {
-    /// The generator.
-    pub generator: Arc<Generator>,
-    /// Its version in the registry, which every event carries.
-    pub version: String,
-}
+use pipeline::{Clock, Pipeline};
 
 /// A synthesizer that knows where its stream goes on and waits to run.
 #[derive(Debug)]
 pub struct Synthesizer(Pipeline);
 
 impl Synthesizer {
-    /// Starts the producers and finds the sequence number to go on with.
+    /// Takes the stream over and finds where it goes on.
     ///
     /// # Errors
-    /// Kafka or the schema registry is out of reach, or a topic or schema is not set up.
+    /// Kafka or the schema registry is out of reach, a topic or schema is not set up, or the stream's position or a generator that
+    /// waiting outcomes depend on cannot be read.
     pub async fn start(
         config: SynthesizerConfig,
         source: Source,
@@ -59,31 +52,34 @@ impl Synthesizer {
         metrics: &Metrics,
         health: &Health,
     ) -> anyhow::Result<Self> {
-        let first = next_sequence(cluster, schemas, &config.stream).await?;
-        let recurrence = Recurrence { share: config.returning_share, ..Recurrence::default() };
-        let draws = EventSource::new(source.generator, config.seed, &config.stream, recurrence)
-            .context("synthesizer.returning_share")?;
+        let (writer, position) = Writer::open(cluster, schemas, progress, &config.stream).await?;
+        let draws = Draws::open(&config, &source, &position).await?;
         let metrics = SynthesizerMetrics::new(metrics);
-        metrics.started(&config.stream, first, config.rate);
-        let delay_ms = i64::try_from(config.outcome_delay.get().as_millis()).unwrap_or(i64::MAX);
+        metrics.started(&position, config.rate);
+        let clock = Clock::start();
+        let mut timeline = Timeline::stored(config.rate, position.timeline.clone());
+        timeline.plan(position.next_sequence, clock.now_us(), &[]);
+        let delay_ms = i64::try_from(config.outcome_delay.get().as_millis()).unwrap_or(i64::MAX / 2);
+        let backlog = position.next_outcome..position.next_sequence;
         Ok(Self(Pipeline {
-            source: draws,
+            draws,
             version: source.version,
-            emitter: Emitter::open(cluster, schemas, progress).await?,
-            first,
-            pace: Pace::new(config.rate),
-            pending: PendingOutcomes::new(delay_ms, config.max_pending_outcomes),
-            outcomes: OutcomeBatch::default(),
+            writer,
+            pending: PendingOutcomes::new(&config.stream, delay_ms, config.max_pending_outcomes, backlog),
+            timeline,
+            position,
+            batch: Batch::default(),
+            clock,
             metrics,
             kafka: health.component("synthesizer"),
             config,
         }))
     }
 
-    /// Emits until asked to stop, then lets the outcomes that wait leave and waits for the last acknowledgement.
+    /// Emits until asked to stop, then lets the outcomes that are due soon leave and commits the last batch.
     ///
     /// # Errors
-    /// A record could not be delivered.
+    /// Another synthesizer took the stream over, or a record could not be delivered.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         self.0.run(stop).await
     }

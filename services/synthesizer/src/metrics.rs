@@ -3,6 +3,7 @@
 use churn_runtime::metrics::{Counter, Gauge, IntCounter, Metrics, catalogue};
 
 use crate::config::Rate;
+use crate::position::StreamPosition;
 
 /// The synthesizer's metrics; each method is one thing that happened.
 #[derive(Debug, Clone)]
@@ -25,9 +26,15 @@ impl SynthesizerMetrics {
         }
     }
 
-    pub(crate) fn started(&self, stream: &str, first: i64, rate: Rate) {
+    pub(crate) fn started(&self, position: &StreamPosition, rate: Rate) {
         self.rate.set(rate.per_second().unwrap_or(0.0));
-        tracing::info!(stream, first_sequence = first, %rate, "stream begins");
+        let StreamPosition { stream, next_sequence, next_outcome, .. } = position;
+        tracing::info!(stream, next_sequence, next_outcome, %rate, "stream goes on");
+    }
+
+    pub(crate) fn stopped(&self, position: &StreamPosition) {
+        let StreamPosition { stream, next_sequence, next_outcome, .. } = position;
+        tracing::info!(stream, next_sequence, next_outcome, waiting = position.pending(), "stream rests");
     }
 
     /// So many events and outcomes are acknowledged since the start.

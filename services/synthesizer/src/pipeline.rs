@@ -1,50 +1,67 @@
-//! The loop: wait until events are due, synthesize and send them, send the outcomes whose time has come.
+//! The loop: collect the events and outcomes that are due, write them together with the stream's position.
 //!
-//! Delivery: an idempotent producer, so each event is in the topic once and in order as long as the process lives; a restart goes
-//! on after the last sequence number found in the topic.
+//! Delivery: one Kafka transaction a batch, so each event and each outcome is in its topic exactly once for readers of committed
+//! records; a restart goes on at the last committed position, whose outcomes it draws again.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::Context;
-use churn_domain::{EventBatch, OutcomeBatch};
 use churn_runtime::CancellationToken;
 use churn_runtime::clock::{Stopwatch, now_ms};
 use churn_runtime::exit::Ending;
 use churn_runtime::health::Component;
-use churn_synth::{EventSource, StreamSample};
+use churn_synth::StreamSample;
 use tokio::task::block_in_place;
 
-use crate::config::SynthesizerConfig;
-use crate::emit::Emitter;
+use crate::config::{OnStop, SynthesizerConfig};
+use crate::draws::Draws;
 use crate::metrics::SynthesizerMetrics;
-use crate::pace::{Due, Pace};
-use crate::pending::PendingOutcomes;
+use crate::pending::{PendingOutcomes, Truth};
+use crate::position::StreamPosition;
+use crate::timeline::Timeline;
+use crate::write::{Batch, Writer};
 
 /// How often outcomes are looked at while no event is due.
 const IDLE: Duration = Duration::from_millis(5);
-/// How long the last records may take to be acknowledged.
-const FLUSH: Duration = Duration::from_secs(20);
-/// The longest wait for outcomes after a request to stop; those with a longer delay leave early and say so in the log.
+/// The longest wait for outcomes after a request to stop.
 const LINGER: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     pub(crate) config: SynthesizerConfig,
-    pub(crate) source: EventSource,
+    pub(crate) draws: Draws,
     pub(crate) version: String,
-    pub(crate) emitter: Emitter,
-    pub(crate) first: i64,
-    pub(crate) pace: Pace,
+    pub(crate) writer: Writer,
+    pub(crate) position: StreamPosition,
+    pub(crate) timeline: Timeline,
     pub(crate) pending: PendingOutcomes,
-    pub(crate) outcomes: OutcomeBatch,
+    pub(crate) batch: Batch,
+    pub(crate) clock: Clock,
     pub(crate) metrics: SynthesizerMetrics,
     pub(crate) kafka: Component,
+}
+
+/// Wall-clock time that never jumps back: the time at the start, and what has passed since.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    started_us: i64,
+    since: Stopwatch,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { started_us: now_ms() * 1_000, since: Stopwatch::start() }
+    }
+
+    pub(crate) fn now_us(&self) -> i64 {
+        self.started_us + i64::try_from(self.since.elapsed().as_micros()).unwrap_or(i64::MAX)
+    }
 }
 
 impl Pipeline {
     pub(crate) async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
         self.kafka.up();
-        let (clock, started_ms) = (Stopwatch::start(), now_ms());
         let mut wait = Duration::ZERO;
         loop {
             tokio::select! {
@@ -55,93 +72,137 @@ impl Pipeline {
             if stop.is_cancelled() {
                 break;
             }
-            wait = block_in_place(|| self.step(&clock, started_ms)).context("emit events")?;
+            wait = self.step(&stop).await.context("emit events")?;
         }
         self.kafka.stopping();
         self.drain().await
     }
 
-    /// Sends what is due and says how long nothing will be.
-    fn step(&mut self, clock: &Stopwatch, started_ms: i64) -> anyhow::Result<Duration> {
-        self.send_outcomes(now_ms())?;
-        self.metrics.pending(self.pending.len());
-        let most = self.pending.room().min(self.config.batch_rows) as u64;
-        if most == 0 {
+    /// Writes what is due and says how long to wait before looking again.
+    async fn step(&mut self, stop: &CancellationToken) -> anyhow::Result<Duration> {
+        let began = self.clock.now_us();
+        let wait = block_in_place(|| self.collect(began));
+        if self.batch.is_empty() {
+            self.writer.poll().map_err(ending)?;
+            self.note();
+            return Ok(wait.min(IDLE));
+        }
+        let full = wait.is_zero();
+        self.write(stop).await?;
+        if full || !self.writer.can_be_succeeded() {
+            return Ok(if full { Duration::ZERO } else { wait.min(IDLE) });
+        }
+        // A transaction costs the broker the same however few records are in it.
+        let took = Duration::from_micros((self.clock.now_us() - began).unsigned_abs());
+        Ok(self.config.commit_interval.get().saturating_sub(took).max(Duration::from_micros(1)))
+    }
+
+    /// Fills the batch with what is due; says how long nothing more will be, zero when the batch is full.
+    fn collect(&mut self, now_us: i64) -> Duration {
+        self.batch.clear();
+        let most = self.rows();
+        self.collect_outcomes(now_us / 1_000, most);
+        let room = self.pending.room().min(most);
+        if room == 0 || !self.timeline.has_room() {
             self.metrics.held_back(IDLE.as_secs_f64());
-            return Ok(IDLE);
+            return IDLE;
         }
-        let now_us = micros(clock.elapsed());
-        match self.pace.take(now_us, most) {
-            Err(wait) => {
-                self.poll()?;
-                Ok(wait.min(IDLE))
-            }
+        match self.timeline.take(self.position.next_sequence, now_us, room) {
+            Err(wait) => wait,
             Ok(due) => {
-                let (events, churned) = self.synthesize(&due, now_us, started_ms);
-                self.emitter.events(&events).map_err(ending)?;
-                self.pending.push(&events, &churned);
-                self.poll()?;
-                Ok(Duration::ZERO)
+                let churned = self.draw(due);
+                self.position.next_sequence += due as i64;
+                self.pending.push(Truth::of(&self.batch.events, churned));
+                if due == room { Duration::ZERO } else { IDLE }
             }
         }
     }
 
-    fn synthesize(&self, due: &Due, now_us: u64, started_ms: i64) -> (EventBatch, Vec<bool>) {
-        let first = self.first.cast_unsigned() + due.first;
-        let StreamSample { customers, customer_id, .. } = self.source.events(first..first + due.events);
-        let rows = customers.len();
-        let mut events = EventBatch {
-            customer_id,
-            features: customers.features,
-            location: customers.location,
-            ..EventBatch::default()
+    /// Most events in a batch: a transaction is worth many, a stream without transactions is smoother with few.
+    fn rows(&self) -> usize {
+        if self.writer.can_be_succeeded() { self.config.transaction_rows } else { self.config.batch_rows }
+    }
+
+    fn draw(&mut self, due: usize) -> Vec<bool> {
+        let events = self.position.next_sequence..self.position.next_sequence + due as i64;
+        let mut sample = StreamSample::default();
+        self.draws.draw_into(events.clone(), &mut sample);
+        let batch = &mut self.batch.events;
+        batch.customer_id = sample.customer_id;
+        batch.features = sample.customers.features;
+        batch.location = sample.customers.location;
+        for sequence in events {
+            batch.stream.push(Some(&self.config.stream));
+            batch.sequence.push(sequence);
+            batch.event_time_ms.push(self.timeline.time_ms(sequence));
+            batch.synthesizer_version.push(Some(&self.version));
+        }
+        sample.customers.label
+    }
+
+    fn collect_outcomes(&mut self, until_ms: i64, most: usize) {
+        let Self { pending, timeline, draws, batch, .. } = self;
+        let redraw = |events: Range<i64>| {
+            let mut sample = StreamSample::default();
+            draws.draw_into(events.clone(), &mut sample);
+            Truth {
+                first: events.start,
+                event_time_ms: events.map(|sequence| timeline.time_ms(sequence)).collect(),
+                customer_id: sample.customer_id,
+                churned: sample.customers.label,
+            }
         };
-        for row in 0..rows {
-            let index = due.first + row as u64;
-            let scheduled_ms = self.pace.scheduled_us(index, now_us) / 1_000;
-            events.stream.push(Some(&self.config.stream));
-            events.sequence.push(self.first + index.cast_signed());
-            events.event_time_ms.push(started_ms + scheduled_ms.cast_signed());
-            events.synthesizer_version.push(Some(&self.version));
-        }
-        (events, customers.label)
+        pending.take_due(until_ms, most, &mut batch.outcomes, |sequence| timeline.time_ms(sequence), redraw);
+        self.position.next_outcome += batch.outcomes.len() as i64;
     }
 
-    fn send_outcomes(&mut self, until_ms: i64) -> anyhow::Result<()> {
-        loop {
-            self.pending.take_due(&self.config.stream, until_ms, self.config.batch_rows, &mut self.outcomes);
-            if self.outcomes.is_empty() {
-                return Ok(());
-            }
-            self.emitter.outcomes(&self.outcomes).map_err(ending)?;
+    async fn write(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
+        if self.writer.can_be_succeeded() {
+            self.timeline.forget_before(self.position.next_outcome);
+            self.draws.forget_before(self.position.next_outcome);
+            self.position.timeline = self.timeline.pieces();
+            self.position.draws = self.draws.list();
+        } else if self.timeline.has_room() {
+            self.timeline.forget_before(self.position.next_sequence);
         }
-    }
-
-    fn poll(&mut self) -> anyhow::Result<()> {
-        self.emitter.poll().map_err(ending)?;
-        self.metrics.acknowledged(self.emitter.acknowledged_events(), self.emitter.acknowledged_outcomes());
+        self.writer.write(&self.batch, &self.position, stop).await?;
+        self.note();
         Ok(())
     }
 
-    /// Lets the outcomes that wait leave at their time, as far as that is soon, and waits for the last acknowledgement.
-    async fn drain(&mut self) -> anyhow::Result<()> {
-        let waited = Stopwatch::start();
-        while self.pending.len() > 0 && waited.elapsed() < LINGER {
-            block_in_place(|| self.send_outcomes(now_ms()).and_then(|()| self.poll()))?;
-            tokio::time::sleep(IDLE).await;
-        }
-        if self.pending.len() > 0 {
-            self.metrics.cut_short(self.pending.len());
-            let last = self.pending.last_due_ms().unwrap_or_default();
-            block_in_place(|| self.send_outcomes(last))?;
-        }
-        block_in_place(|| self.emitter.flush(FLUSH)).map_err(ending).context("wait for the last acknowledgements")?;
-        self.poll()
+    fn note(&self) {
+        self.metrics.acknowledged(self.writer.durable_events(), self.writer.durable_outcomes());
+        self.metrics.pending(self.pending.len());
     }
-}
 
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+    /// Lets the outcomes that wait leave at their time, as far as that is soon. The others are left to the next start of the
+    /// stream, or leave now where there will be none.
+    async fn drain(&mut self) -> anyhow::Result<()> {
+        let ignore = CancellationToken::new();
+        let delay_us = i64::try_from(self.config.outcome_delay.get().as_micros()).unwrap_or(i64::MAX);
+        let last_us = self.timeline.time_ms(self.position.next_sequence - 1).saturating_mul(1_000);
+        let due_in = last_us.saturating_add(delay_us) - self.clock.now_us();
+        let soon = due_in <= i64::try_from(LINGER.as_micros()).unwrap_or(i64::MAX);
+        let leave = self.writer.can_be_succeeded() && self.config.on_stop == OnStop::Leave;
+        if self.pending.len() > 0 && !soon && !leave {
+            self.metrics.cut_short(self.pending.len());
+            self.pending.due_now();
+        }
+        while self.pending.len() > 0 && (soon || !leave) {
+            self.batch.clear();
+            block_in_place(|| self.collect_outcomes(self.clock.now_us() / 1_000, self.rows()));
+            if self.batch.is_empty() {
+                self.writer.poll().map_err(ending)?;
+                tokio::time::sleep(IDLE).await;
+            } else {
+                self.write(&ignore).await.context("emit the last outcomes")?;
+            }
+        }
+        block_in_place(|| self.writer.finish()).map_err(ending).context("wait for the last acknowledgements")?;
+        self.note();
+        self.metrics.stopped(&self.position);
+        Ok(())
+    }
 }
 
 fn ending(error: churn_stream::StreamError) -> anyhow::Error {

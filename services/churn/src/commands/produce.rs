@@ -1,19 +1,23 @@
 //! `churn produce`: a user's own customers into the stream.
+//!
+//! Each batch of rows is one transaction that also holds how far the file got: the same file given again after an interruption
+//! goes on at the row where it stopped.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use churn_domain::csv::{Customers, ReadOptions, UnknownCategory};
-use churn_domain::{EventBatch, OutcomeBatch};
+use churn_runtime::CancellationToken;
 use churn_runtime::clock::{Stopwatch, now_ms};
 use churn_runtime::exit::Ending;
 use churn_runtime::shutdown::Shutdown;
-use churn_synthesizer::{Due, Emitter, Pace, next_sequence};
+use churn_synthesizer::{Batch, FileProgress, Rate, StreamPosition, Timeline, Writer};
 use churn_wire::{MAX_TEXT_BYTES, SchemaRegistry};
 use indicatif::ProgressBar;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use tokio::task::block_in_place;
 
 use super::{bad_rows, setup};
@@ -21,15 +25,15 @@ use crate::app::{App, Shared};
 use crate::cli;
 use crate::shipped;
 
-/// Most events handed over at once.
-const BATCH: u64 = 1_000;
-/// How long the last records may take to be acknowledged.
-const FLUSH: Duration = Duration::from_secs(30);
+/// Most rows in a transaction.
+const BATCH: usize = 5_000;
 
 #[derive(Debug, Serialize)]
 struct Answer {
     stream: String,
     first_sequence: i64,
+    /// Rows of the file that an earlier, interrupted run had put into the stream.
+    rows_before: u64,
     events: u64,
     outcomes: u64,
     bad_rows: u64,
@@ -47,26 +51,47 @@ pub(super) async fn run(app: &App, args: cli::Produce) -> anyhow::Result<()> {
         SchemaRegistry::open(&app.config().schema_registry)
             .context("open the schema registry (schema_registry.url)")?,
     );
-    let first = next_sequence(&cluster, &schemas, &args.stream).await?;
-    let emitter = Emitter::open(&cluster, &schemas, &shared.progress).await?;
+    let (writer, position) = Writer::open(&cluster, &schemas, &shared.progress, &args.stream).await?;
+    let file = file_progress(&args.data, &customers, &position)?;
+    let (first, before) = (position.next_sequence, file.rows);
     let shutdown = Shutdown::install().context("listen for signals")?;
-    let mut produce = Produce { customers, emitter, stream: args.stream, first, outcomes: args.outcomes };
+    let mut produce = Produce { customers, writer, position, file, outcomes: args.outcomes, batch: Batch::default() };
     let watch = Stopwatch::start();
-    produce.all(Pace::new(args.rate), &shutdown).await?;
+    produce.all(args.rate, &shutdown).await?;
     let answer = Answer {
         first_sequence: first,
-        events: produce.emitter.acknowledged_events(),
-        outcomes: produce.emitter.acknowledged_outcomes(),
+        rows_before: before,
+        events: produce.writer.durable_events(),
+        outcomes: produce.writer.durable_outcomes(),
         bad_rows: produce.customers.bad_row_count,
         seconds: watch.seconds(),
-        stream: produce.stream,
+        stream: args.stream,
     };
     app.answer(&answer, |answer| {
+        let before = match answer.rows_before {
+            0 => String::new(),
+            rows => format!("; {rows} rows of the file were in the stream before"),
+        };
         format!(
-            "{} events and {} outcomes of stream {} from sequence {} on, acknowledged in {:.1} s",
+            "{} events and {} outcomes of stream {} from sequence {} on, committed in {:.1} s{before}",
             answer.events, answer.outcomes, answer.stream, answer.first_sequence, answer.seconds
         )
     })
+}
+
+/// Where to go on in the file: after the rows that an interrupted run of the same file put into the stream, otherwise at the first.
+fn file_progress(path: &Path, customers: &Customers, position: &StreamPosition) -> anyhow::Result<FileProgress> {
+    if position.pending() > 0 {
+        bail!(Ending::usage(format!(
+            "outcomes of stream {} still wait for their time: it is a synthesizer's; choose another --stream",
+            position.stream
+        )));
+    }
+    let bytes = std::fs::read(path).map_err(Ending::data).with_context(|| format!("read {}", path.display()))?;
+    let digest = Sha256::digest(&bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let new = FileProgress { sha256: digest, rows: 0, of: customers.len() as u64 };
+    let begun = position.file.as_ref().filter(|file| file.sha256 == new.sha256 && file.of == new.of);
+    Ok(begun.filter(|file| file.rows < file.of).cloned().unwrap_or(new))
 }
 
 fn check(customers: &Customers, outcomes: bool) -> anyhow::Result<()> {
@@ -87,25 +112,24 @@ fn check(customers: &Customers, outcomes: bool) -> anyhow::Result<()> {
 
 struct Produce {
     customers: Customers,
-    emitter: Emitter,
-    stream: String,
-    first: i64,
+    writer: Writer,
+    position: StreamPosition,
+    file: FileProgress,
     outcomes: bool,
+    batch: Batch,
 }
 
 impl Produce {
-    async fn all(&mut self, mut pace: Pace, shutdown: &Shutdown) -> anyhow::Result<()> {
-        let total = self.customers.len() as u64;
-        let bar = if std::io::stderr().is_terminal() { ProgressBar::new(total) } else { ProgressBar::hidden() };
-        let clock = Stopwatch::start();
-        let mut done = 0;
-        while done < total && !shutdown.is_requested() {
-            let now_us = u64::try_from(clock.elapsed().as_micros()).unwrap_or(u64::MAX);
-            match pace.take(now_us, BATCH.min(total - done)) {
-                Ok(due) => {
-                    block_in_place(|| self.send(&due)).map_err(Ending::of).context("send events")?;
-                    done += due.events;
-                    bar.set_position(done);
+    async fn all(&mut self, rate: Rate, shutdown: &Shutdown) -> anyhow::Result<()> {
+        let bar = if std::io::stderr().is_terminal() { ProgressBar::new(self.file.of) } else { ProgressBar::hidden() };
+        let mut timeline = Timeline::new(rate);
+        timeline.plan(self.position.next_sequence, now_ms() * 1_000, &[]);
+        while self.file.rows < self.file.of && !shutdown.is_requested() {
+            let most = BATCH.min(usize::try_from(self.file.of - self.file.rows).unwrap_or(BATCH));
+            match timeline.take(self.position.next_sequence, now_ms() * 1_000, most) {
+                Ok(rows) => {
+                    self.send(rows, &shutdown.token()).await.context("send events")?;
+                    bar.set_position(self.file.rows);
                 }
                 Err(wait) => tokio::select! {
                     () = tokio::time::sleep(wait) => {}
@@ -114,41 +138,46 @@ impl Produce {
             }
         }
         bar.finish_and_clear();
-        block_in_place(|| self.emitter.flush(FLUSH)).map_err(Ending::of).context("wait for the last acknowledgements")
+        block_in_place(|| self.writer.finish()).map_err(Ending::of).context("wait for the last acknowledgements")
     }
 
-    fn send(&mut self, due: &Due) -> Result<(), churn_stream::StreamError> {
+    async fn send(&mut self, rows: usize, stop: &CancellationToken) -> anyhow::Result<()> {
         let now = now_ms();
-        let (mut events, mut outcomes) = (EventBatch::default(), OutcomeBatch::default());
-        for row in due.first as usize..(due.first + due.events) as usize {
-            self.push(row, now, &mut events, &mut outcomes);
+        self.batch.clear();
+        let first = usize::try_from(self.file.rows).context("count the rows")?;
+        for row in first..first + rows {
+            self.push(row, now);
         }
-        self.emitter.events(&events)?;
-        self.emitter.outcomes(&outcomes)
+        self.file.rows += rows as u64;
+        self.position.next_outcome = self.position.next_sequence;
+        self.position.file = Some(self.file.clone());
+        self.writer.write(&self.batch, &self.position, stop).await
     }
 
-    fn push(&self, row: usize, now: i64, events: &mut EventBatch, outcomes: &mut OutcomeBatch) {
-        let sequence = self.first + row as i64;
-        let own = self.customers.customer_id.as_ref().and_then(|ids| ids.get(row));
-        let made_up = format!("{}-{sequence}", self.stream);
+    fn push(&mut self, row: usize, now: i64) {
+        let Self { customers, position, batch: Batch { events, outcomes }, .. } = self;
+        let (stream, sequence) = (&position.stream, position.next_sequence);
+        let own = customers.customer_id.as_ref().and_then(|ids| ids.get(row));
+        let made_up = format!("{stream}-{sequence}");
         let customer = own.unwrap_or(&made_up);
-        events.stream.push(Some(&self.stream));
+        events.stream.push(Some(stream));
         events.sequence.push(sequence);
         events.event_time_ms.push(now);
         events.customer_id.push(Some(customer));
         events.synthesizer_version.push(None);
-        events.features.push_from(&self.customers.features, row);
-        match &self.customers.location {
+        events.features.push_from(&customers.features, row);
+        match &customers.location {
             Some(location) => events.location.push_from(location, row),
             None => events.location.push_missing(),
         }
-        if let (true, Some(label)) = (self.outcomes, &self.customers.label) {
-            outcomes.stream.push(Some(&self.stream));
+        if let (true, Some(label)) = (self.outcomes, &customers.label) {
+            outcomes.stream.push(Some(stream));
             outcomes.sequence.push(sequence);
             outcomes.event_time_ms.push(now);
             outcomes.customer_id.push(Some(customer));
             outcomes.churned.push(label[row]);
             outcomes.observed_at_ms.push(now);
         }
+        position.next_sequence += 1;
     }
 }

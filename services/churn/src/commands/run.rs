@@ -185,7 +185,8 @@ async fn source(platform: &Platform) -> anyhow::Result<Source> {
     let champion =
         champion.with_context(|| format!("{} has no generator; run `churn setup` first", registry.place()))?;
     let generator = Arc::new(bootstrap::load_generator(registry, &champion).await?);
-    Ok(Source { generator, version: champion.version.to_string() })
+    let generators = Arc::new(bootstrap::RegistryGenerators(registry.clone()));
+    Ok(Source { generator, version: champion.version.to_string(), generators })
 }
 
 fn name(part: PartName) -> String {

@@ -80,7 +80,11 @@ pub(crate) async fn run(app: App, args: cli::Demo) -> anyhow::Result<()> {
     let demo = Demo {
         quiet: app.json,
         platform,
-        source: Source { generator: Arc::new(generator), version: champion.version.to_string() },
+        source: Source {
+            generator: Arc::new(generator),
+            version: champion.version.to_string(),
+            generators: Arc::new(bootstrap::RegistryGenerators(app.registry()?)),
+        },
         shutdown,
         duration,
         grace: app.grace(),

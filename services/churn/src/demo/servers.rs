@@ -11,6 +11,7 @@ use churn_runtime::exit::{Ending, reasons};
 use churn_store::private::PrivatePostgres;
 use churn_store::{PostgresConfig, Store};
 use churn_stream::Cluster;
+use churn_synthesizer::OnStop;
 use churn_wire::{SchemaRegistry, register_all};
 
 use crate::app::{App, Shared};
@@ -41,6 +42,8 @@ impl Servers {
         let mut config = config.clone();
         config.postgres = self.postgres.clone();
         config.kafka = self.cluster.config().clone();
+        // Nothing comes after the demo.
+        config.synthesizer.on_stop = OnStop::Send;
         if self.private.is_none() {
             config.synthesizer.stream = run_name();
         }

@@ -1,0 +1,282 @@
+//! Puts events and outcomes into their topics, together with where the stream then stands.
+//!
+//! On Kafka each batch is one transaction whose id is the stream's name: a successor of the same name first ends what is open and
+//! shuts the predecessor out. The embedded broker keeps nothing that a successor could go on from, so there records are sent
+//! without transactions and no position is written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use churn_domain::{EventBatch, OutcomeBatch};
+use churn_runtime::CancellationToken;
+use churn_runtime::exit::{Ending, Exit, Fate, Fated};
+use churn_runtime::progress::{Progress, Stage};
+use churn_runtime::retry::Backoff;
+use churn_stream::{Cluster, Outgoing, Producer, StreamError, TransactionalProducer};
+use churn_wire::{Codec, Encoder, EventCodec, OutcomeCodec, SchemaRegistry};
+use tokio::task::block_in_place;
+
+use crate::position::{self, StreamPosition};
+
+/// Stage that counts events.
+const EVENTS: &str = "synthesizer";
+/// Stage that counts outcomes.
+const OUTCOMES: &str = "outcomes";
+/// Shortest and longest wait before another try.
+const RETRY_MIN: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+/// How long the last records may take to be acknowledged.
+const FLUSH: Duration = Duration::from_secs(20);
+
+/// What leaves together.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Events.
+    pub events: EventBatch,
+    /// Outcomes of these or earlier events.
+    pub outcomes: OutcomeBatch,
+}
+
+impl Batch {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.outcomes.is_empty()
+    }
+
+    /// Empties it and keeps its memory.
+    pub fn clear(&mut self) {
+        self.events.clear();
+        self.outcomes.clear();
+    }
+}
+
+/// The one writer of a stream.
+#[derive(Debug)]
+pub struct Writer {
+    stream: String,
+    way: Way,
+    events: Lane<EventCodec>,
+    outcomes: Lane<OutcomeCodec>,
+    positions: String,
+}
+
+#[derive(Debug)]
+enum Way {
+    Transactions(TransactionalProducer),
+    /// A producer for each kind, so that each knows what was acknowledged of its own.
+    Plain {
+        events: Producer,
+        outcomes: Producer,
+    },
+}
+
+/// How one kind of record is written.
+#[derive(Debug)]
+struct Lane<C> {
+    encoder: Encoder<C>,
+    topic: String,
+    stage: Stage,
+    durable: u64,
+    value: Vec<u8>,
+}
+
+impl Writer {
+    /// Takes the stream over from whoever wrote it before, and finds out where it stands.
+    ///
+    /// # Errors
+    /// Kafka or the schema registry is out of reach, a topic or schema is not set up, or the stream's position cannot be read.
+    pub async fn open(
+        cluster: &Cluster,
+        schemas: &Arc<SchemaRegistry>,
+        progress: &Progress,
+        stream: &str,
+    ) -> anyhow::Result<(Self, StreamPosition)> {
+        let topics = cluster.topics();
+        let events = Lane::<EventCodec>::open(schemas, &topics.events, progress.stage(EVENTS)).await?;
+        let outcomes = Lane::<OutcomeCodec>::open(schemas, &topics.outcomes, progress.stage(OUTCOMES)).await?;
+        let (way, position) = if cluster.is_embedded() {
+            let way = Way::Plain {
+                events: cluster.producer(&events.stage).map_err(Ending::of).context("start a producer")?,
+                outcomes: cluster.producer(&outcomes.stage).map_err(Ending::of).context("start a producer")?,
+            };
+            (way, StreamPosition::new(stream))
+        } else {
+            // The predecessor is shut out first: only then is the position that is read the last one.
+            let producer = cluster.transactional_producer(&events.stage, stream).await;
+            let producer = producer.map_err(Ending::of).context("start transactions")?;
+            (Way::Transactions(producer), position::load(cluster, schemas, stream).await?)
+        };
+        let positions = topics.positions.clone();
+        Ok((Self { stream: stream.to_owned(), way, events, outcomes, positions }, position))
+    }
+
+    /// Whether a successor can go on where this writer stops.
+    pub fn can_be_succeeded(&self) -> bool {
+        matches!(self.way, Way::Transactions(_))
+    }
+
+    /// Writes a batch; afterwards the stream stands at `position`. What may succeed later is tried again.
+    ///
+    /// # Errors
+    /// The stream was taken over, a record is refused for good, or `stop` came while the batch could not be written: then nothing
+    /// of it is in the topics, or all of it with its position.
+    pub async fn write(
+        &mut self,
+        batch: &Batch,
+        position: &StreamPosition,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let place = position.to_json()?;
+        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+        while let Err(error) = block_in_place(|| self.attempt(batch, &place)) {
+            self.recover(error, &mut backoff, stop).await?;
+        }
+        Ok(())
+    }
+
+    fn attempt(&mut self, batch: &Batch, place: &[u8]) -> Result<(), StreamError> {
+        match &mut self.way {
+            Way::Plain { events, outcomes } => {
+                self.events.send(&batch.events, event_facts(&batch.events), |record| events.send(record))?;
+                self.outcomes.send(&batch.outcomes, outcome_facts(&batch.outcomes), |record| outcomes.send(record))?;
+                return self.poll();
+            }
+            // A commit whose result is unknown is asked for again, and never sent twice.
+            Way::Transactions(producer) if producer.is_committing() => producer.commit_records()?,
+            Way::Transactions(producer) => {
+                producer.begin()?;
+                self.events.send(&batch.events, event_facts(&batch.events), |record| producer.send(record))?;
+                self.outcomes.send(&batch.outcomes, outcome_facts(&batch.outcomes), |record| producer.send(record))?;
+                producer.send(Outgoing::new(&self.positions, self.stream.as_bytes(), place))?;
+                producer.commit_records()?;
+            }
+        }
+        self.events.add_durable(batch.events.len() as u64);
+        self.outcomes.add_durable(batch.outcomes.len() as u64);
+        Ok(())
+    }
+
+    /// Makes ready for another attempt after an error that may pass.
+    async fn recover(
+        &mut self,
+        error: StreamError,
+        backoff: &mut Backoff,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let mut error = Some(error);
+        loop {
+            let Way::Transactions(producer) = &mut self.way else {
+                return error.map_or(Ok(()), |error| Err(Ending::of(error).into()));
+            };
+            if let Some(error) = error.take() {
+                match &error {
+                    StreamError::Fenced { .. } => return Err(self.taken_over(&error)),
+                    error if error.fate() == Fate::External => {}
+                    _ => return Err(Ending::of(error).into()),
+                }
+                tracing::warn!(stream = %self.stream, %error, "a batch could not be written; trying again");
+                if !backoff.sleep(stop).await {
+                    return Err(Ending::of(error)).context(
+                        "stopped while Kafka did not take a batch; the next start of the stream goes on where it was committed",
+                    );
+                }
+            }
+            if !producer.is_open() || producer.is_committing() {
+                return Ok(());
+            }
+            match block_in_place(|| producer.abort()) {
+                Ok(()) => return Ok(()),
+                Err(failed) => error = Some(failed),
+            }
+        }
+    }
+
+    fn taken_over(&self, error: &StreamError) -> anyhow::Error {
+        let stream = &self.stream;
+        Ending::new(
+            Exit::Failed,
+            anyhow!(
+                "stream {stream} was taken over: another synthesizer with the same name has started, or this one was paused for longer than kafka.transaction_timeout; nothing that it had not committed is in the stream; run one synthesizer a stream (synthesizer.stream) ({error})"
+            ),
+        )
+        .into()
+    }
+
+    /// Takes note of what was acknowledged, where that is not known from a commit.
+    ///
+    /// # Errors
+    /// A record that was sent earlier failed.
+    pub fn poll(&mut self) -> Result<(), StreamError> {
+        if let Way::Plain { events, outcomes } = &mut self.way {
+            events.poll()?;
+            outcomes.poll()?;
+            self.events.add_durable(events.acknowledged() - self.events.durable);
+            self.outcomes.add_durable(outcomes.acknowledged() - self.outcomes.durable);
+        }
+        Ok(())
+    }
+
+    /// Waits until everything is acknowledged.
+    ///
+    /// # Errors
+    /// A record failed, or some are not acknowledged in time.
+    pub fn finish(&mut self) -> Result<(), StreamError> {
+        if let Way::Plain { events, outcomes } = &mut self.way {
+            events.flush(FLUSH)?;
+            outcomes.flush(FLUSH)?;
+        }
+        self.poll()
+    }
+
+    /// Events that would survive a crash.
+    pub fn durable_events(&self) -> u64 {
+        self.events.durable
+    }
+
+    /// Outcomes that would survive a crash.
+    pub fn durable_outcomes(&self) -> u64 {
+        self.outcomes.durable
+    }
+}
+
+/// Key and time of an event.
+fn event_facts<'a>(events: &'a EventBatch) -> impl Fn(usize) -> (Option<&'a str>, i64) {
+    |row| (events.customer_id.get(row), events.event_time_ms[row])
+}
+
+/// Key and time of an outcome.
+fn outcome_facts<'a>(outcomes: &'a OutcomeBatch) -> impl Fn(usize) -> (Option<&'a str>, i64) {
+    |row| (outcomes.customer_id.get(row), outcomes.observed_at_ms[row])
+}
+
+impl<C: Codec> Lane<C> {
+    async fn open(schemas: &SchemaRegistry, topic: &str, stage: Stage) -> anyhow::Result<Self> {
+        let schema_id = schemas.id_of(topic, C::RECORD).await.map_err(Ending::of).context("look up the schema")?;
+        Ok(Self { encoder: Encoder::new(schema_id), topic: topic.to_owned(), stage, durable: 0, value: Vec::new() })
+    }
+
+    fn send<'a>(
+        &mut self,
+        batch: &C::Batch,
+        facts: impl Fn(usize) -> (Option<&'a str>, i64),
+        mut send: impl FnMut(Outgoing<'_>) -> Result<(), StreamError>,
+    ) -> Result<(), StreamError> {
+        let rows = C::rows(batch);
+        for row in 0..rows {
+            let (key, timestamp_ms) = facts(row);
+            self.value.clear();
+            self.encoder.encode_into(batch, row, &mut self.value);
+            let key = key.unwrap_or_default().as_bytes();
+            send(Outgoing::new(&self.topic, key, &self.value).at(timestamp_ms))?;
+        }
+        self.stage.read(rows as u64);
+        self.stage.done(rows as u64);
+        Ok(())
+    }
+
+    fn add_durable(&mut self, records: u64) {
+        self.durable += records;
+        self.stage.durable(records);
+    }
+}
