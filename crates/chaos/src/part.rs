@@ -12,6 +12,9 @@ use crate::plan::Target;
 const RESTART_AFTER: Duration = Duration::from_millis(500);
 /// How long a part may take to end when it is asked to; its own grace time is 30 s.
 const GRACE: Duration = Duration::from_secs(45);
+/// How often a part may be started to finish what is left, and the time that it gets each time.
+const FINISHES: u32 = 5;
+const SETTLE: Duration = Duration::from_secs(5);
 /// A part that ends by itself so often in a row does not recover.
 const MOST_ENDINGS: u32 = 60;
 
@@ -19,6 +22,8 @@ const MOST_ENDINGS: u32 = 60;
 #[derive(Debug)]
 pub(crate) enum Ended {
     InTime,
+    /// In time, but not with everything done: what is left is for its successor.
+    Unfinished,
     /// Too late, with its last words.
     Hung(String),
 }
@@ -47,6 +52,18 @@ impl Part {
         let mut part = Self { recipe, number, process: None, paused_until: None, ended: None, endings: 0 };
         part.spawn()?;
         Ok(part)
+    }
+
+    /// SIGTERM until it ends with everything done, each time to a successor of the one before.
+    pub(crate) async fn finish(&mut self) -> Result<Ended> {
+        for _ in 0..FINISHES {
+            match self.stop().await? {
+                Ended::Unfinished => self.spawn()?,
+                ended => return Ok(ended),
+            }
+            tokio::time::sleep(SETTLE).await;
+        }
+        Ok(Ended::Hung(format!("{} did not finish its work in {FINISHES} starts", self.name())))
     }
 
     pub(crate) fn name(&self) -> String {
@@ -90,8 +107,8 @@ impl Part {
         if process.is_running() {
             process.terminate()?;
         }
-        if process.wait(GRACE).await.is_ok() {
-            return Ok(Ended::InTime);
+        if let Ok(status) = process.wait(GRACE).await {
+            return Ok(if status.success() { Ended::InTime } else { Ended::Unfinished });
         }
         let said = tail(&process.stderr()).to_owned();
         process.kill9()?;

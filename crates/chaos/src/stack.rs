@@ -170,7 +170,7 @@ impl Stack {
     pub(crate) async fn stop_all(&mut self, target: Target) -> Result<Vec<Ended>> {
         let mut ended = Vec::new();
         for part in self.parts.iter_mut().filter(|part| part.is(target)) {
-            ended.push(part.stop().await?);
+            ended.push(part.finish().await?);
         }
         self.parts.retain(|part| !part.is(target));
         Ok(ended)

@@ -46,12 +46,7 @@ pub struct Draw {
 
 impl Draw {
     fn of(config: &SynthesizerConfig, source: &Source, first: i64) -> Self {
-        Self {
-            first,
-            generator: source.version.clone(),
-            seed: config.seed,
-            returning_share: config.returning_share,
-        }
+        Self { first, generator: source.version.clone(), seed: config.seed, returning_share: config.returning_share }
     }
 
     fn is_like(&self, other: &Self) -> bool {

@@ -97,7 +97,7 @@ impl StreamPosition {
     }
 }
 
-/// The stream's last committed position; that of an empty stream for a new one.
+/// The stream's last committed position, as stored and as read; that of an empty stream for a new one.
 ///
 /// # Errors
 /// Kafka is out of reach, the record cannot be read, or the stream has events but no record.
@@ -105,31 +105,25 @@ pub(crate) async fn load(
     cluster: &Cluster,
     schemas: &Arc<SchemaRegistry>,
     stream: &str,
-) -> anyhow::Result<StreamPosition> {
+) -> anyhow::Result<(Option<Vec<u8>>, StreamPosition)> {
     let topic = &cluster.topics().positions;
-    let stored = cluster
-        .latest(topic, stream.as_bytes())
-        .await
-        .map_err(Ending::of)
-        .context("look for the stream's position")?;
+    let stored =
+        cluster.latest(topic, stream.as_bytes()).await.map_err(Ending::of).context("look for the stream's position")?;
     if let Some(json) = stored {
-        return StreamPosition::from_json(&json, &format!("the record of {stream} in {topic}"));
+        let position = StreamPosition::from_json(&json, &format!("the record of {stream} in {topic}"))?;
+        return Ok((Some(json), position));
     }
     if let Some(last) = last_event(cluster, schemas, stream).await? {
         bail!(Ending::data(format!(
             "stream {stream} has events up to number {last} but no record in {topic}, which alone tells where it goes on: choose another name for the stream (synthesizer.stream)"
         )));
     }
-    Ok(StreamPosition::new(stream))
+    Ok((None, StreamPosition::new(stream)))
 }
 
 /// The largest sequence number of the stream among the last records of each partition. A net for a position that was deleted: it
 /// finds a stream that was busy lately and costs a new one little.
-async fn last_event(
-    cluster: &Cluster,
-    schemas: &Arc<SchemaRegistry>,
-    stream: &str,
-) -> anyhow::Result<Option<i64>> {
+async fn last_event(cluster: &Cluster, schemas: &Arc<SchemaRegistry>, stream: &str) -> anyhow::Result<Option<i64>> {
     let topic = cluster.topics().events.clone();
     let mut decoder = Decoder::<EventCodec>::new(schemas.clone(), &topic);
     let mut last = None;

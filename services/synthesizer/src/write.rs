@@ -26,6 +26,8 @@ const OUTCOMES: &str = "outcomes";
 /// Shortest and longest wait before another try.
 const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(5);
+/// Failures in a row after which the client is made anew instead of aborting once more.
+const ABORTS: u32 = 4;
 /// How long the last records may take to be acknowledged.
 const FLUSH: Duration = Duration::from_secs(20);
 
@@ -59,6 +61,18 @@ pub struct Writer {
     events: Lane<EventCodec>,
     outcomes: Lane<OutcomeCodec>,
     positions: String,
+    cluster: Cluster,
+    /// The position that is stored, as it was written.
+    committed: Option<Vec<u8>>,
+}
+
+/// What became of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// Nothing of it is in the topics.
+    Unwritten,
+    /// All of it is.
+    Committed,
 }
 
 #[derive(Debug)]
@@ -95,12 +109,12 @@ impl Writer {
         let topics = cluster.topics();
         let events = Lane::<EventCodec>::open(schemas, &topics.events, progress.stage(EVENTS)).await?;
         let outcomes = Lane::<OutcomeCodec>::open(schemas, &topics.outcomes, progress.stage(OUTCOMES)).await?;
-        let (way, position) = if cluster.is_embedded() {
+        let (way, (committed, position)) = if cluster.is_embedded() {
             let way = Way::Plain {
                 events: cluster.producer(&events.stage).map_err(Ending::of).context("start a producer")?,
                 outcomes: cluster.producer(&outcomes.stage).map_err(Ending::of).context("start a producer")?,
             };
-            (way, StreamPosition::new(stream))
+            (way, (None, StreamPosition::new(stream)))
         } else {
             // The predecessor is shut out first: only then is the position that is read the last one.
             let producer = cluster.transactional_producer(&events.stage, stream).await;
@@ -108,7 +122,8 @@ impl Writer {
             (Way::Transactions(producer), position::load(cluster, schemas, stream).await?)
         };
         let positions = topics.positions.clone();
-        Ok((Self { stream: stream.to_owned(), way, events, outcomes, positions }, position))
+        let cluster = cluster.clone();
+        Ok((Self { stream: stream.to_owned(), way, events, outcomes, positions, cluster, committed }, position))
     }
 
     /// Whether a successor can go on where this writer stops.
@@ -130,7 +145,14 @@ impl Writer {
         let place = position.to_json()?;
         let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
         while let Err(error) = block_in_place(|| self.attempt(batch, &place)) {
-            self.recover(error, &mut backoff, stop).await?;
+            if self.recover(error, &place, &mut backoff, stop).await? == Found::Committed {
+                break;
+            }
+        }
+        if self.can_be_succeeded() {
+            self.committed = Some(place);
+            self.events.add_durable(batch.events.len() as u64);
+            self.outcomes.add_durable(batch.outcomes.len() as u64);
         }
         Ok(())
     }
@@ -152,47 +174,65 @@ impl Writer {
                 producer.commit_records()?;
             }
         }
-        self.events.add_durable(batch.events.len() as u64);
-        self.outcomes.add_durable(batch.outcomes.len() as u64);
         Ok(())
     }
 
-    /// Makes ready for another attempt after an error that may pass.
+    /// Makes ready for another attempt after an error that may pass. Where it cannot be known what became of the transaction, the
+    /// stored position tells.
     async fn recover(
         &mut self,
-        error: StreamError,
+        mut error: StreamError,
+        place: &[u8],
         backoff: &mut Backoff,
         stop: &CancellationToken,
-    ) -> anyhow::Result<()> {
-        let mut error = Some(error);
+    ) -> anyhow::Result<Found> {
         loop {
-            let Way::Transactions(producer) = &mut self.way else {
-                return error.map_or(Ok(()), |error| Err(Ending::of(error).into()));
-            };
-            if let Some(error) = error.take() {
-                match &error {
-                    StreamError::Fenced { .. } => return Err(self.taken_over(&error)),
-                    error if error.fate() == Fate::External => {}
-                    _ => return Err(Ending::of(error).into()),
-                }
-                tracing::warn!(stream = %self.stream, %error, "a batch could not be written; trying again");
-                if !backoff.sleep(stop).await {
-                    return Err(Ending::of(error)).context(
-                        "stopped while Kafka did not take a batch; the next start of the stream goes on where it was committed",
-                    );
-                }
+            if matches!(error, StreamError::Fenced { .. }) {
+                return Err(self.taken_over(&error));
             }
-            if !producer.is_open() || producer.is_committing() {
-                return Ok(());
+            let Way::Transactions(producer) = &mut self.way else { return Err(Ending::of(error).into()) };
+            if error.fate() != Fate::External {
+                return Err(Ending::of(error).into());
             }
-            match block_in_place(|| producer.abort()) {
-                Ok(()) => return Ok(()),
-                Err(failed) => error = Some(failed),
+            tracing::warn!(stream = %self.stream, %error, "a batch could not be written; trying again");
+            if !backoff.sleep(stop).await {
+                return Err(Ending::of(error)).context(
+                    "stopped while Kafka did not take a batch; the next start of the stream goes on where it was committed",
+                );
+            }
+            let broken = matches!(error, StreamError::Expired { .. }) || backoff.attempts() % ABORTS == 0;
+            if !broken && (!producer.is_open() || producer.is_committing()) {
+                return Ok(Found::Unwritten);
+            }
+            let ended = block_in_place(|| if broken { producer.renew() } else { producer.abort() });
+            match ended {
+                Ok(()) if broken => return self.look(place, stop).await,
+                Ok(()) => return Ok(Found::Unwritten),
+                Err(failed) => error = failed,
             }
         }
     }
 
-    fn taken_over(&self, error: &StreamError) -> anyhow::Error {
+    /// Reads what the last transaction came to, once a new client has ended it.
+    async fn look(&self, place: &[u8], stop: &CancellationToken) -> anyhow::Result<Found> {
+        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+        let stored = loop {
+            match self.cluster.latest(&self.positions, self.stream.as_bytes()).await {
+                Ok(stored) => break stored,
+                Err(error) if error.fate() == Fate::External && backoff.sleep(stop).await => {}
+                Err(error) => return Err(Ending::of(error)).context("look for the stream's position"),
+            }
+        };
+        if stored.as_deref() == Some(place) {
+            return Ok(Found::Committed);
+        }
+        if stored == self.committed {
+            return Ok(Found::Unwritten);
+        }
+        Err(self.taken_over(&"its position was moved by somebody else"))
+    }
+
+    fn taken_over(&self, error: &dyn std::fmt::Display) -> anyhow::Error {
         let stream = &self.stream;
         Ending::new(
             Exit::Failed,
