@@ -200,7 +200,7 @@ impl Writer {
                     "stopped while Kafka did not take a batch; the next start of the stream goes on where it was committed",
                 );
             }
-            let broken = matches!(error, StreamError::Expired { .. }) || backoff.attempts() % ABORTS == 0;
+            let broken = matches!(error, StreamError::Expired { .. }) || backoff.attempts().is_multiple_of(ABORTS);
             if !broken && (!producer.is_open() || producer.is_committing()) {
                 return Ok(Found::Unwritten);
             }
