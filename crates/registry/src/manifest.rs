@@ -68,6 +68,16 @@ impl Manifest {
         Ok(bytes)
     }
 
+    /// Reads a document and checks that nothing in it leads a reader astray.
+    ///
+    /// # Errors
+    /// In words: it is no manifest, not that of this version, or names files that no artifact has.
+    pub fn parse(bytes: &[u8], kind: Kind, version: Version) -> Result<Self, String> {
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        manifest.check(kind, version)?;
+        Ok(manifest)
+    }
+
     /// Checks everything that a hostile manifest could say to lead a reader astray.
     pub(crate) fn check(&self, kind: Kind, version: Version) -> Result<(), String> {
         if (self.kind, self.version) != (kind, version) {

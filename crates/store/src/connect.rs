@@ -2,7 +2,8 @@
 
 use std::io::ErrorKind;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use churn_runtime::exit::reasons;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
 
 use crate::config::PostgresConfig;
@@ -36,6 +37,13 @@ pub(crate) fn options(config: &PostgresConfig) -> Result<PgConnectOptions, Store
         ])
         // Errors and durations are this project's own to log.
         .disable_statement_logging())
+}
+
+/// Whether another machine is reached by a connection that does not prove who answers: a password sent there may go to anyone.
+pub(crate) fn is_unproven(options: &PgConnectOptions) -> bool {
+    let host = options.get_host();
+    let here = host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    options.get_socket().is_none() && !here && !matches!(options.get_ssl_mode(), PgSslMode::VerifyFull)
 }
 
 /// `host:port`, or the socket's folder.
@@ -94,9 +102,10 @@ fn message_of(error: &sqlx::Error) -> String {
             }
             _ => error.to_string(),
         },
-        sqlx::Error::Tls(_) => {
-            "sslmode in postgres.url asks for TLS, which this program is built without; leave sslmode out".to_owned()
-        }
+        sqlx::Error::Tls(reason) => format!(
+            "no TLS connection: {}; check sslmode and sslrootcert in postgres.url, and the server's certificate",
+            reasons(reason.as_ref())
+        ),
         sqlx::Error::Protocol(_) => "the other side does not speak postgres".to_owned(),
         other => other.to_string(),
     }

@@ -4,7 +4,7 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 
 use crate::config::PostgresConfig;
-use crate::connect::{connect, options, place_of, server_of};
+use crate::connect::{connect, is_unproven, options, place_of, server_of};
 use crate::error::{StoreError, sqlstate};
 
 /// A database that was reached once. Cheap to clone; clones share the pool.
@@ -24,6 +24,12 @@ impl Store {
     /// tables are there is for [`Self::check_schema`] to say.
     pub async fn connect(config: &PostgresConfig) -> Result<Self, StoreError> {
         let options = options(config)?;
+        if is_unproven(&options) {
+            tracing::warn!(
+                server = %server_of(&options),
+                "postgres on another machine without proof who answers: add sslmode=verify-full to postgres.url"
+            );
+        }
         let first = connect(&options, config).await?;
         // Whatever goes wrong with saying goodbye does not concern the pool.
         let _ = sqlx::Connection::close(first).await;

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # One Apache Kafka broker (KRaft, no ZooKeeper) for tests; see common.sh for the verbs.
 # FOLDER/address is its bootstrap address. Needs .tools/kafka/libs.
+# Where FOLDER/users exists (one `name password` a line), the broker also has the listeners of kafka-secure.properties for
+# these users, at FOLDER/tls-address and FOLDER/expired-address, with certificates in FOLDER/tls.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=common.sh
 . "$here/common.sh"
@@ -29,9 +31,25 @@ configure() {
   put_data_in_memory
   port=$(free_port)
   controller=$(free_port)
-  sed "s#@PORT@#$port#g; s#@CONTROLLER_PORT@#$controller#g; s#@DIR@#$dir#g" \
-    "$servers/kafka.properties" >"$dir/server.properties"
+  fill "$servers/kafka.properties" >"$dir/server.properties"
+  [ ! -f "$dir/users" ] || secure
   echo "127.0.0.1:$port" >"$dir/address"
+}
+
+fill() {
+  sed "s#@PORT@#$port#g; s#@CONTROLLER_PORT@#$controller#g; s#@DIR@#$dir#g" "$1"
+}
+
+secure() {
+  local tls expired
+  tls=$(free_port)
+  expired=$(free_port)
+  "$servers/certificates.sh" "$dir/tls"
+  # A key that is set twice counts the last time.
+  fill "$servers/kafka-secure.properties" |
+    sed "s#@TLS_PORT@#$tls#g; s#@EXPIRED_PORT@#$expired#g" >>"$dir/server.properties"
+  echo "127.0.0.1:$tls" >"$dir/tls-address"
+  echo "127.0.0.1:$expired" >"$dir/expired-address"
 }
 
 # A broker writes its checkpoints through to the disk while requests wait. On a machine that has just compiled, that
@@ -50,10 +68,15 @@ remove_data() {
 }
 
 format() {
-  local id
+  local id name password scram=()
+  if [ -f "$dir/users" ]; then
+    while read -r name password; do
+      scram+=(--add-scram "SCRAM-SHA-256=[name=$name,password=$password]")
+    done <"$dir/users"
+  fi
   # Kafka's ids are 16 bytes in URL-safe base64; a leading dash would look like an option.
   id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=' | sed 's/^-/A/')
-  "${java[@]}" kafka.tools.StorageTool format -t "$id" -c "$dir/server.properties" \
+  "${java[@]}" kafka.tools.StorageTool format -t "$id" -c "$dir/server.properties" "${scram[@]}" \
     >"$dir/format.log" 2>&1 || {
     cat "$dir/format.log" >&2
     die "cannot format $dir/data for kafka"

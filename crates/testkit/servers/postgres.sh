@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # One Postgres server for tests; see common.sh for the verbs.
 # FOLDER/address is postgres://user:password@host:port of a superuser, without a database.
+# Where FOLDER/certificate exists, it holds `server` or `expired`: the server then takes TLS connections only, with that
+# certificate, and FOLDER/tls/ca.pem is the authority to trust.
 # It does not wait for the disk (fsync=off): kill -9 loses nothing, but it is no measure of speed.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=common.sh
@@ -53,7 +55,18 @@ fsync = off
 # Many tests at once, each with a pool of its own.
 max_connections = 300
 CONF
+  [ ! -f "$dir/certificate" ] || secure
   echo "postgres://churn:churn@127.0.0.1:$port" >"$dir/address"
+}
+
+secure() {
+  "$servers/certificates.sh" "$dir/tls"
+  # Readable by its owner alone, as Postgres wants it.
+  as_user tee "$data/server.key" <"$dir/tls/server.key" >/dev/null
+  as_user chmod 600 "$data/server.key"
+  as_user tee "$data/server.crt" <"$dir/tls/$(cat "$dir/certificate").pem" >/dev/null
+  printf 'ssl = on\n' | as_user tee -a "$data/postgresql.conf" >/dev/null
+  printf 'hostssl all all 127.0.0.1/32 scram-sha-256\n' | as_user tee "$data/pg_hba.conf" >/dev/null
 }
 
 # The main process's id is the first line of a file that Postgres keeps itself.

@@ -15,6 +15,8 @@
 // A test's deadline is real time; this crate is no part of the program.
 #![allow(clippy::disallowed_methods)]
 
+mod acl;
+mod certificates;
 mod fresh;
 mod http;
 mod kafka;
@@ -25,6 +27,8 @@ mod program;
 mod servers;
 mod signal;
 
+pub use acl::{Acl, allow};
+pub use certificates::certificates;
 pub use fresh::fresh_name;
 pub use http::http_client;
 pub use kafka::{Kafka, kafka};

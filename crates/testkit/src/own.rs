@@ -29,6 +29,39 @@ impl OwnKafka {
         Ok(Self { server, kafka })
     }
 
+    /// Starts a new broker that also takes these users (name, password) by SASL/SCRAM over TLS, and lets them do what
+    /// [`crate::allow`] said and nothing else. Whoever comes by [`Self::kafka`] may do everything.
+    ///
+    /// # Errors
+    /// When it does not come up; the error holds the end of its log.
+    pub async fn start_secure(users: &[(&str, &str)]) -> Result<Self> {
+        let users: String = users.iter().map(|(name, password)| format!("{name} {password}\n")).collect();
+        let server = OwnServer::start_with("kafka", Some(("users", &users))).await?;
+        let kafka = Kafka { bootstrap: server.address()? };
+        Ok(Self { server, kafka })
+    }
+
+    /// Where a secure broker takes TLS connections: `host:port`.
+    ///
+    /// # Errors
+    /// When the broker was not started as a secure one.
+    pub fn tls_address(&self) -> Result<String> {
+        self.server.read("tls-address")
+    }
+
+    /// Where a secure broker shows a certificate that has expired.
+    ///
+    /// # Errors
+    /// When the broker was not started as a secure one.
+    pub fn expired_address(&self) -> Result<String> {
+        self.server.read("expired-address")
+    }
+
+    /// The folder of a secure broker's certificates: `ca.pem` is to be trusted, `other-ca.pem` is not.
+    pub fn certificates(&self) -> PathBuf {
+        self.server.folder.join("tls")
+    }
+
     /// The broker, at an address that stays the same across restarts.
     pub fn kafka(&self) -> &Kafka {
         &self.kafka
@@ -85,6 +118,22 @@ impl OwnPostgres {
         Ok(Self { server, url })
     }
 
+    /// Starts a new server that takes TLS connections only, with a certificate that is good or has `expired`.
+    ///
+    /// # Errors
+    /// When it does not come up; the error holds the end of its log.
+    pub async fn start_with_tls(expired: bool) -> Result<Self> {
+        let certificate = if expired { "expired" } else { "server" };
+        let server = OwnServer::start_with("postgres", Some(("certificate", certificate))).await?;
+        let url = format!("{}/postgres", server.address()?);
+        Ok(Self { server, url })
+    }
+
+    /// The folder of a server's certificates: `ca.pem` is to be trusted, `other-ca.pem` is not.
+    pub fn certificates(&self) -> PathBuf {
+        self.server.folder.join("tls")
+    }
+
     /// `postgres://user:password@127.0.0.1:port/postgres`, of a superuser; stays the same across
     /// restarts.
     pub fn url(&self) -> &str {
@@ -118,16 +167,29 @@ struct OwnServer {
 
 impl OwnServer {
     async fn start(kind: &'static str) -> Result<Self> {
+        Self::start_with(kind, None).await
+    }
+
+    /// Starts with a file in its folder that tells the script how (see its head).
+    async fn start_with(kind: &'static str, how: Option<(&str, &str)>) -> Result<Self> {
         let folder = run_folder().join("own").join(fresh_name(kind));
         // Made first, so that a server that fails half-way is stopped and removed too.
         let server = Self { kind, folder };
+        if let Some((name, text)) = how {
+            fs::create_dir_all(&server.folder).context("cannot make a server's folder")?;
+            fs::write(server.folder.join(name), text).context("cannot write into a server's folder")?;
+        }
         server.script("start").await?;
         Ok(server)
     }
 
     /// What the script wrote down as the way to connect.
     fn address(&self) -> Result<String> {
-        let file = self.folder.join("address");
+        self.read("address")
+    }
+
+    fn read(&self, name: &str) -> Result<String> {
+        let file = self.folder.join(name);
         let text = fs::read_to_string(&file);
         Ok(text.with_context(|| format!("cannot read {}", file.display()))?.trim().to_owned())
     }

@@ -18,6 +18,7 @@ mod encoder;
 mod error;
 mod foreign;
 mod framing;
+mod from_json;
 mod json;
 mod rare;
 mod registry;
@@ -29,6 +30,7 @@ pub use decoder::{Decoded, Decoder};
 pub use encoder::Encoder;
 pub use error::{DecodeError, ErrorClass};
 pub use framing::{Framed, SchemaRef, VALUE_SCHEMA_ID_HEADER, claimed_schema_id, write_prefix};
+pub use from_json::from_json;
 pub use json::to_json;
 pub use rare::{ModelUpdate, RareRecord, RetrainReason, RetrainRequest, Role};
 pub use registry::{

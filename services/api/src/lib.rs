@@ -21,6 +21,7 @@ use churn_serving::ModelSlot;
 use churn_synth::Generator;
 
 pub use config::ApiConfig;
+pub use predict::parse as parse_customers;
 
 use metrics::ApiMetrics;
 

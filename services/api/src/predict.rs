@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
+use churn_domain::Table;
 use churn_runtime::http::ErrorResponse;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -30,23 +31,28 @@ pub(crate) async fn handle(State(api): State<Arc<Api>>, body: Bytes) -> Result<J
         .models
         .current()
         .ok_or_else(|| ErrorResponse::unavailable("there is no model yet; `churn setup` trains one"))?;
-    let (customers, path) = customers(&body)?;
-    if customers.is_empty() || customers.len() > api.config.max_predict_rows {
-        let message = format!(
-            "{} customers, expected 1 to {} (api.max_predict_rows)",
-            customers.len(),
-            api.config.max_predict_rows
-        );
-        return Err(ErrorResponse::unprocessable(message, json!({ "errors": [{ "path": path }] })));
-    }
-    let table = rows::read(&customers, path)
-        .map_err(|errors| ErrorResponse::unprocessable("a field cannot be read", json!({ "errors": errors })))?;
+    let table = parse(&body, api.config.max_predict_rows)?;
     let scored = tokio::task::block_in_place(|| served.predict(&table));
     api.metrics.predicted(table.len());
     let threshold = served.threshold();
     let prediction = |probability: f64| Prediction { probability, label: probability >= threshold };
     let predictions = scored.into_iter().map(prediction).collect();
     Ok(Json(Predictions { model_version: served.version().to_owned(), threshold, predictions }))
+}
+
+/// Reads the body of a request: customers as the model takes them.
+///
+/// # Errors
+/// The answer that says what is wrong and where.
+pub fn parse(body: &[u8], most: usize) -> Result<Table, ErrorResponse> {
+    let (customers, path) = customers(body)?;
+    if customers.is_empty() || customers.len() > most {
+        let message = format!("{} customers, expected 1 to {} (api.max_predict_rows)", customers.len(), most);
+        return Err(ErrorResponse::unprocessable(message, json!({ "errors": [{ "path": path }] })));
+    }
+    let table = rows::read(&customers, path)
+        .map_err(|errors| ErrorResponse::unprocessable("a field cannot be read", json!({ "errors": errors })))?;
+    Ok(table)
 }
 
 fn customers(body: &[u8]) -> Result<(Vec<Value>, &'static str), ErrorResponse> {

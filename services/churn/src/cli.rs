@@ -65,6 +65,10 @@ pub(crate) enum Command {
     /// Looks into dead letters, sends their records again, or throws them away.
     #[command(subcommand)]
     Dlq(crate::commands::dlq::Dlq),
+    /// Says what the pipeline makes of given events, without a broker: docs/test-cases.md.
+    Test(Test),
+    /// Prints the least rights that each part needs in Postgres and Kafka, as statements and commands to run.
+    Access(Access),
     /// Shows and checks the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -215,6 +219,32 @@ impl From<LearnerName> for churn_learn::Family {
             LearnerName::NaiveBayes => Self::NaiveBayes,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// The cases, in YAML.
+    #[arg(value_name = "FILE")]
+    pub(crate) cases: PathBuf,
+    /// Version of the model; that of the file without it, or the champion.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) model: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Access {
+    /// One part, or setup; all of them without it.
+    #[arg(long, value_name = "PART")]
+    pub(crate) part: Option<String>,
+    /// Role in Postgres; churn_<part> without it.
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Option<String>,
+    /// User of Kafka; churn-<part> without it.
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// Database in Postgres.
+    #[arg(long, value_name = "NAME", default_value = "churn")]
+    pub(crate) database: String,
 }
 
 #[derive(Debug, Subcommand)]

@@ -120,6 +120,28 @@ impl Batch {
         metrics.step("predict", watch.elapsed());
     }
 
+    /// Takes one value of the events' topic instead of a batch: scored as in the stream, or refused as there.
+    ///
+    /// # Errors
+    /// The schema registry gave no answer.
+    pub(crate) async fn rehearse(
+        &mut self,
+        value: Option<&[u8]>,
+        champion: &Served,
+        metrics: &ScorerMetrics,
+    ) -> Result<Result<Vec<u8>, DecodeError>, RegistryError> {
+        self.decode(&[]).await?;
+        let schema_id = match self.decoder.read(value, None, &mut self.scores.event).await? {
+            Ok((schema_id, _)) => schema_id,
+            Err(error) => return Ok(Err(error)),
+        };
+        self.scores.lineage.push(schema_id, 0, 0);
+        self.score(champion, metrics);
+        let mut score = Vec::new();
+        self.encoder.encode_into(&self.scores, 0, &mut score);
+        Ok(Ok(score))
+    }
+
     /// Sends scores and dead letters, each to the partition number that its event came from.
     ///
     /// # Errors

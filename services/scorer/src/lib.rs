@@ -8,6 +8,7 @@ mod batch;
 mod config;
 mod metrics;
 mod pipeline;
+mod rehearsal;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use churn_stream::{Cluster, Limits, Pending, Retries, StormGuard};
 use churn_wire::{Codec, Decoder, Encoder, EventCodec, SchemaRegistry, ScoreCodec};
 
 pub use config::ScorerConfig;
+pub use rehearsal::Rehearsal;
 
 use batch::Batch;
 use metrics::ScorerMetrics;

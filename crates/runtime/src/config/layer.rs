@@ -13,6 +13,10 @@ use super::schema::Keys;
 use super::source::{ENV_PREFIX, Sources};
 use super::tomls;
 
+/// Why a secret is not taken from a flag.
+const SHOWN_TO_ALL: &str = "is a secret, and every user of this machine can read the command line: use the environment, \
+    the configuration file, or file:/path";
+
 /// A value as found.
 #[derive(Debug)]
 pub(crate) enum Found {
@@ -41,6 +45,10 @@ pub(crate) fn read(sources: &Sources, keys: &Keys) -> (Vec<Entry>, Vec<Fault>) {
     layers.env(sources);
     layers.faults.extend(sources.malformed.iter().map(|message| Fault::new("", message.clone())));
     for flag in &sources.flags {
+        if keys.leaves.get(&flag.key).is_some_and(|leaf| leaf.is_secret(&flag.value)) {
+            layers.faults.push(Fault::at(&flag.key, Origin::Flag(flag.flag.clone()), SHOWN_TO_ALL));
+            continue;
+        }
         layers.entry(&flag.key, Found::Text(flag.value.clone()), Origin::Flag(flag.flag.clone()));
     }
     (layers.entries, layers.faults)

@@ -172,6 +172,13 @@ impl Leaf {
         mask(value, &self.schema)
     }
 
+    /// Whether this value, as typed, gives a secret away; that it lies in a file does not.
+    pub(crate) fn is_secret(&self, text: &str) -> bool {
+        let value = Value::String(text.to_owned());
+        let marked = |format| self.schema.get("format").and_then(Value::as_str) == Some(format);
+        (marked(SECRET_FORMAT) || marked(URL_FORMAT)) && self.masked(&value) != value
+    }
+
     /// Whether it holds values of its own: a table or a list.
     pub(crate) fn is_compound(&self) -> bool {
         self.takes_list() || type_is(&self.schema, "object")

@@ -450,3 +450,13 @@ fn shown_values_read_back_as_toml() {
         |loaded: &Loaded<Root>| loaded.show().iter().map(|s| (s.key.clone(), s.value.clone())).collect::<Vec<_>>();
     assert_eq!(values(&again), values(&loaded));
 }
+
+#[test]
+fn a_secret_on_the_command_line_is_refused_and_not_repeated() {
+    for assignment in ["kafka.password=hunter2", "postgres.url=postgres://me:hunter2@db/x"] {
+        let fault = only_fault(&Sources::none().with_set(assignment));
+        assert!(fault.contains("(--set): is a secret") && !fault.contains("hunter2"), "{fault}");
+    }
+    let fine = Sources::none().with_set("postgres.url=postgres://me@db/x").with_set("kafka.password=");
+    assert_eq!(load::<Root>(&fine).unwrap().config.postgres.url.expose(), "postgres://me@db/x");
+}

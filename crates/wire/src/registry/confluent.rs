@@ -90,8 +90,14 @@ impl Confluent {
     }
 
     pub(super) async fn set_full_transitive(&self, subject: &str) -> Result<(), RegistryError> {
-        let body = json!({ "compatibility": "FULL_TRANSITIVE" });
+        let body = json!({ "compatibility": super::FULL_TRANSITIVE });
         self.call(Method::PUT, &["config", subject], Some(body)).await?.success().map(drop)
+    }
+
+    /// The subject's own rule of compatibility, `None` where it has none and the registry's default counts.
+    pub(super) async fn rule(&self, subject: &str) -> Result<Option<String>, RegistryError> {
+        let Some(answer) = self.call(Method::GET, &["config", subject], None).await?.found()? else { return Ok(None) };
+        answer.text("compatibilityLevel").map(|rule| Some(rule.to_owned()))
     }
 
     pub(super) async fn register(&self, subject: &str, schema: &str) -> Result<i32, RegistryError> {

@@ -51,6 +51,19 @@ pub enum RegistryError {
         /// What the registry objects to.
         message: String,
     },
+    /// The registry would let a schema in that other versions cannot read.
+    #[error(
+        "the compatibility rule of {subject} at {place} is {rule}, expected FULL_TRANSITIVE, because two versions run side by side; \
+             run `churn setup`, which sets it"
+    )]
+    WeakRule {
+        /// The subject.
+        subject: String,
+        /// The registry.
+        place: String,
+        /// Its rule.
+        rule: String,
+    },
     /// Our schema is not registered yet.
     #[error("this version's schema is not registered under {subject} at {place}; run `churn setup`")]
     NotRegistered {
@@ -64,7 +77,7 @@ pub enum RegistryError {
 impl Fated for RegistryError {
     fn fate(&self) -> Fate {
         match self {
-            Self::Misconfigured { .. } | Self::Incompatible { .. } => Fate::Internal,
+            Self::Misconfigured { .. } | Self::Incompatible { .. } | Self::WeakRule { .. } => Fate::Internal,
             Self::Unreachable { .. } | Self::Refused { .. } | Self::Garbled { .. } | Self::NotRegistered { .. } => {
                 Fate::External
             }

@@ -15,6 +15,9 @@ pub use setup::{Plan, PlannedSchema, Registration, plan_all, register_all};
 
 use crate::{Record, SchemaRef, WireConfig};
 
+/// Every version of a subject reads every other: the rule of all our subjects.
+const FULL_TRANSITIVE: &str = "FULL_TRANSITIVE";
+
 /// The subject of a topic's values (TopicNameStrategy).
 pub fn subject(topic: &str) -> String {
     format!("{topic}-value")
@@ -91,12 +94,26 @@ impl SchemaRegistry {
         Ok(found.map(|found| self.cache().entry(schema).or_insert_with(|| Arc::new(found)).clone()))
     }
 
-    /// The id under which a topic's values of this record are written.
+    /// The id under which a topic's values of this record are written. A producer asks for it before its first record: it starts
+    /// only where the registry will let no schema in that readers of another version could not read.
     ///
     /// # Errors
-    /// [`RegistryError::NotRegistered`] before `churn setup` has run, or the registry gave no answer.
+    /// [`RegistryError::NotRegistered`] before `churn setup` has run, [`RegistryError::WeakRule`] where the subject's rule is not
+    /// `FULL_TRANSITIVE`, or the registry gave no answer.
     pub async fn id_of(&self, topic: &str, record: Record) -> Result<i32, RegistryError> {
         let subject = subject(topic);
+        if let Backend::Confluent(confluent) = &self.backend {
+            match confluent.rule(&subject).await? {
+                Some(rule) if rule == FULL_TRANSITIVE => {}
+                None if confluent.lookup(&subject, record.avsc()).await?.is_none() => {
+                    return Err(RegistryError::NotRegistered { subject, place: self.place().into() });
+                }
+                rule => {
+                    let rule = rule.unwrap_or_else(|| "the registry's default".to_owned());
+                    return Err(RegistryError::WeakRule { subject, place: self.place().into(), rule });
+                }
+            }
+        }
         let id = self.lookup(&subject, record.avsc()).await?;
         id.ok_or_else(|| RegistryError::NotRegistered { subject, place: self.place().into() })
     }

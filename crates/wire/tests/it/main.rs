@@ -11,3 +11,4 @@ mod hostile;
 mod registry;
 mod registry_faults;
 mod rows;
+mod tls;

@@ -95,3 +95,23 @@ async fn a_wrong_path_is_named_instead_of_calling_every_schema_unknown() -> Resu
     assert!(error.to_string().contains("schema_registry.url"), "{error}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_producer_does_not_start_where_the_registry_would_let_an_unreadable_schema_in() -> Result<()> {
+    let (registry, topic) = (open()?, fresh_name("wire"));
+    let set_rule = async |rule: &str| {
+        let url = format!("{}/config/{}", schema_registry(), subject(&topic));
+        let body = format!(r#"{{"compatibility": "{rule}"}}"#);
+        let request = churn_testkit::http_client().put(url).header("content-type", "application/json").body(body);
+        request.send().await?.error_for_status().map(drop)
+    };
+    registry.register(&subject(&topic), Record::CustomerOutcome.avsc()).await?;
+    let error = registry.id_of(&topic, Record::CustomerOutcome).await.unwrap_err();
+    assert!(matches!(error, RegistryError::WeakRule { .. }) && error.to_string().contains("churn setup"), "{error}");
+    set_rule("BACKWARD").await?;
+    let error = registry.id_of(&topic, Record::CustomerOutcome).await.unwrap_err();
+    assert!(error.to_string().contains("is BACKWARD, expected FULL_TRANSITIVE"), "{error}");
+    register_all(&registry, &[(&topic, Record::CustomerOutcome)]).await?;
+    registry.id_of(&topic, Record::CustomerOutcome).await?;
+    Ok(())
+}

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod access;
 pub(crate) mod admin;
 mod bad_rows;
 mod config;
@@ -14,6 +15,7 @@ mod produce;
 mod run;
 pub(crate) mod setup;
 mod synth;
+mod test;
 mod train;
 
 use anyhow::Context;
@@ -42,6 +44,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Model(command) => block_on(model::run(&start(Vec::new())?, command)),
         Command::Offsets(command) => block_on(offsets::run(&start(Vec::new())?, command)),
         Command::Dlq(command) => block_on(dlq::run(&start(Vec::new())?, command)),
+        Command::Test(args) => block_on(test::run(&start(Vec::new())?, &args)),
+        Command::Access(args) => access::run(&start(Vec::new())?, &args),
         Command::Produce(args) => block_on(produce::run(&start(Vec::new())?, args)),
         Command::Setup { dry_run } => block_on(setup::run(&start(Vec::new())?, dry_run)),
         Command::Run { part } => block_on(run::run(&start(Vec::new())?, part)),

@@ -111,7 +111,7 @@ fn score(
     })
 }
 
-async fn load(registry: &Registry, version: Option<&str>) -> anyhow::Result<Served> {
+pub(super) async fn load(registry: &Registry, version: Option<&str>) -> anyhow::Result<Served> {
     if let Some(version) = version {
         let version: Version = version.parse().map_err(Ending::usage).context("--model")?;
         return Served::of_version(registry, version).await.map_err(Ending::of).context("load the model");

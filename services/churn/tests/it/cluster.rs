@@ -169,8 +169,8 @@ async fn undecodable_records_go_to_the_dead_letters_and_the_stream_goes_on() -> 
     let env: Vec<(&str, &str)> = stack.env.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     let refused = run_with(
         stack.folder.path(),
-        &["run", "sink", "--set", "postgres.url=postgres://nobody:wrong@127.0.0.1:1/x"],
-        &env,
+        &["run", "sink"],
+        &[&env[..], &[("CHURN__POSTGRES__URL", "postgres://nobody:wrong@127.0.0.1:1/x")]].concat(),
     );
     ensure!(refused.status.code() == Some(69) && !stderr(&refused).contains("wrong"), "{}", stderr(&refused));
     Ok(())

@@ -58,7 +58,7 @@ async fn a_lost_broker_is_noticed_by_an_idle_part_and_a_stalled_one_does_not_kee
     monitor.await_readyz(200, "kafka").await?;
 
     broker.pause()?;
-    let asked = std::time::Instant::now();
+    let asked = tokio::time::Instant::now();
     monitor.program.terminate()?;
     let status = monitor.program.wait(Duration::from_secs(60)).await;
     broker.resume()?;

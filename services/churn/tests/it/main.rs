@@ -3,6 +3,7 @@
 // A test that cannot go on has failed; its deadlines are real time.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod cases;
 mod cli;
 mod cluster;
 mod demo;
@@ -11,5 +12,6 @@ mod http;
 mod lifecycle;
 mod rows;
 mod run;
+mod security;
 mod synth;
 mod train;
