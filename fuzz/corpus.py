@@ -45,7 +45,7 @@ def csv() -> None:
     write("csv", "bad-no-column", "a,b\n1,2\n")
     write("csv", "bad-empty", "")
     write("csv", "bad-not-utf8", lines[0].encode() + b"\n\xff\xfe,\x00\n")
-    write("csv", "bad-quotes", lines[0] + '\n"never closed')
+    write("csv", "found-open-quote", lines[0] + '\n"never closed')
 
 
 def manifest() -> None:

@@ -137,8 +137,8 @@ pub fn reasons(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     for link in links(error) {
         let link = link.to_string();
-        // A transparent error says the same as its source.
-        if !text.ends_with(&link) {
+        // A transparent error says the same as its source, and some quote it.
+        if !text.contains(&link) {
             text = if text.is_empty() { link } else { format!("{text}: {link}") };
         }
     }

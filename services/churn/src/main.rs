@@ -17,7 +17,7 @@ mod shipped;
 
 use std::process::ExitCode;
 
-use churn_runtime::exit::Exit;
+use churn_runtime::exit::{Exit, reasons};
 use clap::Parser;
 
 use cli::Cli;
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     match commands::run(cli) {
         Ok(()) => Exit::Drained.into(),
         Err(error) => {
-            eprintln!("churn: {error:#}");
+            eprintln!("churn: {}", reasons(error.as_ref()));
             exit::of(&error).into()
         }
     }

@@ -11,13 +11,13 @@ use tempfile::TempDir;
 use crate::run::{churn, json, run_with, shipped_data, stderr};
 
 /// Long enough for a busy machine; a part that is not there by then is not coming.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Several stacks at once would only measure how a broker behaves on a choking machine: tests take turns.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// A platform of its own: topics under a fresh prefix, a fresh database, a registry in a fresh folder.
-struct Stack {
+pub(crate) struct Stack {
     _turn: tokio::sync::MutexGuard<'static, ()>,
     folder: TempDir,
     database: Database,
@@ -25,7 +25,7 @@ struct Stack {
 }
 
 impl Stack {
-    async fn new() -> Result<Self> {
+    pub(crate) async fn new() -> Result<Self> {
         let turn = TURN.lock().await;
         let database = fresh_database().await?;
         let env = [
@@ -46,12 +46,12 @@ impl Stack {
         Ok(Self { _turn: turn, folder: TempDir::new()?, database, env })
     }
 
-    fn command(&self, args: &[&str]) -> serde_json::Value {
+    pub(crate) fn command(&self, args: &[&str]) -> serde_json::Value {
         let env: Vec<(&str, &str)> = self.env.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         json(&run_with(self.folder.path(), &[args, &["--json"]].concat(), &env))
     }
 
-    fn part(&self, name: &str, more: &[(&str, &str)]) -> Result<Program> {
+    pub(crate) fn part(&self, name: &str, more: &[(&str, &str)]) -> Result<Program> {
         let registry = registry_path(self.folder.path());
         let mut env = self.env.clone();
         env.push(("CHURN__REGISTRY__PATH".into(), registry));
@@ -64,7 +64,21 @@ impl Stack {
         self.env.push((key.to_owned(), value.to_owned()));
     }
 
-    async fn count(&self, sql: &'static str) -> Result<i64> {
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn prefix(&self) -> &str {
+        self.env.iter().find(|(key, _)| key == "CHURN__KAFKA__TOPIC_PREFIX").map_or("", |(_, prefix)| prefix)
+    }
+
+    pub(crate) async fn execute(&self, sql: &'static str) -> Result<()> {
+        let mut connection = PgConnection::connect(&self.database.url).await?;
+        sqlx::query(sql).execute(&mut connection).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn count(&self, sql: &'static str) -> Result<i64> {
         let mut connection = PgConnection::connect(&self.database.url).await?;
         Ok(sqlx::query(sql).fetch_one(&mut connection).await?.try_get(0)?)
     }
@@ -74,7 +88,7 @@ fn registry_path(folder: &Path) -> String {
     folder.join(".churn/registry").display().to_string()
 }
 
-async fn stop(mut program: Program, name: &str) -> Result<()> {
+pub(crate) async fn stop(mut program: Program, name: &str) -> Result<()> {
     program.terminate()?;
     let status = program.wait(PATIENCE).await?;
     ensure!(status.success(), "the {name} ended with {status}: {}", program.stderr());
@@ -147,7 +161,7 @@ async fn a_users_own_customers_are_scored_under_their_own_ids() -> Result<()> {
 async fn undecodable_records_go_to_the_dead_letters_and_the_stream_goes_on() -> Result<()> {
     let stack = Stack::new().await?;
     stack.command(&["setup"]);
-    let prefix = &stack.env.iter().find(|(key, _)| key == "CHURN__KAFKA__TOPIC_PREFIX").context("prefix")?.1;
+    let prefix = stack.prefix();
     poison(&format!("{prefix}customer-events.v1"), 50).await?;
     // The largest record that a topic takes makes a letter that is larger still.
     for topic in ["customer-events.v1", "customer-scores.v1"] {

@@ -8,6 +8,7 @@ mod cli;
 mod cluster;
 mod demo;
 mod drift;
+mod evolution;
 mod http;
 mod lifecycle;
 mod rows;

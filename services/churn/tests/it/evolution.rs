@@ -1,0 +1,56 @@
+//! Versions N and N+1 side by side: this program beside producers and a database of the next version.
+
+use anyhow::{Context, Result, ensure};
+use churn_testkit::{kafka, poll_until, schema_registry};
+use churn_wire::{Record, SchemaRegistry, WireConfig, from_json, subject, write_prefix};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use serde_json::{Value, json};
+
+use crate::cluster::{PATIENCE, Stack, stop};
+
+/// The schema of events with one more field, as an expanding change has to be: nullable, with a default.
+fn next_version() -> Result<String> {
+    let mut schema: Value = serde_json::from_str(Record::CustomerEvent.avsc())?;
+    let field = json!({ "name": "loyalty", "type": ["null", "string"], "default": null });
+    schema["fields"].as_array_mut().context("fields")?.insert(3, field);
+    Ok(schema.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_the_next_version_are_stored_in_a_database_that_is_a_version_ahead() -> Result<()> {
+    let stack = Stack::new().await?;
+    stack.command(&["setup"]);
+    // Expand: the next version's migration comes first, and this version goes on beside it.
+    stack.execute("alter table churn.scored_event add column loyalty text").await?;
+    let topic = format!("{}customer-events.v1", stack.prefix());
+    let registry = SchemaRegistry::open(&WireConfig { url: schema_registry(), ..WireConfig::default() })?;
+    let schema = next_version()?;
+    ensure!(registry.incompatibility(&subject(&topic), &schema).await?.is_none(), "FULL_TRANSITIVE lets it in");
+    let id = registry.register(&subject(&topic), &schema).await?;
+
+    let producer: FutureProducer = rdkafka::ClientConfig::new().set("bootstrap.servers", kafka().bootstrap).create()?;
+    for sequence in 0..50 {
+        let event = json!({
+            "stream": "next", "sequence": sequence, "event_time": 1_767_225_600_000_i64 + sequence,
+            "customer_id": format!("c{sequence}"), "loyalty": "gold", "tenure": 3, "contract": "One year"
+        });
+        let mut value = Vec::new();
+        write_prefix(id, &mut value);
+        value.extend(from_json(&schema, &event).map_err(anyhow::Error::msg)?);
+        let key = format!("c{sequence}");
+        let record = FutureRecord::to(&topic).key(&key).payload(&value);
+        producer.send(record, PATIENCE).await.map_err(|(error, _)| error)?;
+    }
+    // This version's own producer writes beside it.
+    std::fs::copy(crate::run::shipped_data(), stack.folder().join("own.csv"))?;
+    stack.command(&["produce", "--data", "own.csv"]);
+    let parts = [("scorer", stack.part("scorer", &[])?), ("sink", stack.part("sink", &[])?)];
+    let all = "select count(*) from churn.scored_event";
+    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(all).await? == 7_093)).await?;
+    let next = "select count(*) from churn.scored_event where stream = 'next' and tenure = 3 and contract = 'One year'";
+    ensure!(stack.count(next).await? == 50);
+    for (name, part) in parts {
+        stop(part, name).await?;
+    }
+    Ok(())
+}
