@@ -85,7 +85,8 @@ struct Names {
 impl Names {
     fn new(config: &Config, args: &cli::Access) -> Self {
         let prefix = &config.kafka.topic_prefix;
-        let Topics { events, outcomes, scores, shadow, retrain_requests, model_updates } = config.kafka.topics();
+        let Topics { events, outcomes, scores, shadow, retrain_requests, model_updates, positions } =
+            config.kafka.topics();
         let group = |name: &str| format!("{prefix}{name}");
         // Members are numbered; what stands before the number is theirs.
         let numbered = |name: &str| group(name.trim_end_matches(|c: char| c.is_ascii_digit()));
@@ -96,6 +97,7 @@ impl Names {
             ("{shadow}", shadow),
             ("{retrain_requests}", retrain_requests),
             ("{model_updates}", model_updates),
+            ("{positions}", positions),
             ("{scorer_group}", group(&config.scorer.group)),
             ("{sink_group}", group(&config.sink.group)),
             ("{monitor_group}", group(&config.monitor.group)),
