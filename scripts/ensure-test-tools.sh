@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Installs what the tests' servers need and what is not there yet: a JDK, Maven and Postgres by apt
-# (root only; otherwise it says the command), Kafka and the schema registry by Maven into .tools/.
+# (root only; otherwise it says the command), Kafka and the schema registry by Maven, an S3 server by Go and MLflow by pip,
+# all into .tools/.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 dependency_plugin=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
 apicurio=3.0.9
+versitygw=1.8.0
+mlflow=3.17.2
 
 java_is_new_enough() {
   local version
@@ -92,8 +95,36 @@ ensure_xgboost() {
   mv .tools/xgboost.part .tools/xgboost
 }
 
+# Compiled from source, two minutes on two cores; Go's own caches make it seconds the next time.
+ensure_s3() {
+  [ ! -x .tools/s3/versitygw ] || return 0
+  local go
+  go=$(command -v go || echo /usr/local/go/bin/go)
+  [ -x "$go" ] || die "Go 1.21 or later is missing, which builds the tests' S3 server; see https://go.dev/dl"
+  echo "building the S3 server versitygw" >&2
+  mkdir -p .tools/s3.part
+  # Its own module's settings, whatever this machine's are; the checksum database vouches for what is fetched.
+  GOFLAGS='' GOBIN=$root/.tools/s3.part "$go" install "github.com/versity/versitygw/cmd/versitygw@v$versitygw" >&2
+  rm -rf .tools/s3
+  mv .tools/s3.part .tools/s3
+}
+
+# The tracking server without the machine-learning libraries, which nothing here calls.
+ensure_mlflow() {
+  [ ! -d .tools/mlflow ] || return 0
+  python3 -c 'import venv, ensurepip' 2>/dev/null || apt_install python3 python3-venv
+  echo "fetching MLflow" >&2
+  rm -rf .tools/mlflow.part
+  python3 -m venv .tools/mlflow.part
+  .tools/mlflow.part/bin/python -m pip install -q --disable-pip-version-check "mlflow-skinny==$mlflow" \
+    fastapi uvicorn flask flask-cors 'sqlalchemy<3' alembic gunicorn aiohttp numpy pandas </dev/null >&2
+  mv .tools/mlflow.part .tools/mlflow
+}
+
 mkdir -p .tools
 ensure_packages
 ensure_xgboost
 ensure_kafka
 ensure_registry
+ensure_s3
+ensure_mlflow

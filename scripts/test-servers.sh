@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The servers that all test binaries share: test-servers.sh up|down|env
-# up    starts Kafka, the schema registry and Postgres side by side, those that do not run yet, and
+# up    starts Kafka, the schema registry, Postgres and S3 side by side, those that do not run yet, and
 #       writes .tools/run/servers.json, which crates/testkit reads; may be repeated
 # down  ends them and every private server that a killed test left, and deletes their data
 # env   prints .tools/run/servers.json
@@ -10,7 +10,7 @@ set -euo pipefail
 
 run=$root/.tools/run
 servers=$root/crates/testkit/servers
-kinds=(kafka registry postgres)
+kinds=(kafka registry postgres s3)
 
 up() {
   scripts/ensure-test-tools.sh
@@ -39,8 +39,8 @@ up_one() {
 }
 
 describe() {
-  printf '{"kafka": {"bootstrap": "%s"}, "schema_registry": {"url": "%s"}, "postgres": {"url": "%s"}}\n' \
-    "$(cat "$run/kafka/address")" "$(cat "$run/registry/address")" "$(cat "$run/postgres/address")"
+  printf '{"kafka": {"bootstrap": "%s"}, "schema_registry": {"url": "%s"}, "postgres": {"url": "%s"}, "s3": {"endpoint": "%s"}}\n' \
+    "$(cat "$run/kafka/address")" "$(cat "$run/registry/address")" "$(cat "$run/postgres/address")" "$(cat "$run/s3/address")"
 }
 
 down() {

@@ -4,12 +4,22 @@ use sha2::{Digest, Sha256};
 
 /// The SHA-256 of the bytes, 64 lower-case hexadecimal digits.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+/// A text that no other process writes by chance: 128 random bits.
+pub(crate) fn nonce() -> String {
+    hex(&rand::random::<[u8; 16]>())
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ const MAX_NAME_BYTES: usize = 64;
 /// Names in a version's folder that no artifact may use.
 pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const CLAIM: &str = "claim";
+pub(crate) const SIGNATURE: &str = "manifest.sig";
 
 /// One file of an artifact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,8 +57,24 @@ pub struct Manifest {
     pub lineage: Map<String, Value>,
     /// How good it is.
     pub metrics: Map<String, Value>,
+    /// What the promotion gate said of it; missing where it was never asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
     /// Its files, sorted by name.
     pub files: Vec<FileEntry>,
+}
+
+/// What the promotion gate said of a version, before it was published.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Whether it may become champion.
+    pub passed: bool,
+    /// The champion that it was compared with.
+    pub against: Version,
+    /// Why, for a person to read.
+    pub reason: String,
+    /// Every figure that was looked at.
+    pub figures: Map<String, Value>,
 }
 
 impl Manifest {
@@ -110,10 +127,10 @@ pub(crate) fn entries(files: &BTreeMap<String, Vec<u8>>) -> Vec<FileEntry> {
 /// A name is one path segment of the letters that every file system and object store takes alike.
 fn check_name(name: &str) -> Result<(), String> {
     let plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte));
-    let reserved = [MANIFEST, CLAIM].contains(&name) || name.starts_with('.');
+    let reserved = [MANIFEST, CLAIM, SIGNATURE].contains(&name) || name.starts_with('.');
     if name.is_empty() || name.len() > MAX_NAME_BYTES || !plain || reserved {
         return Err(format!(
-            "{name:?} is no file name for an artifact (a-z, 0-9, '.', '_', '-'; not {MANIFEST}, {CLAIM})"
+            "{name:?} is no file name for an artifact (a-z, 0-9, '.', '_', '-'; not {MANIFEST}, {SIGNATURE}, {CLAIM})"
         ));
     }
     Ok(())

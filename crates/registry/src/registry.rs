@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::champion::{Champion, Promotion};
-use crate::digest::sha256;
-use crate::manifest::{CLAIM, MANIFEST, MAX_FILE_BYTES, MAX_MANIFEST_BYTES, entries};
-use crate::storage::{Folder, Found, Storage};
-use crate::{FileEntry, Kind, MANIFEST_FORMAT, Manifest, RegistryError, Version};
+use crate::champion::{Champion, Promotion, Reign};
+use crate::config::RegistryConfig;
+use crate::digest::{nonce, sha256};
+use crate::manifest::{CLAIM, MANIFEST, MAX_FILE_BYTES, MAX_MANIFEST_BYTES, SIGNATURE, entries};
+use crate::signing::{Keys, SIGNATURE_BYTES, SigningKey, TrustedKey};
+use crate::storage::{Bucket, Folder, Found, Storage};
+use crate::{Decision, FileEntry, Kind, MANIFEST_FORMAT, Manifest, RegistryError, Version};
 
 const CHAMPION: &str = "champion.json";
 
@@ -30,6 +33,8 @@ pub struct Draft {
     pub lineage: Map<String, Value>,
     /// How good it is.
     pub metrics: Map<String, Value>,
+    /// What the promotion gate said of it, where it was asked.
+    pub decision: Option<Decision>,
     /// Its files by name.
     pub files: BTreeMap<String, Vec<u8>>,
 }
@@ -48,17 +53,42 @@ pub struct Artifact {
 /// Versions of models and generators, and their champions. Cheap to clone; clones share the storage.
 #[derive(Clone, Debug)]
 pub struct Registry {
-    storage: Storage,
+    pub(crate) storage: Storage,
+    keys: Arc<Keys>,
 }
 
 impl Registry {
-    /// A registry in a folder, which is made where there is none. Its operations block for the time of the file access:
-    /// a few milliseconds, and only off the path of an event.
+    /// The configured registry: a bucket, or a folder, which is made where there is none. A folder's operations block for the
+    /// time of the file access: a few milliseconds, and only off the path of an event.
+    ///
+    /// # Errors
+    /// The folder cannot be made, something else stands in its place, or a key cannot be used. A bucket is first asked by the
+    /// first operation.
+    pub async fn open(config: &RegistryConfig) -> Result<Self, RegistryError> {
+        let storage = if config.s3.bucket.is_empty() {
+            Storage::Folder(Folder::open(config.path.clone())?)
+        } else {
+            Storage::S3(Bucket::open(&config.s3).await)
+        };
+        let key = |setting: &str| {
+            let setting = setting.to_owned();
+            move |problem| RegistryError::Key { setting, problem }
+        };
+        let signing = match config.signing_key.expose() {
+            "" => None,
+            pem => Some(SigningKey::from_pem(pem).map_err(key("registry.signing_key"))?),
+        };
+        let trusted = config.trusted_keys.iter().map(|pem| TrustedKey::from_pem(pem.expose()));
+        let trusted = trusted.collect::<Result<_, _>>().map_err(key("registry.trusted_keys"))?;
+        Ok(Self { storage, keys: Arc::new(Keys::new(signing, trusted)) })
+    }
+
+    /// A registry in a folder, without signatures.
     ///
     /// # Errors
     /// The folder cannot be made, or something else stands in its place.
     pub fn folder(path: impl Into<PathBuf>) -> Result<Self, RegistryError> {
-        Ok(Self { storage: Storage::Folder(Folder::open(path.into())?) })
+        Ok(Self { storage: Storage::Folder(Folder::open(path.into())?), keys: Arc::default() })
     }
 
     /// Where the registry is, for people.
@@ -90,6 +120,7 @@ impl Registry {
             params: draft.params,
             lineage: draft.lineage,
             metrics: draft.metrics,
+            decision: draft.decision,
             files: entries(&draft.files),
         };
         manifest.check(draft.kind, manifest.version).map_err(unpublishable)?;
@@ -101,15 +132,18 @@ impl Registry {
                     bytes.len()
                 )));
             }
-            // The claim carries the hash of the manifest to come, so that it says whose the number is.
+            // Unlike the claim of anybody else, so that its writer knows its own by its content.
             let claim = key(draft.kind, manifest.version, CLAIM);
-            if self.storage.create(&claim, sha256(&bytes).as_bytes()).await? {
+            if self.storage.create(&claim, nonce().as_bytes()).await? {
                 break bytes;
             }
             manifest.version = manifest.version.next();
         };
         for (name, content) in &draft.files {
             self.create(&key(draft.kind, manifest.version, name), content).await?;
+        }
+        if let Some(signature) = self.keys.sign(&bytes) {
+            self.create(&key(draft.kind, manifest.version, SIGNATURE), &signature).await?;
         }
         self.create(&key(draft.kind, manifest.version, MANIFEST), &bytes).await?;
         Ok(Artifact { manifest, manifest_sha256: sha256(&bytes), files: draft.files })
@@ -173,49 +207,90 @@ impl Registry {
     /// As [`Self::load`].
     pub async fn load_champion(&self, champion: &Champion) -> Result<Artifact, RegistryError> {
         let artifact = self.load(champion.kind, champion.version).await?;
-        if artifact.manifest_sha256 != champion.manifest_sha256 {
-            let problem =
-                format!("its SHA-256 is {}, promoted was {}", artifact.manifest_sha256, champion.manifest_sha256);
-            return Err(self.corrupt(&key(champion.kind, champion.version, MANIFEST), problem));
-        }
+        self.must_be(&artifact, champion.kind, &champion.manifest_sha256)?;
         Ok(artifact)
     }
 
     /// Makes a version the champion, if the champion still is the one on which the promotion was decided (`None`: there
-    /// was none). The version is loaded and checked first.
+    /// was none), and if the promotion gate let it pass against that one or the promotion says why it need not. The version is
+    /// loaded and checked first.
     ///
     /// # Errors
-    /// [`RegistryError::Overtaken`], which names the winner, when somebody else moved the pointer first; otherwise as
-    /// [`Self::load`].
+    /// [`RegistryError::Overtaken`], which names the winner, when somebody else moved the pointer first;
+    /// [`RegistryError::NotPassed`] when the gate did not let it pass; otherwise as [`Self::load`].
     pub async fn promote(
         &self,
         promotion: &Promotion,
         decided_upon: Option<&Champion>,
     ) -> Result<Champion, RegistryError> {
-        let Promotion { kind, version, by, reason, at_ms } = promotion;
-        let invalid = |problem| RegistryError::Unpublishable { kind: *kind, problem };
-        let artifact = self.load(*kind, *version).await?;
-        let mut champion = Champion {
-            format: MANIFEST_FORMAT,
-            kind: *kind,
-            version: *version,
-            manifest_sha256: artifact.manifest_sha256,
-            promoted_at: timestamp(*at_ms).map_err(invalid)?,
-            by: by.clone(),
-            reason: reason.clone(),
-            content_sha256: String::new(),
+        let artifact = self.load(promotion.kind, promotion.version).await?;
+        if let Some(champion) = decided_upon
+            && promotion.overridden.is_none()
+            && let Err(problem) = passed(&artifact.manifest, champion)
+        {
+            return Err(RegistryError::NotPassed { version: promotion.version, problem });
+        }
+        self.move_pointer(promotion, artifact.manifest_sha256, decided_upon, false).await
+    }
+
+    /// Makes the predecessor of this champion the champion again, or any former champion by its version. It passed the gate when
+    /// its time came, so it need not pass again.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoPredecessor`] when there is none to return to; otherwise as [`Self::promote`].
+    pub async fn roll_back(
+        &self,
+        champion: &Champion,
+        to: Option<Version>,
+        by: &str,
+        reason: &str,
+        at_ms: i64,
+    ) -> Result<Champion, RegistryError> {
+        let kind = champion.kind;
+        let former = match to {
+            None => champion.predecessor(),
+            Some(to) => champion.history.iter().map(|former| &former.reign).find(|reign| reign.version == to),
         };
+        let missing = RegistryError::NoPredecessor { kind, champion: champion.version, wanted: to };
+        let former = former.filter(|reign| reign.version != champion.version).ok_or(missing)?;
+        let artifact = self.load(kind, former.version).await?;
+        self.must_be(&artifact, kind, &former.manifest_sha256)?;
+        let (by, reason) = (by.to_owned(), reason.to_owned());
+        let promotion = Promotion { kind, version: former.version, by, reason, overridden: None, at_ms };
+        self.move_pointer(&promotion, artifact.manifest_sha256, Some(champion), true).await
+    }
+
+    async fn move_pointer(
+        &self,
+        promotion: &Promotion,
+        manifest_sha256: String,
+        before: Option<&Champion>,
+        rolled_back: bool,
+    ) -> Result<Champion, RegistryError> {
+        let Promotion { kind, version, by, reason, overridden, at_ms } = promotion.clone();
+        let invalid = |problem| RegistryError::Unpublishable { kind, problem };
+        let promoted_at = timestamp(at_ms).map_err(invalid)?;
+        let reign = Reign { version, manifest_sha256, promoted_at, by, reason, overridden };
+        let mut champion = Champion::succeed(kind, reign, before, rolled_back);
         let bytes = champion.seal().map_err(invalid)?;
-        let expected = decided_upon.map(|champion| champion.content_sha256.as_str());
-        if self.storage.replace(&pointer(*kind), &bytes, expected).await? {
+        let expected = before.map(|champion| champion.content_sha256.as_str());
+        if self.storage.replace(&pointer(kind), &bytes, expected).await? {
             return Ok(champion);
         }
-        let winner = self.champion(*kind).await?.map(Box::new);
-        Err(RegistryError::Overtaken { kind: *kind, version: *version, winner })
+        let winner = self.champion(kind).await?.map(Box::new);
+        Err(RegistryError::Overtaken { kind, version, winner })
+    }
+
+    fn must_be(&self, artifact: &Artifact, kind: Kind, manifest_sha256: &str) -> Result<(), RegistryError> {
+        if artifact.manifest_sha256 == manifest_sha256 {
+            return Ok(());
+        }
+        let problem = format!("its SHA-256 is {}, promoted was {manifest_sha256}", artifact.manifest_sha256);
+        Err(self.corrupt(&key(kind, artifact.manifest.version, MANIFEST), problem))
     }
 
     /// Every number that was ever claimed, in ascending order.
-    async fn numbers(&self, kind: Kind) -> Result<Vec<Version>, RegistryError> {
+    pub(crate) async fn numbers(&self, kind: Kind) -> Result<Vec<Version>, RegistryError> {
         let names = self.storage.list(kind.folder()).await?;
         let mut versions: Vec<Version> = names.iter().filter_map(|name| name.parse().ok()).collect();
         versions.sort_unstable();
@@ -237,11 +312,28 @@ impl Registry {
             Found::TooLarge => return Err(self.corrupt(&key, format!("it is longer than {MAX_MANIFEST_BYTES} bytes"))),
             Found::Bytes(bytes) => bytes,
         };
+        self.check_signature(kind, version, &bytes).await?;
         self.check_format(&key, &bytes)?;
         let manifest: Manifest =
             serde_json::from_slice(&bytes).map_err(|error| self.corrupt(&key, error.to_string()))?;
         manifest.check(kind, version).map_err(|problem| self.corrupt(&key, problem))?;
         Ok((manifest, sha256(&bytes)))
+    }
+
+    /// Before anything in a manifest is understood.
+    async fn check_signature(&self, kind: Kind, version: Version, manifest: &[u8]) -> Result<(), RegistryError> {
+        if !self.keys.required() {
+            return Ok(());
+        }
+        let problem = match self.storage.read(&key(kind, version, SIGNATURE), SIGNATURE_BYTES).await? {
+            Found::Nothing => "it has no signature, and registry.signing_key or registry.trusted_keys asks for one".into(),
+            Found::TooLarge => "its signature is not 128 hexadecimal digits".into(),
+            Found::Bytes(signature) => match self.keys.verify(manifest, &signature) {
+                Ok(()) => return Ok(()),
+                Err(problem) => problem,
+            },
+        };
+        Err(RegistryError::Untrusted { path: self.storage.place(&key(kind, version, MANIFEST)), problem })
     }
 
     async fn read_file(&self, kind: Kind, version: Version, entry: &FileEntry) -> Result<Vec<u8>, RegistryError> {
@@ -279,8 +371,22 @@ impl Registry {
     }
 }
 
-fn key(kind: Kind, version: Version, name: &str) -> String {
+pub(crate) fn key(kind: Kind, version: Version, name: &str) -> String {
     format!("{}/{version}/{name}", kind.folder())
+}
+
+/// What stands in the way of the version, as far as the gate is concerned.
+fn passed(manifest: &Manifest, champion: &Champion) -> Result<(), String> {
+    match &manifest.decision {
+        // A promotion that was already made may be made again.
+        _ if champion.version == manifest.version => Ok(()),
+        None => Err("the promotion gate was never asked about it".into()),
+        Some(decision) if !decision.passed => Err(format!("the promotion gate said no: {}", decision.reason)),
+        Some(decision) if decision.against != champion.version => {
+            Err(format!("the promotion gate compared it with {}, the champion is {}", decision.against, champion.version))
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 fn pointer(kind: Kind) -> String {

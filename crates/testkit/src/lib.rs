@@ -1,9 +1,9 @@
-//! Real servers for tests: Apache Kafka, a schema registry with Confluent's API, and Postgres.
+//! Real servers for tests: Apache Kafka, a schema registry with Confluent's API, Postgres, S3 and MLflow.
 //!
 //! `make test` starts one of each and every test binary shares them; a test gets names of its own
-//! ([`fresh_name`]) and a database of its own ([`fresh_database`]), so tests run side by side and in
-//! any order. Tests that kill a server start a private one ([`OwnKafka`], [`OwnPostgres`]); tests
-//! of the finished program run it as a process ([`Program`]).
+//! ([`fresh_name`]), a database ([`fresh_database`]) and a bucket ([`fresh_bucket`]) of its own, so tests run side by side and in
+//! any order. Tests that kill a server start a private one ([`OwnKafka`], [`OwnPostgres`]), and so do the few that need
+//! MLflow ([`OwnMlflow`]); tests of the finished program run it as a process ([`Program`]).
 //!
 //! Guarantees: no mock stands in for a server, and a missing server fails the test with the one
 //! command that starts it; nothing is skipped. What a test made is removed when its value is
@@ -24,6 +24,7 @@ mod own;
 mod poll;
 mod postgres;
 mod program;
+mod s3;
 mod servers;
 mod signal;
 
@@ -32,8 +33,9 @@ pub use certificates::certificates;
 pub use fresh::fresh_name;
 pub use http::http_client;
 pub use kafka::{Kafka, kafka};
-pub use own::{OwnKafka, OwnPostgres};
+pub use own::{OwnKafka, OwnMlflow, OwnPostgres};
 pub use poll::{Answer, poll_until};
 pub use postgres::{Database, fresh_database};
 pub use program::Program;
+pub use s3::{Bucket, fresh_bucket};
 pub use servers::schema_registry;

@@ -158,6 +158,46 @@ impl OwnPostgres {
     }
 }
 
+/// A private MLflow tracking server. Stopped, and its data deleted, when dropped.
+#[derive(Debug)]
+pub struct OwnMlflow {
+    server: OwnServer,
+    url: String,
+}
+
+impl OwnMlflow {
+    /// Starts a new server without experiments or models; takes about twenty seconds.
+    ///
+    /// # Errors
+    /// When it does not come up; the error holds the end of its log.
+    pub async fn start() -> Result<Self> {
+        let server = OwnServer::start("mlflow").await?;
+        let url = server.address()?;
+        Ok(Self { server, url })
+    }
+
+    /// `http://127.0.0.1:port`; stays the same across restarts.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Ends the server at once.
+    ///
+    /// # Errors
+    /// When the server is not running.
+    pub async fn kill9(&self) -> Result<()> {
+        self.server.script("kill9").await
+    }
+
+    /// Starts the killed server on its own data, and returns when it answers again.
+    ///
+    /// # Errors
+    /// When it does not come up; the error holds the end of its log.
+    pub async fn restart(&self) -> Result<()> {
+        self.server.script("start").await
+    }
+}
+
 /// A server under `.tools/run/own/`, where `make test-servers-down` finds what a killed test left.
 #[derive(Debug)]
 struct OwnServer {

@@ -12,6 +12,7 @@ pub(crate) struct Servers {
     pub(crate) kafka: KafkaServer,
     pub(crate) schema_registry: RegistryServer,
     pub(crate) postgres: PostgresServer,
+    pub(crate) s3: S3Server,
 }
 
 #[derive(Debug, Deserialize)]
@@ -22,6 +23,11 @@ pub(crate) struct KafkaServer {
 #[derive(Debug, Deserialize)]
 pub(crate) struct RegistryServer {
     pub(crate) url: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct S3Server {
+    pub(crate) endpoint: String,
 }
 
 /// A superuser's URL without a database: `postgres://user:password@host:port`.

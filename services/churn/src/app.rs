@@ -78,10 +78,9 @@ impl App {
     /// Opens the registry.
     ///
     /// # Errors
-    /// The folder cannot be made or written.
-    pub(crate) fn registry(&self) -> anyhow::Result<Registry> {
-        let path = &self.config().registry.path;
-        Registry::folder(path).map_err(Ending::of).context("open the registry (registry.path)")
+    /// Its folder cannot be made, or a key cannot be used.
+    pub(crate) async fn registry(&self) -> anyhow::Result<Registry> {
+        Registry::open(&self.config().registry).await.map_err(Ending::of).context("open the registry")
     }
 
     /// Prints an answer: JSON with `--json`, otherwise its text.

@@ -138,10 +138,11 @@ async fn publish(
     metrics: Map<String, Value>,
     files: BTreeMap<String, Vec<u8>>,
 ) -> anyhow::Result<Champion> {
-    let draft = Draft { kind, created_at_ms: now_ms(), created_by: BY.into(), params, lineage, metrics, files };
+    let draft = Draft { kind, created_at_ms: now_ms(), created_by: BY.into(), params, lineage, metrics, decision: None, files };
     let artifact = registry.publish(draft).await.map_err(Ending::of).with_context(|| format!("publish the {kind}"))?;
     let version = artifact.manifest.version;
-    let promotion = Promotion { kind, version, by: BY.into(), reason: "the registry had none".into(), at_ms: now_ms() };
+    let (by, reason) = (BY.into(), "the registry had none".into());
+    let promotion = Promotion { kind, version, by, reason, overridden: None, at_ms: now_ms() };
     match registry.promote(&promotion, None).await {
         Ok(champion) => Ok(champion),
         // Another process set the registry up at the same time: its choice is as good as ours.

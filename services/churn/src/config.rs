@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use churn_api::ApiConfig;
 use churn_monitor::MonitorConfig;
+use churn_registry::RegistryConfig;
 use churn_runtime::config::{Fault, HumanDuration, Validate, within};
 use churn_runtime::http::HttpConfig;
 use churn_runtime::telemetry::LogConfig;
@@ -67,20 +68,6 @@ impl Default for Config {
     }
 }
 
-/// Where models and generators are kept.
-#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct RegistryConfig {
-    /// Folder of the registry; made when it is not there.
-    pub(crate) path: PathBuf,
-}
-
-impl Default for RegistryConfig {
-    fn default() -> Self {
-        Self { path: ".churn/registry".into() }
-    }
-}
-
 /// The rows that the first generator and model are fitted on.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -99,6 +86,7 @@ impl Validate for Config {
         faults.extend(within("kafka", self.kafka.validate()));
         faults.extend(within("schema_registry", self.schema_registry.validate()));
         faults.extend(within("postgres", self.postgres.validate()));
+        faults.extend(within("registry", self.registry.validate()));
         faults.extend(within("synthesizer", self.synthesizer.validate()));
         faults.extend(within("scorer", self.scorer.validate()));
         faults.extend(within("sink", self.sink.validate()));

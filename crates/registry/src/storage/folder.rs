@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use tempfile::NamedTempFile;
 
@@ -92,6 +93,23 @@ impl Folder {
         names().map_err(failed("list", &path))
     }
 
+    pub(crate) fn delete(&self, key: &str) -> Result<(), RegistryError> {
+        let path = self.path(key);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("delete", &path)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn modified_ms(&self, key: &str) -> Result<Option<i64>, RegistryError> {
+        let path = self.path(key);
+        match fs::metadata(&path).and_then(|data| data.modified()) {
+            Ok(time) => Ok(time.duration_since(UNIX_EPOCH).ok().and_then(|age| i64::try_from(age.as_millis()).ok())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed("look at", &path)(error)),
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), RegistryError> {
         partial(&self.root, b"writable").map(drop).map_err(failed("write into", &self.root))
     }
@@ -137,5 +155,10 @@ fn parent(path: &Path) -> &Path {
 }
 
 fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> RegistryError + 'a {
-    move |source| RegistryError::Storage { action, path: path.display().to_string(), source }
+    move |source| RegistryError::Storage {
+        action,
+        path: path.display().to_string(),
+        setting: "registry.path",
+        source: source.into(),
+    }
 }

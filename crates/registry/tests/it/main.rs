@@ -1,38 +1,43 @@
-//! What the registry promises, on each of its back ends.
+//! What the registry promises, on each of its back ends: a folder, and a bucket of a real S3 server.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
 mod corruption;
+mod place;
 mod promotion;
+mod proxy;
 mod publishing;
+mod s3;
+mod signing;
+mod sweeping;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use churn_registry::{Artifact, Draft, Kind, Registry};
+use churn_registry::{Draft, Kind};
 use serde_json::{Map, json};
 
-/// A registry in a folder of its own, which goes away with it.
-struct Place {
-    folder: tempfile::TempDir,
-    registry: Registry,
+use place::Place;
+
+/// Makes of each claim one test on a folder and one on S3.
+macro_rules! on_both {
+    ($($claim:ident),+ $(,)?) => {
+        mod on_a_folder {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $claim() {
+                super::$claim(crate::Place::folder().await).await;
+            })+
+        }
+
+        mod on_s3 {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $claim() {
+                super::$claim(crate::Place::s3().await).await;
+            })+
+        }
+    };
 }
-
-impl Place {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let registry = Registry::folder(folder.path()).unwrap();
-        Self { folder, registry }
-    }
-
-    fn path(&self, key: &str) -> PathBuf {
-        self.folder.path().join(key)
-    }
-
-    async fn publish(&self, content: &str) -> Artifact {
-        self.registry.publish(draft(content)).await.unwrap()
-    }
-}
+pub(crate) use on_both;
 
 fn draft(content: &str) -> Draft {
     let object = |value: serde_json::Value| -> Map<_, _> { value.as_object().unwrap().clone() };
@@ -43,6 +48,7 @@ fn draft(content: &str) -> Draft {
         params: object(json!({"seed": 7})),
         lineage: object(json!({"rows_sha256": "abc"})),
         metrics: object(json!({"auc": 0.8491})),
+        decision: None,
         files: BTreeMap::from([
             ("model.json".to_owned(), content.as_bytes().to_vec()),
             ("encoder.json".to_owned(), b"{}".to_vec()),
@@ -51,28 +57,24 @@ fn draft(content: &str) -> Draft {
     }
 }
 
-fn edit(path: &Path, change: impl FnOnce(&mut serde_json::Value)) {
-    let mut document = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    change(&mut document);
-    std::fs::write(path, serde_json::to_vec(&document).unwrap()).unwrap();
-}
-
-/// Runs the work on as many threads at once, released together.
-fn at_once<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let barrier = std::sync::Barrier::new(threads);
-    let (barrier, work) = (&barrier, &work);
-    std::thread::scope(|scope| {
-        let spawn = |nth| {
-            scope.spawn(move || {
-                barrier.wait();
-                work(nth)
-            })
-        };
-        let running: Vec<_> = (0..threads).map(spawn).collect();
-        running.into_iter().map(|thread| thread.join().unwrap()).collect()
-    })
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+/// Runs so many pieces of work at once, released together.
+async fn at_once<T, F>(tasks: usize, work: impl Fn(usize) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let barrier = Arc::new(tokio::sync::Barrier::new(tasks));
+    let spawn = |nth| {
+        let (barrier, work) = (barrier.clone(), work(nth));
+        tokio::spawn(async move {
+            barrier.wait().await;
+            work.await
+        })
+    };
+    let running: Vec<_> = (0..tasks).map(spawn).collect();
+    let mut done = Vec::new();
+    for task in running {
+        done.push(task.await.unwrap());
+    }
+    done
 }

@@ -41,11 +41,14 @@ impl Fixture {
             params: Map::new(),
             lineage: Map::new(),
             metrics: Map::new(),
+            decision: None,
             files: trained.artifact.to_files().unwrap(),
         };
         let version = self.registry.publish(draft).await.unwrap().manifest.version;
         let before = self.registry.champion(Kind::Model).await.unwrap();
-        let promotion = Promotion { kind: Kind::Model, version, by: "test".into(), reason: "test".into(), at_ms: 0 };
+        let (by, reason) = ("test".into(), "test".into());
+        let overridden = Some("a test has no gate".into());
+        let promotion = Promotion { kind: Kind::Model, version, by, reason, overridden, at_ms: 0 };
         self.registry.promote(&promotion, before.as_ref()).await.unwrap();
         version
     }

@@ -26,7 +26,7 @@ pub(super) async fn run(app: &App, command: Model) -> anyhow::Result<()> {
 }
 
 async fn list(app: &App) -> anyhow::Result<()> {
-    let registry = app.registry()?;
+    let registry = app.registry().await?;
     let champion = registry.champion(Kind::Model).await.map_err(Ending::of).context("look up the champion")?;
     let mut models = Vec::new();
     for version in registry.list(Kind::Model).await.map_err(Ending::of).context("list the models")? {

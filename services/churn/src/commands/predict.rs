@@ -39,7 +39,7 @@ pub(super) async fn run(app: &App, args: &cli::Predict) -> anyhow::Result<()> {
     let options = ReadOptions { unknown_category: UnknownCategory::Keep, skip_bad_rows: args.skip_bad_rows };
     let customers = shipped::customers(Some(&args.data), options)?;
     bad_rows::report(&customers);
-    let served = load(&app.registry()?, args.model.as_deref()).await?;
+    let served = load(&app.registry().await?, args.model.as_deref()).await?;
     let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
     let model = &served.contents().model;
     let explainer = (args.reasons > 0).then(|| Explainer::new(model));

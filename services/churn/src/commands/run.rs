@@ -45,8 +45,25 @@ pub(super) async fn run(app: &App, part: PartName) -> anyhow::Result<()> {
 
 async fn stream(app: &App, part: PartName, shutdown: &Shutdown) -> anyhow::Result<()> {
     let shared = Shared::new();
+<<<<<<< HEAD
     shared.health.expect(components(part).iter().copied());
     let platform = connect(app, part, shared).await?;
+=======
+    let config = app.config().clone();
+    let close = CancellationToken::new();
+    let wanted = |name| part == name || part == PartName::All;
+    let registry = app.registry().await?;
+    let models = churn_serving::ModelSlot::new();
+    if part == PartName::Api {
+        return api(app, &shutdown, &shared, registry, models).await;
+    }
+    let cluster = setup::connect_kafka(&config, &shared).await?;
+    let schemas = Arc::new(
+        SchemaRegistry::open(&config.schema_registry).context("open the schema registry (schema_registry.url)")?,
+    );
+    let platform = Platform { config, cluster, schemas, registry, models, shared };
+    let mut parts = Running::default();
+>>>>>>> 8202b49 (registry: S3 beside the folder, signed manifests, a gate on the pointer, rollback and sweep)
     let stop = shutdown.token();
     let source = if includes(part, PartName::Synthesizer) { Some(source(&platform).await?) } else { None };
     if includes(part, PartName::Scorer) || includes(part, PartName::Monitor) {

@@ -60,7 +60,7 @@ pub(super) async fn run(app: &App, dry_run: bool) -> anyhow::Result<()> {
     let mut steps = Steps::default();
     let cluster = connect_kafka(config, &Shared::new()).await?;
     let store = connect_postgres(config).await?;
-    let registry = app.registry()?;
+    let registry = app.registry().await?;
     registry.check().await.map_err(Ending::of).context("write to the registry")?;
     let schemas =
         SchemaRegistry::open(&config.schema_registry).context("open the schema registry (schema_registry.url)")?;

@@ -59,7 +59,7 @@ pub(crate) async fn run(app: App, args: cli::Demo) -> anyhow::Result<()> {
     let duration = duration.map_err(Ending::usage).context("--duration")?.map(|duration| duration.get());
     let shutdown = Shutdown::install().context("listen for signals")?;
     let shared = Shared::new();
-    let registry = app.registry()?;
+    let registry = app.registry().await?;
     let bar = bootstrap::progress_bar();
     let (servers, (generator, champion)) = tokio::try_join!(Servers::start(&app, &shared), async {
         let generator = bootstrap::generator(&registry, app.config(), &bar).await?;
