@@ -323,6 +323,7 @@ async fn more_models(options: &Options, registry: &Registry) -> Result<Vec<Versi
             params: Map::new(),
             lineage: Map::new(),
             metrics: Map::new(),
+            decision: None,
             files: trained.artifact.to_files()?,
         };
         versions.push(registry.publish(draft).await?.manifest.version);
@@ -331,7 +332,14 @@ async fn more_models(options: &Options, registry: &Registry) -> Result<Vec<Versi
 }
 
 fn promotion(version: Version) -> Promotion {
-    Promotion { kind: Kind::Model, version, by: "chaos".into(), reason: "a fault of the plan".into(), at_ms: now_ms() }
+    Promotion {
+        kind: Kind::Model,
+        version,
+        by: "chaos".into(),
+        reason: "a fault of the plan".into(),
+        overridden: Some("a fault asks no gate".into()),
+        at_ms: now_ms(),
+    }
 }
 
 fn now_ms() -> i64 {

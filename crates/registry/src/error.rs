@@ -40,7 +40,9 @@ pub enum RegistryError {
         problem: String,
     },
     /// Nobody who is trusted vouches for it: nothing in it was read.
-    #[error("{path} is refused: {problem}; publish it anew with a trusted key, or trust the key that signed it (registry.trusted_keys)")]
+    #[error(
+        "{path} is refused: {problem}; publish it anew with a trusted key, or trust the key that signed it (registry.trusted_keys)"
+    )]
     Untrusted {
         /// The manifest.
         path: String,
@@ -74,7 +76,9 @@ pub enum RegistryError {
         problem: String,
     },
     /// The gate did not let it pass.
-    #[error("model {version} was not promoted: {problem}; --override \"reason\" promotes it all the same, and the reason is recorded")]
+    #[error(
+        "model {version} was not promoted: {problem}; --override \"reason\" promotes it all the same, and the reason is recorded"
+    )]
     NotPassed {
         /// The version.
         version: Version,
@@ -106,7 +110,9 @@ pub enum RegistryError {
 fn nowhere(kind: Kind, champion: Version, wanted: Option<Version>) -> String {
     match wanted {
         Some(wanted) if wanted == champion => format!("{kind} {wanted} is the champion already"),
-        Some(wanted) => format!("{kind} {wanted} never was champion, so there is no way back to it; promote it instead"),
+        Some(wanted) => {
+            format!("{kind} {wanted} never was champion, so there is no way back to it; promote it instead")
+        }
         None => format!("{kind} {champion} has no predecessor to return to"),
     }
 }
@@ -127,7 +133,9 @@ impl Fated for RegistryError {
     fn fate(&self) -> Fate {
         match self {
             Self::Storage { .. } => Fate::External,
-            Self::Corrupt { .. } | Self::Untrusted { .. } | Self::NewerFormat { .. } | Self::NotFound { .. } => Fate::Data,
+            Self::Corrupt { .. } | Self::Untrusted { .. } | Self::NewerFormat { .. } | Self::NotFound { .. } => {
+                Fate::Data
+            }
             Self::Key { .. }
             | Self::NotPassed { .. }
             | Self::NoPredecessor { .. }

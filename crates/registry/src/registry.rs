@@ -212,8 +212,8 @@ impl Registry {
     }
 
     /// Makes a version the champion, if the champion still is the one on which the promotion was decided (`None`: there
-    /// was none), and if the promotion gate let it pass against that one or the promotion says why it need not. The version is
-    /// loaded and checked first.
+    /// was none), and, for a model, if the promotion gate let it pass against that one or the promotion says why it need not. The
+    /// version is loaded and checked first.
     ///
     /// # Errors
     /// [`RegistryError::Overtaken`], which names the winner, when somebody else moved the pointer first;
@@ -225,6 +225,7 @@ impl Registry {
     ) -> Result<Champion, RegistryError> {
         let artifact = self.load(promotion.kind, promotion.version).await?;
         if let Some(champion) = decided_upon
+            && promotion.kind == Kind::Model
             && promotion.overridden.is_none()
             && let Err(problem) = passed(&artifact.manifest, champion)
         {
@@ -326,7 +327,9 @@ impl Registry {
             return Ok(());
         }
         let problem = match self.storage.read(&key(kind, version, SIGNATURE), SIGNATURE_BYTES).await? {
-            Found::Nothing => "it has no signature, and registry.signing_key or registry.trusted_keys asks for one".into(),
+            Found::Nothing => {
+                "it has no signature, and registry.signing_key or registry.trusted_keys asks for one".into()
+            }
             Found::TooLarge => "its signature is not 128 hexadecimal digits".into(),
             Found::Bytes(signature) => match self.keys.verify(manifest, &signature) {
                 Ok(()) => return Ok(()),
@@ -382,9 +385,10 @@ fn passed(manifest: &Manifest, champion: &Champion) -> Result<(), String> {
         _ if champion.version == manifest.version => Ok(()),
         None => Err("the promotion gate was never asked about it".into()),
         Some(decision) if !decision.passed => Err(format!("the promotion gate said no: {}", decision.reason)),
-        Some(decision) if decision.against != champion.version => {
-            Err(format!("the promotion gate compared it with {}, the champion is {}", decision.against, champion.version))
-        }
+        Some(decision) if decision.against != champion.version => Err(format!(
+            "the promotion gate compared it with {}, the champion is {}",
+            decision.against, champion.version
+        )),
         Some(_) => Ok(()),
     }
 }

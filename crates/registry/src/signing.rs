@@ -33,9 +33,9 @@ pub(crate) struct Keys {
 impl SigningKey {
     pub(crate) fn from_pem(text: &str) -> Result<Self, String> {
         let der = pem(text, PRIVATE_LABEL)?;
-        Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map(Self).map_err(|error| {
-            format!("is no Ed25519 key ({error}); `openssl genpkey -algorithm ed25519` makes one")
-        })
+        Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der)
+            .map(Self)
+            .map_err(|error| format!("is no Ed25519 key ({error}); `openssl genpkey -algorithm ed25519` makes one"))
     }
 
     fn public(&self) -> TrustedKey {
@@ -49,7 +49,8 @@ impl TrustedKey {
     pub(crate) fn from_pem(text: &str) -> Result<Self, String> {
         let der = pem(text, PUBLIC_LABEL)?;
         let key = der.strip_prefix(&SPKI_HEAD).and_then(|key| key.try_into().ok());
-        key.map(Self).ok_or_else(|| "is no Ed25519 public key; `openssl pkey -pubout` writes that of a private one".into())
+        key.map(Self)
+            .ok_or_else(|| "is no Ed25519 public key; `openssl pkey -pubout` writes that of a private one".into())
     }
 }
 

@@ -138,7 +138,8 @@ async fn publish(
     metrics: Map<String, Value>,
     files: BTreeMap<String, Vec<u8>>,
 ) -> anyhow::Result<Champion> {
-    let draft = Draft { kind, created_at_ms: now_ms(), created_by: BY.into(), params, lineage, metrics, decision: None, files };
+    let draft =
+        Draft { kind, created_at_ms: now_ms(), created_by: BY.into(), params, lineage, metrics, decision: None, files };
     let artifact = registry.publish(draft).await.map_err(Ending::of).with_context(|| format!("publish the {kind}"))?;
     let version = artifact.manifest.version;
     let (by, reason) = (BY.into(), "the registry had none".into());

@@ -53,9 +53,9 @@ pub(crate) enum Command {
     /// Fits generators of synthetic customers and samples from them.
     #[command(subcommand)]
     Synth(Synth),
-    /// Shows what the registry holds.
+    /// Shows what the registry holds, and moves the champion.
     #[command(subcommand)]
-    Model(Model),
+    Model(crate::commands::model::Model),
     /// Compares data, finds changes in streams of numbers, estimates performance without labels.
     #[command(subcommand)]
     Drift(crate::commands::drift::args::Drift),
@@ -318,16 +318,6 @@ pub(crate) struct SynthReport {
     /// Leaves out rows with a bad value and lists them.
     #[arg(long)]
     pub(crate) skip_bad_rows: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub(crate) enum Model {
-    /// Lists the versions and which of them is the champion.
-    List,
-    /// Writes what a model is good for as one HTML file with pictures.
-    Report(ModelReport),
-    /// Writes a model in the format of another program.
-    Export(ModelExport),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Args)]

@@ -66,13 +66,8 @@ impl Bucket {
         }
         if !config.access_key_id.is_empty() {
             let secret = config.secret_access_key.expose();
-            loader = loader.credentials_provider(Credentials::new(
-                &config.access_key_id,
-                secret,
-                None,
-                None,
-                "registry.s3",
-            ));
+            loader =
+                loader.credentials_provider(Credentials::new(&config.access_key_id, secret, None, None, "registry.s3"));
         }
         let shared = loader.load().await;
         let mut s3 = aws_sdk_s3::config::Builder::from(&shared)
@@ -133,7 +128,9 @@ impl Bucket {
                 // Read again: it may have been this very write, repeated by the client.
                 Put::Refused => {}
                 Put::Unknown(source) if attempt == REPLACE_ATTEMPTS => return Err(self.failed("write", key, source)),
-                Put::Unknown(error) => tracing::warn!(%error, key, "a write had no clear result; looking at what is stored"),
+                Put::Unknown(error) => {
+                    tracing::warn!(%error, key, "a write had no clear result; looking at what is stored")
+                }
             }
         }
         // Refused again and again although nothing changed, or the last refusal was our own write: one more look.
@@ -146,14 +143,8 @@ impl Bucket {
 
     pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<String>, RegistryError> {
         let below = self.key(&format!("{prefix}/"));
-        let mut pages = self
-            .client
-            .list_objects_v2()
-            .bucket(&self.bucket)
-            .prefix(&below)
-            .delimiter("/")
-            .into_paginator()
-            .send();
+        let mut pages =
+            self.client.list_objects_v2().bucket(&self.bucket).prefix(&below).delimiter("/").into_paginator().send();
         let mut names = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.failed("list", prefix, describe(&error)))?;

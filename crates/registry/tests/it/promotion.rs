@@ -154,7 +154,8 @@ async fn only_what_passed_the_gate_against_this_champion_is_promoted(place: Plac
     let promoted = place.registry.promote(&wish, Some(&champion)).await.unwrap();
     assert_eq!((promoted.version, promoted.overridden.as_deref()), (good, None));
 
-    let wish = Promotion { overridden: Some("an experiment".into()), ..promotion(refusals_version(&place).await, "me") };
+    let wish =
+        Promotion { overridden: Some("an experiment".into()), ..promotion(refusals_version(&place).await, "me") };
     let forced = place.registry.promote(&wish, Some(&promoted)).await.unwrap();
     assert_eq!(forced.overridden.as_deref(), Some("an experiment"));
     let again = place.again().await.champion(Kind::Model).await.unwrap().unwrap();

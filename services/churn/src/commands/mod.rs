@@ -6,7 +6,7 @@ mod bad_rows;
 mod config;
 pub(crate) mod dlq;
 pub(crate) mod drift;
-mod model;
+pub(crate) mod model;
 mod model_export;
 mod model_report;
 pub(crate) mod offsets;

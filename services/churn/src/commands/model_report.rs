@@ -26,7 +26,7 @@ struct Answer {
 /// There is no such version, it was trained before reports existed, or the file cannot be written.
 pub(super) async fn run(app: &App, args: &ModelReport) -> anyhow::Result<()> {
     let version: Version = args.version.parse().map_err(Ending::usage).context("the version")?;
-    let registry = app.registry()?;
+    let registry = app.registry().await?;
     let served = Served::of_version(&registry, version).await.map_err(Ending::of).context("load the model")?;
     let manifest = registry.manifest(Kind::Model, version).await.map_err(Ending::of).context("read the manifest")?;
     let contents = served.contents();

@@ -45,25 +45,8 @@ pub(super) async fn run(app: &App, part: PartName) -> anyhow::Result<()> {
 
 async fn stream(app: &App, part: PartName, shutdown: &Shutdown) -> anyhow::Result<()> {
     let shared = Shared::new();
-<<<<<<< HEAD
     shared.health.expect(components(part).iter().copied());
     let platform = connect(app, part, shared).await?;
-=======
-    let config = app.config().clone();
-    let close = CancellationToken::new();
-    let wanted = |name| part == name || part == PartName::All;
-    let registry = app.registry().await?;
-    let models = churn_serving::ModelSlot::new();
-    if part == PartName::Api {
-        return api(app, &shutdown, &shared, registry, models).await;
-    }
-    let cluster = setup::connect_kafka(&config, &shared).await?;
-    let schemas = Arc::new(
-        SchemaRegistry::open(&config.schema_registry).context("open the schema registry (schema_registry.url)")?,
-    );
-    let platform = Platform { config, cluster, schemas, registry, models, shared };
-    let mut parts = Running::default();
->>>>>>> 8202b49 (registry: S3 beside the folder, signed manifests, a gate on the pointer, rollback and sweep)
     let stop = shutdown.token();
     let source = if includes(part, PartName::Synthesizer) { Some(source(&platform).await?) } else { None };
     if includes(part, PartName::Scorer) || includes(part, PartName::Monitor) {
@@ -100,7 +83,7 @@ async fn connect(app: &App, part: PartName, shared: Shared) -> anyhow::Result<Pl
     if includes(part, PartName::Sink) {
         setup::require_postgres(&config)?;
     }
-    let registry = app.registry()?;
+    let registry = app.registry().await?;
     let cluster = setup::connect_kafka(&config, &shared).await?;
     let schemas =
         SchemaRegistry::open(&config.schema_registry).context("open the schema registry (schema_registry.url)")?;
@@ -152,7 +135,7 @@ async fn ask_servers(platform: &Platform, part: PartName, stop: &CancellationTok
 }
 
 async fn api(app: &App, shutdown: &Shutdown) -> anyhow::Result<()> {
-    let (shared, registry, models) = (Shared::new(), app.registry()?, ModelSlot::new());
+    let (shared, registry, models) = (Shared::new(), app.registry().await?, ModelSlot::new());
     shared.health.expect(components(PartName::Api).iter().copied());
     let generator = generator(&registry).await?;
     let mut watch = ChampionWatch::new(registry, models.clone(), shared.health.component("model"), &shared.metrics);

@@ -95,7 +95,7 @@ struct Answer {
 }
 
 async fn publish(app: &App, args: &Train, customers: &Customers, params: &SearchParams) -> anyhow::Result<()> {
-    let registry = app.registry()?;
+    let registry = app.registry().await?;
     registry.check().await.map_err(Ending::of).context("write to the registry")?;
     let watch = Stopwatch::start();
     let trained = block_in_place(|| search(customers, params, args.trials_out.as_deref(), &watch))?;
@@ -111,6 +111,7 @@ async fn publish(app: &App, args: &Train, customers: &Customers, params: &Search
         })),
         lineage: object(json!({ "data": args.data.display().to_string(), "rows": customers.len() })),
         metrics: object(serde_json::to_value(report).context("describe the model")?),
+        decision: None,
         files: trained.artifact.to_files().context("write the model")?,
     };
     let artifact = registry.publish(draft).await.map_err(Ending::of).context("publish the model")?;

@@ -59,8 +59,14 @@ pub(crate) async fn record(registry: &Registry, fit: Fit<'_>) -> anyhow::Result<
     if !better {
         return Ok((recorded(false, reason), old));
     }
-    let promotion =
-        Promotion { kind: Kind::Generator, version, by: fit.by.into(), reason: reason.clone(), at_ms: now_ms() };
+    let promotion = Promotion {
+        kind: Kind::Generator,
+        version,
+        by: fit.by.into(),
+        reason: reason.clone(),
+        overridden: None,
+        at_ms: now_ms(),
+    };
     match registry.promote(&promotion, old.as_ref()).await {
         Ok(champion) => Ok((recorded(true, reason), Some(champion))),
         Err(RegistryError::Overtaken { winner: Some(winner), .. }) => {
@@ -104,6 +110,7 @@ fn draft(fit: &Fit<'_>) -> anyhow::Result<Draft> {
         params: object(params),
         lineage: object(lineage),
         metrics: object(metrics),
+        decision: None,
         files: files.into(),
     })
 }

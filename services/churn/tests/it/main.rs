@@ -11,6 +11,7 @@ mod drift;
 mod evolution;
 mod http;
 mod lifecycle;
+mod model;
 mod rows;
 mod run;
 mod security;

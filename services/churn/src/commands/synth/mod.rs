@@ -92,7 +92,7 @@ async fn fit(
             by: "churn synth fit",
         };
         let (recorded, _) =
-            record(&app.registry()?, fit).await.context("record the fit (--no-record leaves it out)")?;
+            record(&app.registry().await?, fit).await.context("record the fit (--no-record leaves it out)")?;
         answer.overall = Some(measured.quality.overall);
         answer.recorded = Some(recorded);
     }

@@ -55,7 +55,7 @@ async fn generator(app: &App, args: &SynthReport) -> anyhow::Result<(Measured, S
 }
 
 async fn champion(app: &App) -> anyhow::Result<(Generator, String)> {
-    let registry = app.registry()?;
+    let registry = app.registry().await?;
     let champion = registry.champion(Kind::Generator).await.map_err(Ending::of).context("look up the champion")?;
     let champion = champion.with_context(|| {
         format!("{} has no generator yet; run `churn setup`, or give --generator or --synthetic", registry.place())
