@@ -11,7 +11,9 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation};
+use aws_sdk_s3::config::{
+    BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+};
 use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::head_object::HeadObjectError;
@@ -72,8 +74,10 @@ impl Bucket {
         let shared = loader.load().await;
         let mut s3 = aws_sdk_s3::config::Builder::from(&shared)
             .force_path_style(config.endpoint.is_some())
-            // The registry checks SHA-256 itself, and not every server knows the checksums of newer clients.
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+            // The registry checks SHA-256 itself and tells a damaged object from a broken line, which the client does not; and
+            // not every server knows the checksums of newer clients.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         if shared.region().is_none() {
             s3 = s3.region(Region::from_static("us-east-1"));
         }

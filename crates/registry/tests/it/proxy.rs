@@ -17,6 +17,7 @@ pub(crate) enum Fault {
 #[derive(Debug, Default)]
 struct Plan {
     next: Option<(String, Fault)>,
+    times: usize,
     faults: usize,
 }
 
@@ -45,9 +46,10 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// The next put of a key that ends so meets this fault.
-    pub(crate) fn next_put_of(&self, suffix: &str, fault: Fault) {
-        self.plan.lock().unwrap().next = Some((suffix.to_owned(), fault));
+    /// The next puts whose head has this text, in lower case, meet this fault, so many times.
+    pub(crate) fn next_puts_with(&self, text: &str, fault: Fault, times: usize) {
+        let mut plan = self.plan.lock().unwrap();
+        (plan.next, plan.times) = (Some((text.to_owned(), fault)), times);
     }
 
     /// How many requests were done wrong so far.
@@ -79,14 +81,14 @@ async fn serve(mut client: TcpStream, server: String, plan: Arc<Mutex<Plan>>) {
 }
 
 fn meet(request: &[u8], plan: &Mutex<Plan>) -> Option<Fault> {
-    let line = String::from_utf8_lossy(request).lines().next().unwrap_or_default().to_owned();
-    let path = line.strip_prefix("PUT ")?.split([' ', '?']).next()?.to_owned();
+    let text = String::from_utf8_lossy(request).to_lowercase();
+    let head = text.split("\r\n\r\n").next()?;
     let mut plan = plan.lock().unwrap();
-    let (suffix, fault) = plan.next.clone()?;
-    if !path.ends_with(&suffix) {
+    let (wanted, fault) = plan.next.clone()?;
+    if plan.times == 0 || !head.starts_with("put ") || !head.contains(&wanted) {
         return None;
     }
-    plan.next = None;
+    plan.times -= 1;
     plan.faults += 1;
     Some(fault)
 }

@@ -41,12 +41,12 @@ async fn a_write_that_won_and_lost_its_answer_is_known_by_its_content() {
     let proxy = Proxy::start(place.config.s3.endpoint.as_deref().unwrap()).await;
     let registry = open(S3Config { endpoint: Some(proxy.url()), ..config(&place) }).await;
 
-    proxy.next_put_of("manifest.json", Fault::LoseAnswer);
+    proxy.next_puts_with("manifest.json", Fault::LoseAnswer, 1);
     let first = registry.publish(draft("a")).await.unwrap().manifest.version;
     assert_eq!(proxy.faults(), 1);
     assert!(registry.load(Kind::Model, first).await.is_ok());
 
-    proxy.next_put_of("champion.json", Fault::LoseAnswer);
+    proxy.next_puts_with("champion.json", Fault::LoseAnswer, 1);
     let wish = Promotion {
         kind: Kind::Model,
         version: first,
@@ -59,7 +59,7 @@ async fn a_write_that_won_and_lost_its_answer_is_known_by_its_content() {
     assert_eq!(proxy.faults(), 2);
 
     let second = registry.publish(draft("b")).await.unwrap().manifest.version;
-    proxy.next_put_of("champion.json", Fault::LoseAnswer);
+    proxy.next_puts_with("champion.json", Fault::LoseAnswer, 1);
     let wish = Promotion { version: second, overridden: Some("a test has no gate".into()), ..wish };
     let champion = registry.promote(&wish, Some(&champion)).await.unwrap();
     assert_eq!(proxy.faults(), 3);
@@ -72,7 +72,9 @@ async fn a_server_that_ignores_conditions_is_found_out() {
     let proxy = Proxy::start(place.config.s3.endpoint.as_deref().unwrap()).await;
     let registry = open(S3Config { endpoint: Some(proxy.url()), ..config(&place) }).await;
     registry.check().await.unwrap();
-    proxy.next_put_of(".probe", Fault::PretendSuccess);
-    let refused = registry.check().await.unwrap_err().to_string();
-    assert!(refused.contains("ignores If-"), "{refused}");
+    for (header, writes) in [("If-None-Match", 2), ("If-Match", 1)] {
+        proxy.next_puts_with(&format!("{}:", header.to_lowercase()), Fault::PretendSuccess, writes);
+        let refused = registry.check().await.unwrap_err().to_string();
+        assert!(refused.contains(&format!("ignores {header},")), "{refused}");
+    }
 }

@@ -31,7 +31,8 @@ struct Answer {
 /// There is no such version, it cannot be written in this format, or a file cannot be read or written.
 pub(super) async fn run(app: &App, args: &ModelExport) -> anyhow::Result<()> {
     let version: Version = args.version.parse().map_err(Ending::usage).context("the version")?;
-    let served = Served::of_version(&app.registry().await?, version).await.map_err(Ending::of).context("load the model")?;
+    let served =
+        Served::of_version(&app.registry().await?, version).await.map_err(Ending::of).context("load the model")?;
     let model = &served.contents().model;
     let (format, bytes) = match args.format {
         ExportFormat::XgboostJson => ("xgboost-json", model.to_xgboost_json()),
