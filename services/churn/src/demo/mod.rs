@@ -83,7 +83,7 @@ pub(crate) async fn run(app: App, args: cli::Demo) -> anyhow::Result<()> {
         source: Source {
             generator: Arc::new(generator),
             version: champion.version.to_string(),
-            generators: Arc::new(bootstrap::RegistryGenerators(app.registry()?)),
+            generators: Arc::new(bootstrap::RegistryGenerators(app.registry().await?)),
         },
         shutdown,
         duration,

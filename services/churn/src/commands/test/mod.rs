@@ -58,7 +58,7 @@ struct Answer {
 
 pub(super) async fn run(app: &App, args: &cli::Test) -> anyhow::Result<()> {
     let cases = read(&args.cases)?;
-    let served = predict::load(&app.registry()?, args.model.as_deref().or(cases.model.as_deref())).await?;
+    let served = predict::load(&app.registry().await?, args.model.as_deref().or(cases.model.as_deref())).await?;
     let mut bench = Bench::new();
     let mut verdicts = Vec::with_capacity(cases.cases.len());
     for (place, case) in cases.cases.iter().enumerate() {
