@@ -10,6 +10,10 @@ export PATH=$tools/bin:$tools/py/bin:$PATH
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
+# Versions of what comes as Go modules: programs, and the CRDs that are in the modules of their operators.
+actionlint=v1.7.12 kubeconform=v0.7.0 keda=v2.17.2 prometheus_operator=v0.82.2 external_secrets=v1.3.2
+overlays=(local production production-strimzi)
+
 compose_combinations=(
   "compose.yaml"
   "compose.yaml compose.observability.yaml"
@@ -34,6 +38,65 @@ install_tools() {
   have buildah || missing+=(buildah crun)
   have promtool || missing+=(prometheus)
   ((${#missing[@]} == 0)) || apt_install "${missing[@]}"
+}
+
+# module PATH@VERSION: the folder that it was fetched to.
+module() {
+  local answer
+  answer=$(go mod download -json "$1") || die "cannot fetch $1: $answer"
+  sed -nE 's/^[[:space:]]*"Dir": "(.*)",?$/\1/p' <<<"$answer"
+}
+
+install_go_programs() {
+  have go || die "go is missing; please install it: https://go.dev/dl"
+  [ -x "$tools/bin/kubeconform" ] || GOBIN=$tools/bin go install "github.com/yannh/kubeconform/cmd/kubeconform@$kubeconform"
+  [ -x "$tools/bin/actionlint" ] || GOBIN=$tools/bin go install "github.com/rhysd/actionlint/cmd/actionlint@$actionlint"
+}
+
+# Strimzi ships its CRDs as Java classes and a generator.
+strimzi_crds() {
+  [ ! -e "$tools/strimzi/done" ] || return 0
+  { have mvn && have java; } || die "Maven and Java are missing, for Strimzi's CRDs; please install the packages maven and default-jre-headless"
+  rm -rf "$tools/strimzi"
+  mkdir -p "$tools/strimzi"
+  cp scripts/check-deploy.strimzi.xml "$tools/strimzi/pom.xml"
+  (cd "$tools/strimzi" && mvn -q -B dependency:copy-dependencies -DoutputDirectory=lib >&2)
+  local kind
+  for kind in topic.KafkaTopic user.KafkaUser; do
+    java -cp "$tools/strimzi/lib/*" io.strimzi.crdgenerator.CrdGenerator --yaml \
+      "io.strimzi.api.kafka.model.$kind=$tools/strimzi/${kind#*.}.yaml" 2>"$tools/strimzi/generator.log" ||
+      die "Strimzi's generator failed: $(cat "$tools/strimzi/generator.log")"
+  done
+  touch "$tools/strimzi/done"
+}
+
+check_k8s() {
+  have kubectl || die "kubectl is missing: https://kubernetes.io/docs/tasks/tools"
+  install_go_programs
+  strimzi_crds
+  local keda_crds prometheus_crds secrets_crds program overlay made=0
+  keda_crds=$(module "github.com/kedacore/keda/v2@$keda")/config/crd/bases
+  prometheus_crds=$(module "github.com/prometheus-operator/prometheus-operator@$prometheus_operator")/example/prometheus-operator-crd
+  secrets_crds=$(module "github.com/external-secrets/external-secrets@$external_secrets")/config/crds/bases
+  "$tools/py/bin/python" scripts/check-manifests.py schemas "$scratch/schemas" "$keda_crds/keda.sh_scaledobjects.yaml" \
+    "$prometheus_crds"/monitoring.coreos.com_{podmonitors,prometheusrules}.yaml \
+    "$secrets_crds/external-secrets.io_externalsecrets.yaml" "$tools"/strimzi/*.yaml
+  program=$(program)
+  [ -e k8s/overlays/local/secrets ] || made=1
+  ((made == 0)) || k8s/overlays/local/secrets.sh
+  for overlay in "${overlays[@]}"; do
+    echo "$overlay:"
+    kubectl kustomize "k8s/overlays/$overlay" >"$scratch/$overlay.yaml"
+    kubeconform -strict -summary -schema-location "$scratch/schemas/core/{{.ResourceKind}}{{.KindSuffix}}.json" \
+      -schema-location "$scratch/schemas/crd/{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json" "$scratch/$overlay.yaml"
+    "$tools/py/bin/python" scripts/check-manifests.py environments "$program" "$scratch/$overlay.yaml"
+  done
+  ((made == 0)) || rm -r k8s/overlays/local/secrets
+  "$tools/py/bin/python" scripts/check-manifests.py alarms compose/observability/alerts.yaml k8s/components/prometheus-operator/rules.yaml
+  "$tools/py/bin/python" k8s/components/strimzi/generate.py | diff - k8s/components/strimzi/users.yaml ||
+    die "the Strimzi users are not those of docs/permissions.toml: run k8s/components/strimzi/generate.py > k8s/components/strimzi/users.yaml"
+  # Why these four are left out is in k8s/README.md.
+  checkov --skip-download --quiet --compact --framework kubernetes --skip-check CKV_K8S_11,CKV_K8S_15,CKV_K8S_35,CKV_K8S_43 -f "$scratch/production.yaml"
 }
 
 # compose_config ENV FILE...
@@ -74,16 +137,21 @@ check_dockerfile() {
   cargo metadata --manifest-path "$scratch/skeleton/Cargo.toml" --locked --no-deps --format-version 1 >/dev/null
 }
 
-# The runtime stage of the Dockerfile, with a program compiled here in the place of its compile stages, whose base cannot be pulled
-# everywhere. CHURN_BIN names a program that is there already.
-check_image() {
-  local program=${CHURN_BIN:-} container
-  if [ -z "$program" ]; then
+# program: the compiled program's path. CHURN_BIN names one that is there already.
+program() {
+  if [ -z "${CHURN_BIN:-}" ]; then
     ensure_rust
     ensure_openssl
     cargo build -q -p churn
-    program=${CARGO_TARGET_DIR:-target}/debug/churn
   fi
+  realpath "${CHURN_BIN:-${CARGO_TARGET_DIR:-target}/debug/churn}"
+}
+
+# The runtime stage of the Dockerfile, with a program compiled here in the place of its compile stages, whose base cannot be pulled
+# everywhere.
+check_image() {
+  local program container
+  program=$(program)
   export STORAGE_DRIVER=vfs
   mkdir "$scratch/context"
   scripts/image-root.sh "$program" "$scratch/context/root-of-image"
@@ -97,13 +165,18 @@ check_image() {
 }
 
 check_scripts() {
-  shellcheck -x -P scripts scripts/*.sh .ci/run
+  shellcheck -x -P scripts scripts/*.sh k8s/overlays/local/secrets.sh .ci/run
 }
 
-if (($# == 0)); then set -- scripts compose alarms dockerfile image; fi
-step "tools for the checks" install_tools
+# Each in a process of its own: a function that is called where its status is asked for would go on after a failure.
+if [ "${1:-}" = --one ]; then
+  "$2"
+  exit
+fi
+if (($# == 0)); then set -- scripts compose alarms k8s dockerfile image; fi
+step "tools for the checks" "$root/scripts/check-deploy.sh" --one install_tools
 for check in "$@"; do
   [ "$(type -t "check_$check")" = function ] || die "there is no check named $check"
-  step "$check" "check_$check"
+  step "$check" "$root/scripts/check-deploy.sh" --one "check_$check"
 done
 echo "==> all passed in $SECONDS s"

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""What a schema cannot say of the Kubernetes manifests.
+
+check-manifests.py schemas OUT CRD...      JSON schemas for kubeconform: the built-in kinds' to OUT/core, those of the CRDs to OUT/crd
+check-manifests.py environments PROGRAM MANIFEST  runs `PROGRAM config check` in the environment that each container would have
+check-manifests.py alarms RULES MANIFEST   compares the groups of Prometheus's rules with the PrometheusRule's
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import yaml
+
+KUBERNETES = "v1.34.0-local-strict"
+# What stands in for secrets, which are not in the manifests.
+SECRETS = {"url": "postgres://user:secret@postgres:5432/churn"}
+
+
+def strict(schema) -> None:
+    """Refuses unknown fields, as the API server does with field validation."""
+    if isinstance(schema, list):
+        for item in schema:
+            strict(item)
+    if not isinstance(schema, dict):
+        return
+    if schema.get("type") == "object" and "properties" in schema and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        schema.setdefault("additionalProperties", False)
+    if schema.get("x-kubernetes-int-or-string"):
+        schema.pop("type", None)
+        schema["anyOf"] = [{"type": "integer"}, {"type": "string"}]
+    for value in list(schema.values()):
+        strict(value)
+
+
+def crd_schemas(out: pathlib.Path, path: str) -> None:
+    """Writes out/GROUP/KIND_VERSION.json for each version in a file of CRDs."""
+    for crd in yaml.safe_load_all(pathlib.Path(path).read_text()):
+        if not crd or crd.get("kind") != "CustomResourceDefinition":
+            continue
+        spec = crd["spec"]
+        for version in spec["versions"]:
+            schema = version["schema"]["openAPIV3Schema"]
+            properties = schema.setdefault("properties", {})
+            strict(schema)
+            properties["metadata"] = {"type": "object"}
+            for field in ("apiVersion", "kind"):
+                properties.setdefault(field, {"type": "string"})
+            file = out / spec["group"] / f"{spec['names']['kind'].lower()}_{version['name']}.json"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(schema))
+
+
+def core_schemas(out: pathlib.Path) -> None:
+    """Copies the schemas that the package kubernetes-validate carries, with references to the copies."""
+    import kubernetes_validate
+
+    source = pathlib.Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema" / KUBERNETES
+    files = list(source.glob("*.json"))
+    if not files:
+        raise SystemExit(f"kubernetes-validate has no schemas {KUBERNETES}")
+    out.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        schema = json.loads(file.read_text().replace('"/api/_definitions.json#', f'"file://{out}/_definitions.json#'))
+        schema.pop("$id", None)
+        (out / file.name).write_text(json.dumps(schema))
+
+
+def containers(manifest: dict):
+    """Each container of a workload, with the workload's name."""
+    spec = manifest.get("spec", {})
+    if manifest["kind"] == "CronJob":
+        spec = spec["jobTemplate"]["spec"]
+    if manifest["kind"] in ("StatefulSet", "Deployment", "Job", "CronJob"):
+        for container in spec["template"]["spec"]["containers"]:
+            yield manifest["metadata"]["name"], container
+
+
+def environment(container: dict, maps: dict, folder: str) -> dict:
+    """What the kubelet would set, with stand-ins for secrets."""
+    values = {}
+    for source in container.get("envFrom", []):
+        values.update(maps[source["configMapRef"]["name"]])
+    for entry in container.get("env", []):
+        reference = entry.get("valueFrom", {})
+        if "secretKeyRef" in reference:
+            values[entry["name"]] = SECRETS.get(reference["secretKeyRef"]["key"], "secret")
+        elif "fieldRef" in reference:
+            values[entry["name"]] = "pod-0"
+        else:
+            value = entry["value"]
+            for name, known in values.items():
+                value = value.replace(f"$({name})", known)
+            values[entry["name"]] = value
+    for name, value in values.items():
+        if value.startswith("file:"):
+            values[name] = f"file:{folder}/secret"
+        elif value.startswith("/etc/churn/"):
+            values[name] = f"{folder}/secret"
+    return values
+
+
+def check_environments(program: str, path: str) -> None:
+    """Every key of every container must be one that the program knows, with a value that it takes."""
+    manifests = [m for m in yaml.safe_load_all(pathlib.Path(path).read_text()) if m]
+    maps = {m["metadata"]["name"]: m["data"] for m in manifests if m["kind"] == "ConfigMap"}
+    checked = []
+    with tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / "secret").write_text("secret")
+        for manifest in manifests:
+            for workload, container in containers(manifest):
+                if not container["image"].rsplit("/", 1)[-1].startswith("churnstream"):
+                    continue
+                env = {"PATH": os.environ["PATH"], **environment(container, maps, folder)}
+                run = subprocess.run([program, "config", "check"], env=env, cwd=folder, capture_output=True, text=True)
+                if run.returncode != 0:
+                    raise SystemExit(f"{workload}: {run.stdout}{run.stderr}")
+                checked.append(workload)
+    if not checked:
+        raise SystemExit("no container of the program in the manifests")
+    print(f"the program takes the environment of {', '.join(checked)}")
+
+
+def check_alarms(rules: str, path: str) -> None:
+    """The same alarms everywhere."""
+    wanted = yaml.safe_load(pathlib.Path(rules).read_text())["groups"]
+    found = yaml.safe_load(pathlib.Path(path).read_text())["spec"]["groups"]
+    if wanted != found:
+        raise SystemExit(f"{path} does not say what {rules} says")
+
+
+def main() -> None:
+    """Dispatches on the first argument."""
+    match sys.argv[1:]:
+        case ["schemas", out, *crds]:
+            core_schemas(pathlib.Path(out) / "core")
+            for crd in crds:
+                crd_schemas(pathlib.Path(out) / "crd", crd)
+        case ["environments", program, manifest]:
+            check_environments(program, manifest)
+        case ["alarms", rules, manifest]:
+            check_alarms(rules, manifest)
+        case _:
+            raise SystemExit(__doc__)
+
+
+main()
