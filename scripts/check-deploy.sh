@@ -164,6 +164,12 @@ check_image() {
   buildah rmi churn-check >/dev/null
 }
 
+check_workflows() {
+  install_go_programs
+  actionlint -color=false
+  zizmor --offline --pedantic .github
+}
+
 check_scripts() {
   shellcheck -x -P scripts scripts/*.sh k8s/overlays/local/secrets.sh .ci/run
 }
@@ -173,7 +179,7 @@ if [ "${1:-}" = --one ]; then
   "$2"
   exit
 fi
-if (($# == 0)); then set -- scripts compose alarms k8s dockerfile image; fi
+if (($# == 0)); then set -- scripts compose alarms workflows k8s dockerfile image; fi
 step "tools for the checks" "$root/scripts/check-deploy.sh" --one install_tools
 for check in "$@"; do
   [ "$(type -t "check_$check")" = function ] || die "there is no check named $check"
