@@ -170,6 +170,22 @@ check_workflows() {
   zizmor --offline --pedantic .github
 }
 
+# On a copy, so that nothing is left in the tree. TF_PLUGINS names a folder with the provider, where its registry is out of
+# reach; a mirror under /opt is found by itself.
+check_terraform() {
+  have terraform || die "terraform is missing: https://developer.hashicorp.com/terraform/install"
+  local arguments=(-backend=false -input=false) mirrors=(/opt/*/registry.terraform.io /usr/local/share/*/registry.terraform.io)
+  local plugins=${TF_PLUGINS:-${mirrors[0]%/registry.terraform.io}}
+  [ ! -d "$plugins" ] || arguments+=("-plugin-dir=$plugins")
+  unset TF_CLI_CONFIG_FILE
+  terraform fmt -check -recursive terraform
+  cp -r terraform "$scratch/terraform"
+  terraform -chdir="$scratch/terraform/aws" init "${arguments[@]}" >/dev/null
+  terraform -chdir="$scratch/terraform/aws" validate
+  terraform -chdir="$scratch/terraform/aws" test
+  checkov --skip-download --quiet --compact --framework terraform -d terraform
+}
+
 check_scripts() {
   shellcheck -x -P scripts scripts/*.sh k8s/overlays/local/secrets.sh .ci/run
 }
@@ -179,7 +195,7 @@ if [ "${1:-}" = --one ]; then
   "$2"
   exit
 fi
-if (($# == 0)); then set -- scripts compose alarms workflows k8s dockerfile image; fi
+if (($# == 0)); then set -- scripts compose alarms workflows k8s terraform dockerfile image; fi
 step "tools for the checks" "$root/scripts/check-deploy.sh" --one install_tools
 for check in "$@"; do
   [ "$(type -t "check_$check")" = function ] || die "there is no check named $check"
