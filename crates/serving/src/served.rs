@@ -19,6 +19,14 @@ pub enum ServingError {
         /// Why.
         source: ArtifactError,
     },
+    /// What reads models met something that it does not expect: a fault of this program, and the model is not used.
+    #[error("model {version} could not be verified")]
+    Panicked {
+        /// Its version.
+        version: Version,
+        /// Where.
+        source: tokio::task::JoinError,
+    },
 }
 
 impl ServingError {
@@ -31,7 +39,7 @@ impl Fated for ServingError {
     fn fate(&self) -> Fate {
         match self {
             Self::Registry(error) => error.fate(),
-            Self::Refused { .. } => Fate::Data,
+            Self::Refused { .. } | Self::Panicked { .. } => Fate::Data,
         }
     }
 }
@@ -50,7 +58,7 @@ impl Served {
     /// # Errors
     /// As [`Self::of_version`].
     pub async fn load(registry: &Registry, champion: &Champion) -> Result<Self, ServingError> {
-        Self::verified(registry.load_champion(champion).await?)
+        Self::off_the_hot_path(registry.load_champion(champion).await?).await
     }
 
     /// Loads and verifies any version.
@@ -58,7 +66,14 @@ impl Served {
     /// # Errors
     /// A hash does not match, the format is newer than this program, or the golden rows do not come out as they were published.
     pub async fn of_version(registry: &Registry, version: Version) -> Result<Self, ServingError> {
-        Self::verified(registry.load(Kind::Model, version).await?)
+        Self::off_the_hot_path(registry.load(Kind::Model, version).await?).await
+    }
+
+    /// Reading a model and scoring its golden rows takes tens of milliseconds, which no pipeline of this runtime is to wait for.
+    async fn off_the_hot_path(artifact: Artifact) -> Result<Self, ServingError> {
+        let version = artifact.manifest.version;
+        let verified = tokio::task::spawn_blocking(|| Self::verified(artifact)).await;
+        verified.map_err(|source| ServingError::Panicked { version, source })?
     }
 
     fn verified(artifact: Artifact) -> Result<Self, ServingError> {

@@ -23,8 +23,10 @@ impl ModelSlot {
         self.current.load_full()
     }
 
-    /// Puts another model in place; calls that hold the old one finish with it.
-    pub fn swap(&self, served: Served) {
-        self.current.store(Some(Arc::new(served)));
+    /// Puts another model in place; calls that hold the old one finish with it. Gives the old one, which the caller keeps for a
+    /// while: whoever drops it last frees it, and that is not to be a batch.
+    #[must_use = "dropping the old model at once leaves freeing it to a batch"]
+    pub fn swap(&self, served: Served) -> Option<Arc<Served>> {
+        self.current.swap(Some(Arc::new(served)))
     }
 }

@@ -1,5 +1,6 @@
 //! Looks out for a new champion.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use churn_registry::{Champion, Kind, Registry};
@@ -18,6 +19,7 @@ pub struct ChampionWatch {
     health: Component,
     loaded: Option<Champion>,
     refused: Option<Champion>,
+    retired: Option<Arc<Served>>,
     info: GaugeVec,
     swaps: IntCounter,
     refusals: IntCounter,
@@ -32,6 +34,7 @@ impl ChampionWatch {
             health,
             loaded: None,
             refused: None,
+            retired: None,
             info: metrics.gauge_vec(&catalogue::SCORER_MODEL_INFO),
             swaps: metrics.counter(&catalogue::SCORER_MODEL_SWAPS),
             refusals: metrics.counter(&catalogue::SCORER_MODEL_REFUSALS),
@@ -50,7 +53,9 @@ impl ChampionWatch {
             }
             return Ok(false);
         };
-        if self.loaded.as_ref() == Some(&champion) || self.refused.as_ref() == Some(&champion) {
+        let loaded = self.loaded.as_ref().is_some_and(|loaded| same_model(loaded, &champion));
+        // What was refused is tried again when it is promoted again: somebody may have mended it.
+        if loaded || self.refused.as_ref() == Some(&champion) {
             return Ok(false);
         }
         match Served::load(&self.registry, &champion).await {
@@ -83,7 +88,8 @@ impl ChampionWatch {
         if self.loaded.is_some() {
             self.swaps.inc();
         }
-        self.slot.swap(served);
+        // The model before the last is freed here, off the hot path: every batch that held it has long ended.
+        self.retired = self.slot.swap(served);
         self.loaded = Some(champion);
         self.health.up();
     }
@@ -99,4 +105,9 @@ impl ChampionWatch {
             self.health.down(reasons(error));
         }
     }
+}
+
+/// Whether both point to the same bytes: a rollback and back again is no new model.
+fn same_model(one: &Champion, other: &Champion) -> bool {
+    one.manifest_sha256 == other.manifest_sha256
 }

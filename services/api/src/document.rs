@@ -20,6 +20,8 @@ pub(crate) fn openapi() -> Value {
         "paths": {
             "/v1/predict": { "post": predict() },
             "/v1/synthesize": { "post": synthesize() },
+            "/v2/models/churn": { "get": plain("Open Inference Protocol v2: the model's tensors; also /v2, /v2/health/live, /v2/health/ready, and each below /versions/VERSION.") },
+            "/v2/models/churn/infer": { "post": plain("Open Inference Protocol v2: one input tensor a feature, churn_probability and churn_label out.") },
             "/v1/status": { "get": plain("What each stage has read, done and made durable.") },
             "/livez": { "get": plain("200 while the process lives.") },
             "/readyz": { "get": plain("200 when every component can do its work, else 503 with the reasons.") },

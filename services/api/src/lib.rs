@@ -1,11 +1,12 @@
 //! The api part: scores and synthesizes customers over HTTP.
 //!
 //! Promise: `POST /v1/predict` uses the same model object and encoder as the scorer, so a customer gets the same probability on
-//! either way. Without a champion it answers 503, never a made-up value. A request that is understood but wrong is answered with
+//! either way; `/v2` speaks the Open Inference Protocol with that same model. Without a champion it answers 503, never a made-up value. A request that is understood but wrong is answered with
 //! 422 and the path of every faulty field.
 
 mod config;
 mod document;
+mod inference;
 mod metrics;
 mod predict;
 mod rows;
@@ -42,5 +43,6 @@ pub fn routes(config: ApiConfig, models: ModelSlot, generator: Option<Arc<Genera
         .route("/v1/synthesize", post(synthesize::handle))
         .route("/openapi.json", get(async || axum::Json(document::openapi())))
         .route("/docs", get(async || Html(document::PAGE)))
+        .merge(inference::routes())
         .with_state(Arc::new(state))
 }

@@ -133,7 +133,7 @@ impl Bucket {
                 Put::Refused => {}
                 Put::Unknown(source) if attempt == REPLACE_ATTEMPTS => return Err(self.failed("write", key, source)),
                 Put::Unknown(error) => {
-                    tracing::warn!(%error, key, "a write had no clear result; looking at what is stored")
+                    tracing::warn!(%error, key, "a write had no clear result; looking at what is stored");
                 }
             }
         }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
+mod swaps;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -32,6 +34,12 @@ impl Fixture {
     }
 
     async fn promote(&self, seed: u64) -> Version {
+        let version = self.publish(seed).await;
+        self.point_to(version).await;
+        version
+    }
+
+    async fn publish(&self, seed: u64) -> Version {
         let params = TrainParams { seed, folds: 2, ..TrainParams::default() };
         let trained = train(&customers(), &params, &mut |_| {}).unwrap();
         let draft = Draft {
@@ -44,13 +52,15 @@ impl Fixture {
             decision: None,
             files: trained.artifact.to_files().unwrap(),
         };
-        let version = self.registry.publish(draft).await.unwrap().manifest.version;
+        self.registry.publish(draft).await.unwrap().manifest.version
+    }
+
+    async fn point_to(&self, version: Version) {
         let before = self.registry.champion(Kind::Model).await.unwrap();
         let (by, reason) = ("test".into(), "test".into());
         let overridden = Some("a test has no gate".into());
         let promotion = Promotion { kind: Kind::Model, version, by, reason, overridden, at_ms: 0 };
         self.registry.promote(&promotion, before.as_ref()).await.unwrap();
-        version
     }
 
     fn file(&self, version: Version, name: &str) -> PathBuf {

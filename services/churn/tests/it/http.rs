@@ -117,3 +117,78 @@ async fn without_a_model_the_api_is_alive_but_not_ready() -> Result<()> {
     ensure!(foreign.status() == 403);
     Ok(())
 }
+
+/// Follows kserve/open-inference-protocol, specification/protocol/inference_rest.md, call by call.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_open_inference_protocol_is_spoken_as_it_is_specified() -> Result<()> {
+    let api = Api::start(true).await?;
+    let asked = async |path: &str| -> Result<(u16, Value)> {
+        let (status, body) = api.get(path).await?;
+        Ok((status, serde_json::from_str(&body)?))
+    };
+    let (status, server) = asked("/v2").await?;
+    ensure!(status == 200 && server["name"].is_string() && server["extensions"].is_array(), "{server}");
+    ensure!(asked("/v2/health/live").await?.1["live"] == true);
+    let (status, ready) = asked("/v2/health/ready").await?;
+    ensure!(status == 200 && ready["ready"] == true && ready["live"] == true, "{ready}");
+    let (_, model) = asked("/v2/models/churn").await?;
+    ensure!(model["name"] == "churn" && model["versions"] == json!(["v1"]) && model["platform"].is_string(), "{model}");
+    let inputs = model["inputs"].as_array().context("inputs")?;
+    ensure!(inputs.len() == 19 && inputs.iter().all(|tensor| tensor["shape"] == json!([-1])), "{model}");
+    ensure!(asked("/v2/models/churn/versions/v1").await?.1 == model);
+    for path in ["/v2/models/churn/ready", "/v2/models/churn/versions/v1/ready"] {
+        ensure!(asked(path).await?.1["ready"] == true, "{path}");
+    }
+    for path in ["/v2/models/other", "/v2/models/churn/versions/v9", "/v2/models/churn/versions/v9/ready"] {
+        let (status, refused) = asked(path).await?;
+        ensure!(status == 404 && refused["error"].is_string(), "{path}: {refused}");
+    }
+
+    let tensor = |name: &str, datatype: &str, shape: Value, data: Value| json!({ "name": name, "datatype": datatype, "shape": shape, "data": data });
+    let request = json!({ "id": "42", "inputs": [
+        tensor("tenure", "INT32", json!([2]), json!([1, 72])),
+        tensor("contract", "BYTES", json!([2, 1]), json!([["Month-to-month"], ["Two year"]])),
+        tensor("partner", "BOOL", json!([2]), json!([true, null])),
+        tensor("monthly_charges", "FP64", json!([2]), json!([95.0, 60.0])),
+    ]});
+    let (status, answer) = api.post("/v2/models/churn/infer", request.to_string()).await?;
+    ensure!(status == 200 && answer["id"] == "42" && answer["model_name"] == "churn", "{answer}");
+    ensure!(answer["model_version"] == "v1", "{answer}");
+    let output = &answer["outputs"][0];
+    ensure!(output["name"] == "churn_probability" && output["datatype"] == "FP64" && output["shape"] == json!([2]));
+    let customers = json!({ "customers": [
+        { "tenure": 1, "contract": "Month-to-month", "partner": true, "monthly_charges": 95.0 },
+        { "tenure": 72, "contract": "Two year", "monthly_charges": 60.0 },
+    ]});
+    let (_, same) = api.post("/v1/predict", customers.to_string()).await?;
+    for row in 0..2 {
+        ensure!(output["data"][row] == same["predictions"][row]["probability"], "{answer} {same}");
+        ensure!(answer["outputs"][1]["data"][row] == same["predictions"][row]["label"], "{answer} {same}");
+    }
+    let one =
+        json!({ "inputs": [tensor("tenure", "FP32", json!([1]), json!([5]))], "outputs": [{ "name": "churn_label" }] });
+    let (_, one) = api.post("/v2/models/churn/versions/v1/infer", one.to_string()).await?;
+    ensure!(one["outputs"].as_array().is_some_and(|outputs| outputs.len() == 1) && one.get("id").is_none(), "{one}");
+
+    let refusals = [
+        (json!({}), "inputs"),
+        (json!({ "inputs": [] }), "0 customers"),
+        (json!({ "inputs": [tensor("tenure", "INT32", json!([2]), json!([1]))] }), "1 elements"),
+        (json!({ "inputs": [tensor("tenure", "INT32", json!([1, 2]), json!([1, 2]))] }), "shape"),
+        (json!({ "inputs": [tensor("tenure", "INT32", json!([1]), json!(["one"]))] }), "INT32"),
+        (json!({ "inputs": [tensor("tenure", "STRING", json!([1]), json!(["one"]))] }), "STRING"),
+        (json!({ "inputs": [tensor("tenur", "INT32", json!([1]), json!([1]))] }), "tenure"),
+        (json!({ "inputs": [tensor("tenure", "INT32", json!([1]), json!([-1]))] }), "inputs[0].tenure"),
+        (json!({ "inputs": [tensor("tenure", "INT32", json!([9_000_000_000_u64]), json!([1]))] }), "expected 1 to"),
+        (
+            json!({ "inputs": [tensor("tenure", "INT32", json!([1]), json!([1]))], "outputs": [{ "name": "x" }] }),
+            "output",
+        ),
+    ];
+    for (request, complaint) in refusals {
+        let (status, refused) = api.post("/v2/models/churn/infer", request.to_string()).await?;
+        let error = refused["error"].as_str().context("the error is no string")?;
+        ensure!(status == 400 && error.contains(complaint), "{request}: {status} {error}");
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! Many swaps while batches are scored without a pause.
+
+#![allow(clippy::disallowed_methods)] // a wait is real time
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use churn_domain::Table;
+use churn_serving::{ModelSlot, Served};
+
+use crate::{Fixture, customers};
+
+const SWAPS: usize = 100;
+/// No batch may wait longer than this for a model.
+const PATIENCE: Duration = Duration::from_millis(1);
+
+/// What one thread that scores batch after batch has met.
+#[derive(Debug, Default)]
+struct Met {
+    batches: BTreeMap<String, usize>,
+    longest: Duration,
+}
+
+/// How long this thread has stood in the processor's queue so far: on a busy machine a millisecond passes without anything having
+/// been waited for. Zero where the kernel does not say.
+fn queued() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(text.split_whitespace().nth(1).and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
+}
+
+fn score(slot: &ModelSlot, rows: &Table, expected: &BTreeMap<String, Vec<f64>>, stop: &AtomicBool) -> Met {
+    let mut met = Met::default();
+    while !stop.load(Ordering::Relaxed) {
+        let (queue, asked) = (queued(), Instant::now());
+        let model = slot.current().unwrap();
+        let waited = asked.elapsed();
+        if waited > PATIENCE {
+            met.longest = met.longest.max(waited.saturating_sub(queued() - queue));
+        }
+        assert_eq!(model.predict(rows), expected[model.version()], "stamped with a model that did not score it");
+        *met.batches.entry(model.version().to_owned()).or_default() += 1;
+    }
+    met
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_a_hundred_swaps_each_batch_is_scored_by_the_model_it_is_stamped_with_and_none_waits() {
+    let mut fixture = Fixture::new();
+    let versions = [fixture.publish(1).await, fixture.publish(2).await];
+    let rows = customers().features;
+    let mut expected = BTreeMap::new();
+    for version in versions {
+        let served = Served::of_version(&fixture.registry, version).await.unwrap();
+        expected.insert(version.to_string(), served.predict(&rows));
+    }
+    assert_ne!(expected["v1"], expected["v2"], "two models that say the same would hide a mix-up");
+    fixture.point_to(versions[0]).await;
+    fixture.watch.look().await.unwrap();
+
+    let stop = AtomicBool::new(false);
+    let slot = fixture.slot.clone();
+    let met = thread::scope(|scope| {
+        let scoring: Vec<_> = (0..2).map(|_| scope.spawn(|| score(&slot, &rows, &expected, &stop))).collect();
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                for swap in 1..=SWAPS {
+                    fixture.point_to(versions[swap % 2]).await;
+                    assert!(fixture.watch.look().await.unwrap(), "swap {swap}");
+                }
+            });
+        });
+        stop.store(true, Ordering::Relaxed);
+        scoring.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    for met in met {
+        assert!(met.batches.len() == 2 && met.batches.values().all(|batches| *batches > 10), "{met:?}");
+        assert!(met.longest <= PATIENCE, "{met:?}");
+    }
+}
