@@ -145,7 +145,7 @@ impl Axis {
     fn around(values: impl Iterator<Item = f64>) -> Self {
         let (low, high) =
             values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-        if low < high { Self { low, high } } else { Self { low: low.min(0.0), high: low.max(0.0) + 1.0 } }
+        if low < high { Self { low, high } } else { Self { low: low.min(0.0), high: high.max(0.0) + 1.0 } }
     }
 
     fn share(self, value: f64) -> f64 {
