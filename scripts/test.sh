@@ -9,6 +9,12 @@ data_is_what_was_committed() {
   (cd data && sha256sum --check --strict SHA256SUMS)
 }
 
+# The tests' build has made both programs.
+a_short_chaos_run() {
+  local built=${CARGO_TARGET_DIR:-target}/debug
+  "$built/churn-chaos" --program "$built/churn" --seed 1 --faults 10
+}
+
 ensure_rust
 step "shipped data" data_is_what_was_committed
 step "tools for the tests" scripts/ensure-test-tools.sh
@@ -17,5 +23,6 @@ step "build" cargo test --workspace --no-run
 trap 'scripts/test-servers.sh down' EXIT
 step "test servers" scripts/test-servers.sh up
 step "tests" cargo test --workspace --no-fail-fast
+step "faults" a_short_chaos_run
 step "warehouse" scripts/check-warehouse.sh
 echo "==> all passed in $SECONDS s"
