@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::cli::Global;
 use crate::config::Config;
+use crate::say;
 
 /// A named flag that stands for a configuration key.
 pub(crate) struct Flag {
@@ -86,14 +87,14 @@ impl App {
     /// Prints an answer: JSON with `--json`, otherwise its text.
     ///
     /// # Errors
-    /// The answer does not fit into JSON.
+    /// The answer does not fit into JSON, or cannot be written; that its reader has gone away is none.
     pub(crate) fn answer<T: Serialize>(&self, answer: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(answer).context("write the answer as JSON")?);
+        let text = if self.json {
+            serde_json::to_string_pretty(answer).context("write the answer as JSON")?
         } else {
-            println!("{}", text(answer));
-        }
-        Ok(())
+            text(answer)
+        };
+        say::answer(&text).context("write the answer")
     }
 
     pub(crate) fn grace(&self) -> Duration {

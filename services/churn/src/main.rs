@@ -1,7 +1,6 @@
 //! The program: one part, all parts, the demo, and the operator's commands.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program talks to its user
-#![allow(clippy::disallowed_methods)] // and may look at the clock
+#![allow(clippy::disallowed_methods)] // a program may look at the clock
 
 mod app;
 mod bootstrap;
@@ -13,6 +12,7 @@ mod exit;
 mod generators;
 mod parts;
 mod report;
+mod say;
 mod shipped;
 
 use std::process::ExitCode;
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     match commands::run(cli) {
         Ok(()) => Exit::Drained.into(),
         Err(error) => {
-            eprintln!("churn: {}", reasons(error.as_ref()));
+            say::note(&format!("churn: {}", reasons(error.as_ref())));
             exit::of(&error).into()
         }
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::app::sources;
 use crate::cli::{ConfigCommand, Global};
 use crate::config::Config;
+use crate::say;
 
 pub(super) fn run(command: ConfigCommand, global: &Global) -> anyhow::Result<()> {
     match command {
@@ -28,7 +29,7 @@ fn check(global: &Global) -> anyhow::Result<()> {
     }
     loaded?;
     if !global.json {
-        println!("the configuration has no faults");
+        say::answer("the configuration has no faults").context("write the answer")?;
     }
     Ok(())
 }
@@ -38,12 +39,12 @@ fn print<T: Serialize + ?Sized>(
     global: &Global,
     text: impl FnOnce(&T) -> Vec<String>,
 ) -> anyhow::Result<()> {
-    if global.json {
-        println!("{}", serde_json::to_string_pretty(answer).context("write the answer as JSON")?);
+    let text = if global.json {
+        serde_json::to_string_pretty(answer).context("write the answer as JSON")?
     } else {
-        println!("{}", text(answer).join("\n"));
-    }
-    Ok(())
+        text(answer).join("\n")
+    };
+    say::answer(&text).context("write the answer")
 }
 
 fn shown_text(key: &ShownKey) -> String {

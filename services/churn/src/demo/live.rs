@@ -7,6 +7,7 @@ use churn_runtime::progress::{Progress, StageSnapshot};
 use crossterm::{cursor, execute, terminal};
 
 use super::report::LiveModel;
+use crate::say;
 
 /// Time between two looks at a terminal, and between two plain lines.
 const ON_TERMINAL: Duration = Duration::from_millis(500);
@@ -39,11 +40,11 @@ impl Live {
         if self.on_terminal { ON_TERMINAL } else { IN_LOG }
     }
 
-    /// Draws the state at `seconds` since streaming began.
+    /// Draws the state at `seconds` since streaming began, and says whether there is still somebody to draw for.
     ///
     /// # Errors
-    /// The terminal or pipe is gone.
-    pub(crate) fn draw(&mut self, seconds: f64, progress: &Progress, watched: &Watched) -> io::Result<()> {
+    /// It cannot be written for another reason than that the reader went away.
+    pub(crate) fn draw(&mut self, seconds: f64, progress: &Progress, watched: &Watched) -> io::Result<bool> {
         let stages = progress.snapshot();
         let elapsed = (seconds - self.last_at).max(1e-3);
         let rates: Vec<f64> =
@@ -54,7 +55,7 @@ impl Live {
             line(seconds, &stages, &rates, watched)
         };
         (self.last, self.last_at) = (stages, seconds);
-        self.print(&text)
+        say::reader(self.print(&text))
     }
 
     fn before(&self, stage: &StageSnapshot) -> u64 {

@@ -24,6 +24,7 @@ use crate::bootstrap;
 use crate::cli::{self, Global};
 use crate::commands::{admin, setup};
 use crate::parts::{Platform, Running};
+use crate::say;
 
 use live::{Live, Watched};
 use report::{LiveModel, Report};
@@ -137,7 +138,10 @@ impl Demo {
     async fn serve(&self, close: &CancellationToken) -> anyhow::Result<http::RunningServer> {
         let api = self.platform.api(Some(self.source.generator.clone()));
         let server = admin::serve("demo", &self.platform.config, &self.platform.shared, api, close).await?;
-        eprintln!("serving http://{0}/docs, /metrics, /v1/status; Ctrl-C drains and ends", server.local_addr());
+        say::note(&format!(
+            "serving http://{0}/docs, /metrics, /v1/status; Ctrl-C drains and ends",
+            server.local_addr()
+        ));
         Ok(server)
     }
 
@@ -161,7 +165,12 @@ impl Demo {
         tokio::pin!(over);
         loop {
             tokio::select! {
-                _ = draw.tick(), if !self.quiet => self.draw(&mut live, clock, monitor)?,
+                _ = draw.tick(), if !self.quiet => {
+                    // Nobody reads on, as behind `| head`: over, as by Ctrl-C.
+                    if !self.draw(&mut live, clock, monitor)? {
+                        return Ok(());
+                    }
+                }
                 _ = look.tick() => clock.look(&self.platform.shared),
                 () = &mut over => return Ok(()),
                 () = self.shutdown.requested() => return Ok(()),
@@ -171,7 +180,7 @@ impl Demo {
         }
     }
 
-    fn draw(&self, live: &mut Live, clock: &Clock, monitor: &MonitorHandle) -> anyhow::Result<()> {
+    fn draw(&self, live: &mut Live, clock: &Clock, monitor: &MonitorHandle) -> anyhow::Result<bool> {
         let state = monitor.snapshot();
         let watched = Watched {
             model: live_model(&state),

@@ -1,10 +1,11 @@
 //! The configuration and the command line.
 
 use std::fs;
+use std::process::Stdio;
 
 use tempfile::TempDir;
 
-use crate::run::{json, run, run_with, stderr, stdout};
+use crate::run::{command, json, run, run_with, stderr, stdout};
 
 #[test]
 fn the_configuration_shows_where_values_come_from_and_masks_secrets() {
@@ -40,6 +41,26 @@ fn listening_to_others_without_a_token_is_refused() {
     let output = run(folder.path(), &["config", "check", "--set", "http.listen=0.0.0.0:8080"]);
     assert_eq!(output.status.code(), Some(64));
     assert!(stderr(&output).contains("http.token"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_a_command_quietly() {
+    let folder = TempDir::new().unwrap();
+    for args in [&["config", "reference"][..], &["config", "reference", "--json"], &["model", "list"], &["--help"]] {
+        let (reader, stdout) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command(folder.path(), args).stdout(stdout).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()), "{args:?}");
+    }
+}
+
+#[test]
+fn where_nobody_reads_its_errors_the_exit_code_is_the_same() {
+    let folder = TempDir::new().unwrap();
+    let (reader, nobody) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = command(folder.path(), &["config", "check", "--set", "http.listen=0.0.0.0:1"]).stderr(nobody).status();
+    assert_eq!(status.unwrap().code(), Some(64));
 }
 
 #[test]

@@ -16,11 +16,17 @@ pub(crate) fn run(folder: &Path, args: &[&str]) -> Output {
 }
 
 pub(crate) fn run_with(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Output {
+    command(folder, args).envs(env.iter().copied()).output().unwrap()
+}
+
+/// The program in a folder of its own without any configuration from outside, not yet started.
+pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(churn());
     for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("CHURN__")) {
         command.env_remove(key);
     }
-    command.args(args).current_dir(folder).envs(env.iter().copied()).output().unwrap()
+    command.args(args).current_dir(folder);
+    command
 }
 
 pub(crate) fn stdout(output: &Output) -> String {
