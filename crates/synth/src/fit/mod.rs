@@ -137,9 +137,9 @@ fn usable(customers: &Customers, row: usize, churned: bool) -> Result<Row, Strin
 fn known_places(customers: &Customers, list: &Locations, summary: &mut FitSummary) -> Result<Places, FitError> {
     let (own, incomplete) = customers.location.as_ref().map(Places::of).unwrap_or_default();
     summary.places_from_data = own.len() > 0;
-    let (places, incomplete) = if summary.places_from_data { (own, incomplete) } else { Places::of(list) };
+    let (places, incomplete_in_list) = if summary.places_from_data { (own, 0) } else { Places::of(list) };
     summary.places = places.len();
-    summary.incomplete_places = incomplete;
+    summary.incomplete_places = incomplete + incomplete_in_list;
     if places.len() == 0 { Err(FitError::NoLocations) } else { Ok(places) }
 }
 

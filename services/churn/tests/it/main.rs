@@ -16,4 +16,5 @@ mod rows;
 mod run;
 mod security;
 mod synth;
+mod synth_files;
 mod train;

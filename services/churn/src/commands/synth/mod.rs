@@ -103,13 +103,17 @@ fn told(answer: &Fitted, out: &Path) -> String {
     let Fitted { rows, seconds, summary, .. } = answer;
     let mut text = format!("fitted on {rows} rows in {seconds:.2} s; written to {}", out.display());
     if let Some(first) = &summary.first_left_out {
-        text += &format!("\n{} rows could not be used, first {first}", summary.left_out);
+        text += &format!("\nrows that could not be used: {}, first {first}", summary.left_out);
     }
     if !summary.constant_columns.is_empty() {
         text += &format!("\nalways the same: {}", summary.constant_columns.join(", "));
     }
     if summary.incomplete_places > 0 {
-        text += &format!("\n{} places lack zip code, city or degrees and are not drawn", summary.incomplete_places);
+        let instead = if summary.places_from_data { "" } else { "; no customer has a whole one, so the list's are" };
+        text += &format!(
+            "\nplaces without zip code, city or degrees, which are not drawn: {}{instead}",
+            summary.incomplete_places
+        );
     }
     if let (Some(recorded), Some(overall)) = (&answer.recorded, answer.overall) {
         let role = if recorded.champion { "the champion" } else { "no champion" };
