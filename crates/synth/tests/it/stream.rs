@@ -1,6 +1,6 @@
 //! Customers who come again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use churn_domain::feature_index;
 use churn_synth::{EventSource, InvalidRecurrence, Recurrence, StreamSample};
@@ -46,6 +46,76 @@ fn a_returning_customer_has_grown_and_never_returns_after_leaving() {
             assert!(!events.customers.label[pair[0]], "row {} returns after it left", pair[0]);
         }
     }
+}
+
+#[test]
+fn through_a_whole_life_months_are_whole_and_the_total_grows_by_what_was_paid() {
+    let events = source(1, "a").events(0..EVENTS);
+    let (tenure, monthly, total) =
+        (numbers(&events, "tenure"), numbers(&events, "monthly_charges"), numbers(&events, "total_charges"));
+    for rows in lives(&events).values() {
+        let mut paid = if total[rows[0]].is_nan() { 0 } else { cents(total[rows[0]]) };
+        for pair in rows.windows(2) {
+            let months = tenure[pair[1]] - tenure[pair[0]];
+            assert!(months.fract() == 0.0 && (1.0..=6.0).contains(&months), "rows {pair:?}: {months} months");
+            paid += months as i64 * cents(monthly[pair[1]]);
+            assert_eq!(cents(total[pair[1]]), paid, "rows {pair:?}");
+        }
+    }
+}
+
+#[test]
+fn services_and_price_change_together_and_only_together() {
+    let events = source(1, "a").events(0..EVENTS);
+    let monthly = numbers(&events, "monthly_charges");
+    let (mut streaming, mut moved, mut stuck) = (Vec::new(), 0, 0);
+    for rows in lives(&events).values() {
+        for pair in rows.windows(2) {
+            let [(old, had), (new, has)] = [pair[0], pair[1]].map(|row| plan(&events, row));
+            let change = cents(monthly[pair[1]]) - cents(monthly[pair[0]]);
+            let (came, went): (Vec<_>, Vec<_>) = (has.difference(&had).collect(), had.difference(&has).collect());
+            match (old == new, came.as_slice(), went.as_slice()) {
+                (true, [], []) => assert_eq!(change, 0, "rows {pair:?}: the price moved by itself"),
+                (true, added, []) => {
+                    assert!(change >= 0, "rows {pair:?}: {added:?} came and the price fell by {change}");
+                    if added == [&"streaming_tv"] {
+                        streaming.push(change);
+                    }
+                }
+                (true, [], gone) => assert!(change <= 0, "rows {pair:?}: {gone:?} went and the price rose by {change}"),
+                _ => {}
+            }
+            if (&old, &had) != (&new, &has) {
+                *(if change == 0 { &mut stuck } else { &mut moved }) += 1;
+            }
+        }
+    }
+    // A swap of two extras of one price, and a price that is already the highest real one.
+    assert!(moved > 1_000 && stuck * 20 < moved, "{moved} prices moved with the services, {stuck} did not");
+    streaming.sort_unstable();
+    let usual = streaming[streaming.len() / 2];
+    assert!((900..=1_100).contains(&usual), "streaming costs {usual} cents more, about ten dollars in the real data");
+}
+
+/// Bundle, and the extras taken.
+fn plan(events: &StreamSample, row: usize) -> (String, BTreeSet<&'static str>) {
+    let table = &events.customers.features;
+    let word = |name: &str| table.words(feature_index(name).unwrap()).get(row).unwrap();
+    let extras = [
+        "multiple_lines",
+        "online_security",
+        "online_backup",
+        "device_protection",
+        "tech_support",
+        "streaming_tv",
+        "streaming_movies",
+    ];
+    let bundle = format!("{} {}", numbers(events, "phone_service")[row], word("internet_service"));
+    (bundle, extras.into_iter().filter(|extra| word(extra) == "Yes").collect())
+}
+
+fn cents(amount: f64) -> i64 {
+    (amount * 100.0).round() as i64
 }
 
 #[test]
