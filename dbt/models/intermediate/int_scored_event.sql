@@ -18,7 +18,7 @@ with
 
 arrived as (
 
-    select * from {{ ref('stg_scored_event') }} as arriving
+    select arriving.* from {{ ref('stg_scored_event') }} as arriving
     {% if is_incremental() %}
         where
             arriving.stored_at >= {{ newest('arrived_at') }} - {{ look_back() }}
@@ -52,10 +52,11 @@ first_of_doubled as (
 unioned as (
 
     select * from arrived
-    where not exists (
-        select from doubled
-        where doubled.score_id = arrived.score_id
-    )
+    where
+        not exists (
+            select from doubled
+            where doubled.score_id = arrived.score_id
+        )
     union all
     select * from first_of_doubled
 

@@ -70,10 +70,10 @@ compared as (
     select
         *,
         lag(customer_id) over customer_instants is null as is_first,
-        demographics_key is distinct from lag(demographics_key) over customer_instants as has_new_demographics,
-        location_key is distinct from lag(location_key) over customer_instants as has_new_location,
-        services_key is distinct from lag(services_key) over customer_instants as has_new_services,
-        contract_key is distinct from lag(contract_key) over customer_instants as has_new_contract
+        (demographics_key is distinct from lag(demographics_key) over customer_instants) as has_new_demographics,
+        (location_key is distinct from lag(location_key) over customer_instants) as has_new_location,
+        (services_key is distinct from lag(services_key) over customer_instants) as has_new_services,
+        (contract_key is distinct from lag(contract_key) over customer_instants) as has_new_contract
     from instant
     where event_time is distinct from next_event_time
     window customer_instants as (partition by customer_id order by event_time)

@@ -14,8 +14,8 @@ with
 new_score as (
 
     select
-        location_key,
-        score_id
+        score.location_key,
+        score.score_id
     from {{ ref('int_scored_event') }} as score
     {% if is_incremental() %}
         where not exists (

@@ -22,11 +22,11 @@ seen as (
 
     select distinct
         score.model_key,
-        event.model_version,
-        event.model_hash,
+        scored.model_version,
+        scored.model_hash,
         score.first_event_at
     from score
-    inner join {{ ref('stg_scored_event') }} as event on score.score_id = event.score_id and score.model_key = event.model_key
+    inner join {{ ref('stg_scored_event') }} as scored on score.score_id = scored.score_id and score.model_key = scored.model_key
 
 ),
 

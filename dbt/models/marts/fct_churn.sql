@@ -33,18 +33,6 @@ customer as (
 
 ),
 
-outcome as (
-
-    select distinct on (score_id)
-        score_id,
-        is_churned,
-        observed_at,
-        stored_at
-    from {{ ref('stg_outcome') }}
-    order by score_id, stored_at
-
-),
-
 {% if is_incremental() %}
     new_score as (
 
@@ -77,6 +65,21 @@ outcome as (
 
     ),
 {% endif %}
+
+outcome as (
+
+    select distinct on (score_id)
+        score_id,
+        is_churned,
+        observed_at,
+        stored_at
+    from {{ ref('stg_outcome') }}
+    {% if is_incremental() %}
+        where score_id in (select affected.score_id from affected)
+    {% endif %}
+    order by score_id, stored_at
+
+),
 
 joined as (
 

@@ -60,9 +60,9 @@ final as (
 
     select
         live.model_key,
-        model.model_version,
-        model.learner,
-        model.status,
+        member.model_version,
+        member.learner,
+        member.status,
         live.scores::bigint as scores,
         live.outcomes::bigint as outcomes,
         live.churned::bigint as churned,
@@ -74,11 +74,11 @@ final as (
         round(live.pairs_in_order / nullif(live.churned * live.stayed, 0), 6) as live_auc,
         round(live.log_loss_sum / nullif(live.outcomes, 0), 6) as live_log_loss,
         round(live.squared_error_sum / nullif(live.outcomes, 0), 6) as live_brier,
-        model.test_auc,
-        model.test_log_loss,
-        model.test_brier
+        member.test_auc,
+        member.test_log_loss,
+        member.test_brier
     from live
-    inner join {{ ref('dim_model') }} as model on live.model_key = model.model_key
+    inner join {{ ref('dim_model') }} as member on live.model_key = member.model_key
 
 )
 

@@ -25,15 +25,15 @@ final as (
         contract.contract,
         contract.payment_method,
         services.internet_service,
-        location.city,
-        location.zip_code,
-        model.model_version,
+        place.city,
+        place.zip_code,
+        scorer.model_version,
         fact.event_time as scored_event_at
     from fact
     inner join {{ ref('dim_contract') }} as contract on fact.contract_key = contract.contract_key
     inner join {{ ref('dim_services') }} as services on fact.services_key = services.services_key
-    inner join {{ ref('dim_location') }} as location on fact.location_key = location.location_key
-    inner join {{ ref('dim_model') }} as model on fact.model_key = model.model_key
+    inner join {{ ref('dim_location') }} as place on fact.location_key = place.location_key
+    inner join {{ ref('dim_model') }} as scorer on fact.model_key = scorer.model_key
     where
         fact.is_latest
         and fact.is_churned is not true
