@@ -26,7 +26,7 @@ pub use config::{PostgresConfig, PrivateConfig};
 pub use error::StoreError;
 pub use migrate::MigrationStatus;
 pub use monitor_state::MonitorState;
-pub use partition::{DAY_MS, Partition};
+pub use partition::{DAY_MS, Partition, PartitionSize};
 pub use permission::Duty;
 pub use position::StoredPosition;
 pub use sink::{

@@ -36,6 +36,15 @@ pub struct Partition {
     pub time_ms: Range<i64>,
 }
 
+/// How much one partition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionSize {
+    /// Rows, counted.
+    pub rows: u64,
+    /// Bytes on disk, with indexes.
+    pub bytes: u64,
+}
+
 impl Store {
     /// Makes the partitions of both tables that cover this span of event time, each `width_ms` wide and aligned to it.
     /// A span that overlaps an existing partition is left as it is. Rows that had landed in the default partition move.
@@ -99,6 +108,44 @@ impl Store {
         Ok(partitions)
     }
 
+    /// Counts and weighs one partition, which takes a pass over its index; zeros where it is gone by now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn size_of(&self, partition: &Partition) -> Result<PartitionSize, StoreError> {
+        let failed = self.failed("measure a partition");
+        let mut connection = self.unhurried().await?;
+        let name = format!("churn.{}", partition.name);
+        let bytes: Option<i64> = sqlx::query_scalar("select pg_total_relation_size(to_regclass($1))")
+            .bind(&name)
+            .fetch_one(&mut connection)
+            .await
+            .map_err(&failed)?;
+        let rows = match bytes {
+            None => 0,
+            Some(_) => count(&mut connection, format!("select count(*) from {name}")).await.map_err(&failed)?,
+        };
+        let _ = connection.close().await;
+        Ok(PartitionSize { rows, bytes: bytes.unwrap_or_default().cast_unsigned() })
+    }
+
+    /// Rows of the table's default partition whose event time is before this one: no partition can be dropped to be rid of them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn old_rows_in_default(&self, table: Target, time_ms: i64) -> Result<u64, StoreError> {
+        let statement = format!(
+            "select count(*) from churn.{}_default where score_id < '{}'",
+            table.table(),
+            bound(time_ms.clamp(0, 1 << 47))
+        );
+        let mut connection = self.unhurried().await?;
+        let rows =
+            count(&mut connection, statement).await.map_err(self.failed("count rows of the default partition"))?;
+        let _ = connection.close().await;
+        Ok(rows)
+    }
+
     /// Drops the partitions that hold nothing at or after this event time, with their rows. Returns what was dropped.
     ///
     /// # Errors
@@ -108,11 +155,15 @@ impl Store {
         let mut old = self.partitions().await?;
         old.retain(|partition| partition.time_ms.end <= time_ms);
         for partition in &old {
-            let statement = format!("drop table churn.{}", partition.name);
+            let statement = format!("drop table if exists churn.{}", partition.name);
             sqlx::query(AssertSqlSafe(statement)).execute(self.pool()).await.map_err(&failed)?;
         }
         Ok(old)
     }
+}
+
+async fn count(connection: &mut PgConnection, statement: String) -> Result<u64, sqlx::Error> {
+    sqlx::query_scalar::<_, i64>(AssertSqlSafe(statement)).fetch_one(connection).await.map(i64::cast_unsigned)
 }
 
 /// The aligned windows that cover the span.

@@ -62,6 +62,9 @@ pub(crate) enum Command {
     /// Shows and sets where consumers stand.
     #[command(subcommand)]
     Offsets(crate::commands::offsets::Offsets),
+    /// Lists and drops the partitions of the tables of scores and outcomes.
+    #[command(subcommand)]
+    Store(crate::commands::store::StoreCommand),
     /// Looks into dead letters, sends their records again, or throws them away.
     #[command(subcommand)]
     Dlq(crate::commands::dlq::Dlq),

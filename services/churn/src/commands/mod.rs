@@ -14,6 +14,7 @@ mod predict;
 mod produce;
 mod run;
 pub(crate) mod setup;
+pub(crate) mod store;
 mod synth;
 mod test;
 mod train;
@@ -43,6 +44,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Train(args) => block_on(train::run(&start(Vec::new())?, &args)),
         Command::Model(command) => block_on(model::run(&start(Vec::new())?, command)),
         Command::Offsets(command) => block_on(offsets::run(&start(Vec::new())?, command)),
+        Command::Store(command) => block_on(store::run(&start(Vec::new())?, command)),
         Command::Dlq(command) => block_on(dlq::run(&start(Vec::new())?, command)),
         Command::Test(args) => block_on(test::run(&start(Vec::new())?, &args)),
         Command::Access(args) => access::run(&start(Vec::new())?, &args),

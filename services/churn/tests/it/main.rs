@@ -15,6 +15,7 @@ mod model;
 mod rows;
 mod run;
 mod security;
+mod store;
 mod synth;
 mod synth_files;
 mod train;
