@@ -1,5 +1,7 @@
 //! Replays what fuzzing found and what it starts from, and changes it at random: on stable Rust, in every test run.
 
+#![allow(clippy::unwrap_used)] // a test that cannot go on has failed
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -113,7 +113,7 @@ fn list(shown: &[Shown]) -> String {
         return "no partitions: `churn setup` makes them".to_owned();
     }
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["partition", "from", "to", "rows", "bytes"]);
     for one in shown {
         table.add_row([&one.partition, &one.from, &one.to, &one.rows.to_string(), &one.bytes.to_string()]);
