@@ -211,7 +211,8 @@ impl TransactionalProducer {
         let fresh = Producer::create(&cluster, &cluster.transactional_settings(&self.id), &self.stage)?;
         let old = std::mem::replace(&mut self.producer, fresh);
         self.acknowledged_before += old.acknowledged();
-        drop(old);
+        // Closing a client waits for requests that a stalled broker may never answer. The new one fences it anyway.
+        std::thread::spawn(move || drop(old));
         self.init()?;
         self.phase = Phase::Idle;
         tracing::info!(transactional_id = %self.id, "transactions go on with a new client");
