@@ -81,7 +81,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Draws `faults` faults. In any ten in a row each kind of [`KINDS`] happens once, so that a short run covers all of them.
+    /// Draws `faults` faults. Of every ten, counted from the first, each kind of [`KINDS`] happens once, so that a short run covers all of them.
     #[must_use]
     pub fn draw(seed: u64, faults: usize) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);

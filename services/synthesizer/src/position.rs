@@ -1,8 +1,8 @@
 //! Where a stream stands: the record that commits with every transaction, and that a successor goes on from.
 //!
 //! It is the synthesizer's own state, read by nobody else, so it is JSON and not one of the contract's Avro records. It holds all
-//! that the outcomes still to come depend on: which generator and seed drew their customers, when their events were due, which
-//! scenarios touched them. Its size does not depend on how many outcomes wait.
+//! that the outcomes still to come depend on: which generator and seed drew their customers, and when their
+//! events were due. Its size does not depend on how many outcomes wait.
 
 use anyhow::{Context, bail};
 use churn_domain::EventBatch;
