@@ -147,6 +147,18 @@ program() {
   realpath "${CHURN_BIN:-${CARGO_TARGET_DIR:-target}/debug/churn}"
 }
 
+# A part in the image, asked by the image's own healthcheck: it lives; without a model it is not ready, which is exit code 1.
+check_health_in() {
+  local run=(buildah run --isolation=chroot --env CHURN__HTTP__LISTEN=127.0.0.1:18099 "$1" -- /usr/bin/churn) part status=0
+  "${run[@]}" run api 2>"$scratch/api.log" &
+  part=$!
+  "${run[@]}" health --live --wait 60s || die "the part in the image does not live: $(cat "$scratch/api.log")"
+  "${run[@]}" health 2>"$scratch/health.log" || status=$?
+  kill "$part"
+  wait "$part" || true
+  [ "$status" = 1 ] || die "health ended with $status: $(cat "$scratch/health.log")"
+}
+
 # The runtime stage of the Dockerfile, with a program compiled here in the place of its compile stages, whose base cannot be pulled
 # everywhere.
 check_image() {
@@ -155,11 +167,16 @@ check_image() {
   export STORAGE_DRIVER=vfs
   mkdir "$scratch/context"
   scripts/image-root.sh "$program" "$scratch/context/root-of-image"
-  buildah build --isolation=chroot --target runtime --build-context "root=$scratch/context" -t churn-check -f Dockerfile "$scratch/context" >/dev/null
+  # Docker's format: OCI's has no place for the healthcheck.
+  buildah build --format docker --isolation=chroot --target runtime --build-context "root=$scratch/context" -t churn-check \
+    -f Dockerfile "$scratch/context" >/dev/null
   [ "$(buildah inspect --type image --format '{{.OCIv1.Config.User}}' churn-check)" = 65532:65532 ] || die "the image runs as root"
+  [ "$(buildah inspect --type image --format '{{.Docker.Config.Healthcheck.Test}}' churn-check)" = "[CMD /usr/bin/churn health]" ] ||
+    die "the image has no healthcheck"
   container=$(buildah from churn-check)
   buildah run --isolation=chroot "$container" -- /usr/bin/churn --version
   buildah run --isolation=chroot "$container" -- /usr/bin/churn config check
+  check_health_in "$container"
   buildah rm "$container" >/dev/null
   buildah rmi churn-check >/dev/null
 }

@@ -38,6 +38,8 @@ pub(crate) enum Command {
         /// The part.
         part: PartName,
     },
+    /// Asks a running part whether it can do its work: exit 0 yes, 1 no, 69 nobody answers.
+    Health(crate::commands::health::Health),
     /// Prepares topics, schemas, tables, partitions, reference rows, generator and first model; safe to repeat.
     Setup {
         /// Connects, checks permissions and says what would be done.

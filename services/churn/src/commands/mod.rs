@@ -6,6 +6,7 @@ mod bad_rows;
 mod config;
 pub(crate) mod dlq;
 pub(crate) mod drift;
+pub(crate) mod health;
 pub(crate) mod model;
 mod model_export;
 mod model_report;
@@ -50,6 +51,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Access(args) => access::run(&start(Vec::new())?, &args),
         Command::Produce(args) => block_on(produce::run(&start(Vec::new())?, args)),
         Command::Setup { dry_run } => block_on(setup::run(&start(Vec::new())?, dry_run)),
+        Command::Health(args) => block_on(health::run(&start(Vec::new())?, &args)),
         Command::Run { part } => block_on(run::run(&start(Vec::new())?, part)),
         Command::Demo(args) => {
             let flags = vec![

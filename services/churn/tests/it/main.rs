@@ -9,6 +9,7 @@ mod cluster;
 mod demo;
 mod drift;
 mod evolution;
+mod health;
 mod http;
 mod lifecycle;
 mod model;
