@@ -8,7 +8,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 SEED ?= 1
 FAULTS ?= 50
 
-.PHONY: help demo check-deploy build test lint fmt bench chaos deny fuzz test-servers test-servers-down warehouse check-warehouse bench-warehouse clean
+.PHONY: help demo check-deploy check-cluster build test lint fmt bench chaos deny fuzz test-servers test-servers-down warehouse check-warehouse bench-warehouse clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ deny: ## licences, known faults and sources of the dependencies (needs cargo-den
 
 check-deploy: ## check compose, Kubernetes, Terraform, workflows and image; ARGS="compose image" for some of it
 	@scripts/check-deploy.sh $(ARGS)
+
+check-cluster: ## the production overlay in a real control plane with fake nodes (built once, 20 minutes)
+	@scripts/check-cluster.sh
 
 fuzz: ## fuzz every door for bytes from outside for a minute each (needs nightly Rust and cargo-fuzz)
 	@for door in avro framing csv manifest http_rows; do cargo +nightly fuzz run $$door -- -max_total_time=60 || exit 1; done
