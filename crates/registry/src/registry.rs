@@ -171,6 +171,14 @@ impl Registry {
         Ok(self.read_manifest(kind, version).await?.0)
     }
 
+    /// The hash of a version: the SHA-256 of its manifest, hexadecimal.
+    ///
+    /// # Errors
+    /// As [`Self::load`], for the manifest alone.
+    pub async fn manifest_sha256(&self, kind: Kind, version: Version) -> Result<String, RegistryError> {
+        Ok(self.read_manifest(kind, version).await?.1)
+    }
+
     /// The versions of a kind that were published whole, in ascending order.
     ///
     /// # Errors

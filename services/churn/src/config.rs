@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use churn_api::ApiConfig;
+use churn_mlflow::MlflowConfig;
 use churn_monitor::MonitorConfig;
 use churn_registry::RegistryConfig;
 use churn_runtime::config::{Fault, HumanDuration, Validate, within};
@@ -32,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) postgres: PostgresConfig,
     /// Models and generators.
     pub(crate) registry: RegistryConfig,
+    /// The mirror of models and generators in MLflow.
+    pub(crate) mlflow: MlflowConfig,
     /// The rows that the first generator and model are fitted on.
     pub(crate) data: DataConfig,
     /// The synthesizer.
@@ -57,6 +60,7 @@ impl Default for Config {
             schema_registry: WireConfig::default(),
             postgres: PostgresConfig::default(),
             registry: RegistryConfig::default(),
+            mlflow: MlflowConfig::default(),
             data: DataConfig::default(),
             synthesizer: SynthesizerConfig::default(),
             scorer: ScorerConfig::default(),
@@ -87,6 +91,7 @@ impl Validate for Config {
         faults.extend(within("schema_registry", self.schema_registry.validate()));
         faults.extend(within("postgres", self.postgres.validate()));
         faults.extend(within("registry", self.registry.validate()));
+        faults.extend(within("mlflow", self.mlflow.validate()));
         faults.extend(within("synthesizer", self.synthesizer.validate()));
         faults.extend(within("scorer", self.scorer.validate()));
         faults.extend(within("sink", self.sink.validate()));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use axum::Router;
 use churn_api::routes;
+use churn_mlflow::Mirror;
 use churn_monitor::Monitor;
 use churn_registry::Registry;
 use churn_runtime::CancellationToken;
@@ -43,6 +44,18 @@ impl Platform {
         let mut watch = ChampionWatch::new(self.registry.clone(), self.models.clone(), health, &self.shared.metrics);
         watch.look().await.map_err(Ending::of).context("load the champion")?;
         tokio::spawn(watch.run(self.config.scorer.model_poll.get(), stop.clone()));
+        Ok(())
+    }
+
+    /// Keeps MLflow up to date until `stop`, where one is configured. Nothing waits for it.
+    ///
+    /// # Errors
+    /// Its address cannot be used.
+    pub(crate) fn mirror_models(&self, stop: &CancellationToken) -> anyhow::Result<()> {
+        if !self.config.mlflow.url.is_empty() {
+            let mirror = Mirror::new(&self.config.mlflow, self.registry.clone()).map_err(Ending::of)?;
+            tokio::spawn(mirror.run(stop.clone()));
+        }
         Ok(())
     }
 

@@ -52,6 +52,10 @@ async fn stream(app: &App, part: PartName, shutdown: &Shutdown) -> anyhow::Resul
     if includes(part, PartName::Scorer) || includes(part, PartName::Monitor) {
         platform.watch_models(&stop).await?;
     }
+    // One mirror: the part of which there is one.
+    if includes(part, PartName::Monitor) {
+        platform.mirror_models(&stop)?;
+    }
     let extra = match part {
         PartName::All => platform.api(source.as_ref().map(|source| source.generator.clone())),
         _ => Router::new(),

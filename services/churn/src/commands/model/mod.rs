@@ -2,6 +2,7 @@
 
 mod compare;
 mod list;
+mod mirror;
 mod pointer;
 mod sweep;
 
@@ -59,6 +60,12 @@ pub(crate) enum Model {
         #[command(flatten)]
         of: Of,
     },
+    /// Brings MLflow (mlflow.url) up to date: a run and a model version for each version, aliases for champion and challenger.
+    Mirror {
+        /// Goes on until stopped, every mlflow.interval.
+        #[arg(long)]
+        follow: bool,
+    },
     /// Deletes versions that nobody needs; the champion always stays, and no number is ever used again.
     Gc {
         /// Keeps so many of the newest versions.
@@ -115,6 +122,7 @@ pub(super) async fn run(app: &App, command: Model) -> anyhow::Result<()> {
         Model::Rollback { to, reason, of } => {
             pointer::roll_back(app, &registry, of.into(), to.as_deref(), &reason).await
         }
+        Model::Mirror { follow } => mirror::mirror(app, registry, follow).await,
         Model::Gc { keep, keep_former, keep_version, dry_run, of } => {
             let versions = keep_version.iter().map(|text| version(text)).collect::<anyhow::Result<_>>()?;
             let keep = churn_registry::Keep { newest: keep, former: keep_former, versions };
