@@ -165,7 +165,8 @@ impl Batch {
                 partition: Some(record.partition()),
                 key: record.key(),
                 value: Some(&self.value),
-                timestamp_ms: Some(self.scores.event.event_time_ms[row]),
+                // A broker refuses a batch with a time of the future or before 1970 in it, for ever.
+                timestamp_ms: Some(self.scores.event.event_time_ms[row].min(self.scores.scored_at_ms[row]).max(0)),
                 headers: &[],
             })?;
         }
