@@ -28,6 +28,7 @@ mod random;
 mod roles;
 mod row;
 mod sample;
+mod scenario;
 mod stratum;
 mod stream;
 
@@ -37,4 +38,5 @@ pub use fit::FitParams;
 pub use fitted::{FitSummary, GENERATOR_VERSION};
 pub use generator::Generator;
 pub use sample::Sample;
+pub use scenario::{NEW_CATEGORY, Scenario, ScenarioKind, UnknownScenario};
 pub use stream::{EventSource, InvalidRecurrence, Recurrence, StreamSample};

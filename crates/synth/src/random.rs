@@ -12,6 +12,8 @@ pub(crate) enum Purpose {
     Customer,
     /// What happens to a customer between two events.
     Visit,
+    /// What a scenario does.
+    Scenario,
 }
 
 /// Random numbers of one seed and one purpose.
@@ -27,6 +29,7 @@ impl RowRandom {
         hasher.update([match purpose {
             Purpose::Customer => 0,
             Purpose::Visit => 1,
+            Purpose::Scenario => 2,
         }]);
         hasher.update(stream.as_bytes());
         Self(ChaCha8Rng::from_seed(hasher.finalize().into()))

@@ -12,6 +12,7 @@ use churn_runtime::health::Health;
 use churn_runtime::metrics::Metrics;
 use churn_runtime::progress::Progress;
 use churn_runtime::telemetry;
+use churn_synthesizer::Scenarios;
 use serde::Serialize;
 
 use crate::cli::Global;
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) health: Health,
     /// Where the monitor's figures are, once one runs in this process.
     pub(crate) monitor: Arc<OnceLock<MonitorHandle>>,
+    /// Scenarios of the stream that is synthesized in this process.
+    pub(crate) scenarios: Scenarios,
 }
 
 impl Shared {

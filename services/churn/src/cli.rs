@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use churn_synthesizer::Rate;
+use churn_runtime::config::HumanDuration;
+use churn_synthesizer::{Rate, ScenarioSpec, Start};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Scores a never-ending stream of telecom customers for churn.
@@ -103,6 +104,25 @@ pub(crate) struct Demo {
     /// Writes the summary to this file as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// Lets something happen to the stream: covariate-drift, concept-drift, label-shift, missing-values, new-category, burst or
+    /// silence. May be repeated; NAME*0.5 halves its strength, NAME@20s gives it a time of its own, burst+5s a length.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) scenario: Vec<ScenarioSpec>,
+    /// When the scenarios without a time of their own begin.
+    #[arg(long, value_name = "TIME", default_value = "15s", requires = "scenario")]
+    pub(crate) at: HumanDuration,
+}
+
+impl Demo {
+    /// The scenarios as the configuration spells them, each with its time; none when none is asked for.
+    pub(crate) fn scenarios(&self) -> Option<String> {
+        let timed = self.scenario.iter().map(|spec| match spec.start {
+            Start::Now => ScenarioSpec { start: Start::After(self.at), ..*spec },
+            Start::After(_) | Start::Sequence(_) => *spec,
+        });
+        let texts: Vec<String> = timed.map(String::from).collect();
+        (!texts.is_empty()).then(|| texts.join(","))
+    }
 }
 
 #[derive(Debug, Args)]

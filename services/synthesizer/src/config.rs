@@ -7,6 +7,8 @@ use churn_runtime::config::{Fault, HumanDuration, Validate};
 use churn_synth::Recurrence;
 use serde::{Deserialize, Serialize};
 
+use crate::scenario::ScenarioSpec;
+
 /// What to synthesize, how fast, and when the truth comes out.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -33,6 +35,9 @@ pub struct SynthesizerConfig {
     pub commit_interval: HumanDuration,
     /// Share of the events, from 0 to 0.5, that are later versions of an earlier customer.
     pub returning_share: f64,
+    /// What happens to the stream, each as NAME[*STRENGTH][@WHEN][+LENGTH], where WHEN is a time since the start or a sequence number:
+    /// covariate-drift, concept-drift, label-shift, missing-values, new-category, burst, silence. A restart does not begin one again.
+    pub scenarios: Vec<ScenarioSpec>,
 }
 
 impl Default for SynthesizerConfig {
@@ -48,6 +53,7 @@ impl Default for SynthesizerConfig {
             transaction_rows: 8_000,
             commit_interval: HumanDuration::from(Duration::from_millis(50)),
             returning_share: 0.2,
+            scenarios: Vec::new(),
         }
     }
 }
@@ -77,6 +83,8 @@ impl Validate for SynthesizerConfig {
         );
         let most = Recurrence::MAX_SHARE;
         check((0.0..=most).contains(&self.returning_share), "returning_share", format!("must be from 0 to {most}"));
+        let has_rate = self.rate.per_second().is_some();
+        faults.extend(self.scenarios.iter().filter_map(|spec| Some(Fault::new("scenarios", spec.fault(has_rate)?))));
         faults
     }
 }

@@ -13,7 +13,9 @@ use churn_synth::{EventSource, Generator, Recurrence, StreamSample};
 use serde::{Deserialize, Serialize};
 
 use crate::config::SynthesizerConfig;
+use crate::control::Scenarios;
 use crate::position::StreamPosition;
+use crate::scenario::Begun;
 
 /// What a synthesizer draws its customers from.
 #[derive(Debug, Clone)]
@@ -24,6 +26,8 @@ pub struct Source {
     pub version: String,
     /// Where the generators of earlier runs are.
     pub generators: Arc<dyn Generators>,
+    /// Where scenarios are asked for and told.
+    pub scenarios: Scenarios,
 }
 
 /// A generator on its way.
@@ -88,7 +92,15 @@ impl Draws {
                 .context("synthesizer.returning_share")?;
             draws.push((draw, source));
         }
-        Ok(Self(draws))
+        let mut draws = Self(draws);
+        draws.go_through(&position.scenarios);
+        Ok(draws)
+    }
+
+    /// What happens to the customers, all of it.
+    pub(crate) fn go_through(&mut self, begun: &[Begun]) {
+        let scenarios: Vec<_> = begun.iter().map(Begun::scenario).collect();
+        self.0.iter_mut().for_each(|(_, source)| source.set_scenarios(&scenarios));
     }
 
     /// Appends the customers of these events.

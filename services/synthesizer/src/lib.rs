@@ -5,11 +5,13 @@
 //! carries the time it was scheduled for; its outcome is never inside the event. It knows neither scores nor models.
 
 mod config;
+mod control;
 mod draws;
 mod metrics;
 mod pending;
 mod pipeline;
 mod position;
+mod scenario;
 mod timeline;
 mod write;
 
@@ -23,10 +25,12 @@ use churn_stream::Cluster;
 use churn_wire::SchemaRegistry;
 
 pub use config::{OnStop, Rate, SynthesizerConfig};
+pub use control::Scenarios;
 pub use draws::{Draw, Generators, Loading, Source};
 pub use position::{FileProgress, StreamPosition};
+pub use scenario::{Begun, ScenarioSpec, Start};
 pub use timeline::{Burst, Piece, Timeline};
-pub use write::{Batch, Writer};
+pub use write::{Batch, Mark, SCENARIO_HEADER, Writer};
 
 use draws::Draws;
 use metrics::SynthesizerMetrics;
@@ -58,10 +62,16 @@ impl Synthesizer {
         metrics.started(&position, config.rate);
         let clock = Clock::start();
         let mut timeline = Timeline::stored(config.rate, position.timeline.clone());
-        timeline.plan(position.next_sequence, clock.now_us(), &[]);
+        let silent_until = position.scenarios.iter().filter_map(Begun::silent_until_us).max().unwrap_or(0);
+        let bursts: Vec<Burst> = position.scenarios.iter().filter_map(Begun::burst).collect();
+        timeline.plan(position.next_sequence, clock.now_us().max(silent_until), &bursts);
+        source.scenarios.open(config.rate.per_second().is_some(), &position.scenarios, &config.scenarios);
+        let unmarked = position.scenarios.iter().filter(|begun| begun.sequence >= position.next_sequence).cloned();
         let delay_ms = i64::try_from(config.outcome_delay.get().as_millis()).unwrap_or(i64::MAX / 2);
         let backlog = position.next_outcome..position.next_sequence;
         Ok(Self(Pipeline {
+            unmarked: unmarked.collect(),
+            scenarios: source.scenarios,
             draws,
             version: source.version,
             writer,

@@ -4,6 +4,7 @@ use churn_runtime::metrics::{Counter, Gauge, IntCounter, Metrics, catalogue};
 
 use crate::config::Rate;
 use crate::position::StreamPosition;
+use crate::scenario::Begun;
 
 /// The synthesizer's metrics; each method is one thing that happened.
 #[derive(Debug, Clone)]
@@ -35,6 +36,10 @@ impl SynthesizerMetrics {
     pub(crate) fn stopped(&self, position: &StreamPosition) {
         let StreamPosition { stream, next_sequence, next_outcome, .. } = position;
         tracing::info!(stream, next_sequence, next_outcome, waiting = position.pending(), "stream rests");
+    }
+
+    pub(crate) fn begun(&self, stream: &str, begun: &Begun) {
+        tracing::info!(stream, scenario = %begun.spec, sequence = begun.sequence, at = %begun.at, "scenario begins");
     }
 
     /// So many events and outcomes are acknowledged since the start.

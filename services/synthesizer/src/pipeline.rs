@@ -15,12 +15,14 @@ use churn_synth::StreamSample;
 use tokio::task::block_in_place;
 
 use crate::config::{OnStop, SynthesizerConfig};
+use crate::control::Scenarios;
 use crate::draws::Draws;
 use crate::metrics::SynthesizerMetrics;
 use crate::pending::{PendingOutcomes, Truth};
 use crate::position::StreamPosition;
-use crate::timeline::Timeline;
-use crate::write::{Batch, Writer};
+use crate::scenario::{Begun, Start, micros};
+use crate::timeline::{Burst, Timeline};
+use crate::write::{Batch, Mark, Writer};
 
 /// How often outcomes are looked at while no event is due.
 const IDLE: Duration = Duration::from_millis(5);
@@ -32,6 +34,9 @@ pub(crate) struct Pipeline {
     pub(crate) config: SynthesizerConfig,
     pub(crate) draws: Draws,
     pub(crate) version: String,
+    pub(crate) scenarios: Scenarios,
+    /// Scenarios whose first event has not left.
+    pub(crate) unmarked: Vec<Begun>,
     pub(crate) writer: Writer,
     pub(crate) position: StreamPosition,
     pub(crate) timeline: Timeline,
@@ -101,6 +106,7 @@ impl Pipeline {
     fn collect(&mut self, now_us: i64) -> Duration {
         self.batch.clear();
         let most = self.rows();
+        self.begin_scenarios(now_us, most);
         self.collect_outcomes(now_us / 1_000, most);
         let room = self.pending.room().min(most);
         if room == 0 || !self.timeline.has_room() {
@@ -112,10 +118,52 @@ impl Pipeline {
             Ok(due) => {
                 let churned = self.draw(due);
                 self.position.next_sequence += due as i64;
+                self.mark();
                 self.pending.push(Truth::of(&self.batch.events, churned));
                 if due == room { Duration::ZERO } else { IDLE }
             }
         }
+    }
+
+    /// Begins the scenarios whose time has come. One that begins at a time begins with the first event that is due then, however
+    /// late that event leaves; one that begins with an event is known before the event's batch is drawn.
+    fn begin_scenarios(&mut self, now_us: i64, most: usize) {
+        let next = self.position.next_sequence;
+        let started_us = self.clock.started_us;
+        let begins_us = |time| started_us.saturating_add(micros(time));
+        let reached = next.saturating_add(most as i64).cast_unsigned();
+        let ready = self.scenarios.take(|spec| match spec.start {
+            Start::Now => true,
+            Start::After(time) => begins_us(time) <= now_us,
+            Start::Sequence(number) => number < reached,
+        });
+        for spec in ready {
+            let sequence = match spec.start {
+                Start::Now => next,
+                Start::After(time) => self.timeline.sequence_at(begins_us(time), next),
+                Start::Sequence(number) => number.cast_signed().max(next),
+            };
+            let rate = self.config.rate.per_second();
+            let due_us = if rate.is_some() { self.timeline.time_us(sequence) } else { now_us };
+            let begun = Begun::new(spec, sequence, due_us, rate);
+            self.metrics.begun(&self.config.stream, &begun);
+            self.scenarios.has_begun(&begun);
+            self.position.scenarios.push(begun.clone());
+            self.draws.go_through(&self.position.scenarios);
+            if spec.kind.is_about_time() {
+                let bursts: Vec<Burst> = self.position.scenarios.iter().filter_map(Begun::burst).collect();
+                self.timeline.plan(sequence, begun.silent_until_us().unwrap_or(due_us), &bursts);
+            }
+            self.unmarked.push(begun);
+        }
+    }
+
+    /// Marks the first events of scenarios that are in the batch.
+    fn mark(&mut self) {
+        let end = self.position.next_sequence;
+        let (here, later) = std::mem::take(&mut self.unmarked).into_iter().partition(|begun| begun.sequence < end);
+        self.unmarked = later;
+        self.batch.marks = here.iter().map(|begun: &Begun| Mark::new(begun.sequence, begun)).collect();
     }
 
     /// Most events in a batch: a transaction is worth many, a stream without transactions is smoother with few.

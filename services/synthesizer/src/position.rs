@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::draws::Draw;
+use crate::scenario::Begun;
 use crate::timeline::Piece;
 
 /// Raised when an older program would misread a newer record.
@@ -36,6 +37,9 @@ pub struct StreamPosition {
     /// When the events from `next_outcome` on were due.
     #[serde(default)]
     pub(crate) timeline: Vec<Piece>,
+    /// What the stream went through and goes through.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) scenarios: Vec<Begun>,
     /// How far a user's file got into the stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<FileProgress>,
@@ -62,6 +66,7 @@ impl StreamPosition {
             next_outcome: 0,
             draws: Vec::new(),
             timeline: Vec::new(),
+            scenarios: Vec::new(),
             file: None,
         }
     }

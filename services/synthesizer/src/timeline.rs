@@ -145,7 +145,7 @@ impl Timeline {
     }
 
     /// When the event is or was due, epoch microseconds.
-    fn time_us(&self, sequence: i64) -> i64 {
+    pub(crate) fn time_us(&self, sequence: i64) -> i64 {
         let after = self.pieces.partition_point(|piece| piece.first <= sequence);
         let piece = self.pieces.get(after.saturating_sub(1));
         piece.map_or(0, |piece| piece.time_us(sequence))
@@ -154,6 +154,14 @@ impl Timeline {
     /// When the event is or was due, epoch milliseconds.
     pub fn time_ms(&self, sequence: i64) -> i64 {
         self.time_us(sequence) / 1_000
+    }
+
+    /// The first event from `next` on that is due at `at_us` or later, where a rate says so; `next` without one.
+    pub(crate) fn sequence_at(&self, at_us: i64, next: i64) -> i64 {
+        let Some(piece) = self.pieces.iter().rev().find(|piece| piece.origin_us <= at_us) else { return next };
+        let Some(rate) = piece.rate.filter(|_| self.rate.is_some()) else { return next };
+        let offset = ((at_us - piece.origin_us) as f64 * rate / 1e6).ceil() as i64;
+        piece.first.saturating_add(offset).max(next)
     }
 
     /// Forgets the pieces that lie wholly before `sequence`.
@@ -190,6 +198,7 @@ mod tests {
         assert_eq!(timeline.take(11, 1_050_000, 100), Ok(50));
         assert_eq!(timeline.take(61, 2_000_000, 100), Ok(100));
         assert_eq!(timeline.time_ms(61), 1_051);
+        assert_eq!((timeline.sequence_at(1_051_000, 0), timeline.sequence_at(1_051_001, 0)), (61, 62));
     }
 
     #[test]

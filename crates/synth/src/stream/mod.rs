@@ -21,6 +21,7 @@ use crate::generator::{Generator, in_parts};
 use crate::random::{Purpose, RowRandom};
 use crate::row::Row;
 use crate::sample::Sample;
+use crate::scenario::{Plan, Scenario};
 
 /// How often customers come again.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,6 +93,14 @@ pub struct EventSource {
     customers: RowRandom,
     visits: RowRandom,
     links: Links,
+    plan: Plan,
+}
+
+/// The random numbers of a stream, each at the place where it was used last.
+struct Chances {
+    customers: RowRandom,
+    visits: RowRandom,
+    plan: Plan,
 }
 
 /// A customer at an event.
@@ -134,7 +143,13 @@ impl EventSource {
             customers: RowRandom::new(seed, stream, Purpose::Customer),
             visits,
             generator,
+            plan: Plan::new(seed, stream),
         })
+    }
+
+    /// What happens to the stream, in place of what was said before. Events before a scenario's first one stay as they are.
+    pub fn set_scenarios(&mut self, scenarios: &[Scenario]) {
+        self.plan.set(scenarios);
     }
 
     /// The generator that the stream draws from.
@@ -151,16 +166,19 @@ impl EventSource {
 
     /// Appends the events of a range of sequence numbers.
     pub fn events_into(&self, sequence: Range<u64>, events: &mut StreamSample) {
-        let (mut customers, mut visits) = (self.customers.clone(), self.visits.clone());
+        let mut chances =
+            Chances { customers: self.customers.clone(), visits: self.visits.clone(), plan: self.plan.clone() };
         let mut line = Vec::new();
         let StreamSample { customers: sample, customer_id, returning } = events;
-        self.generator.write(sequence, sample, |event| {
-            let version = self.version(event, &mut customers, &mut visits, &mut line);
+        let offset = returning.len();
+        self.generator.write(sequence.clone(), sample, |event| {
+            let version = self.version(event, &mut chances, &mut line);
             let mut buffer = [0; ulid::ULID_LEN];
             customer_id.push(Some(Ulid::from_parts(Self::ID_TIME_MS, version.id).array_to_str(&mut buffer)));
             returning.push(version.returning);
             version.row
         });
+        chances.plan.features(sequence, offset, &mut sample.features);
     }
 
     /// The same events as [`Self::events`], drawn on `threads` threads, as consecutive parts, one a thread.
@@ -170,26 +188,32 @@ impl EventSource {
 
     /// Walks back to where the event's line begins, then forward through the versions. A line is short: its length
     /// falls geometrically with the share. `line` is memory to work in.
-    fn version(&self, event: u64, customers: &mut RowRandom, visits: &mut RowRandom, line: &mut Vec<u64>) -> Version {
-        let Some(earlier) = self.links.earlier(event) else { return self.newcomer(event, customers) };
+    fn version(&self, event: u64, chances: &mut Chances, line: &mut Vec<u64>) -> Version {
+        let Some(earlier) = self.links.earlier(event) else { return self.newcomer(event, chances) };
         line.clear();
         line.extend([event, earlier]);
         while let Some(earlier) = self.links.earlier(line[line.len() - 1]) {
             line.push(earlier);
         }
-        let mut version = self.newcomer(line[line.len() - 1], customers);
+        let mut version = self.newcomer(line[line.len() - 1], chances);
         for &event in line.iter().rev().skip(1) {
-            version = match visit::next(&self.generator, &version.row, event, visits) {
-                Some(row) => Version { row, returning: true, ..version },
-                None => self.newcomer(event, customers),
+            version = match visit::next(&self.generator, &version.row, event, &mut chances.visits) {
+                Some(row) => Version { row: self.with_outcome(event, row, chances), returning: true, ..version },
+                None => self.newcomer(event, chances),
             };
         }
         version
     }
 
-    fn newcomer(&self, event: u64, customers: &mut RowRandom) -> Version {
+    fn newcomer(&self, event: u64, chances: &mut Chances) -> Version {
+        let customers = &mut chances.customers;
         let row = self.generator.customer(event, customers);
         let id = (u128::from(customers.bits()) << 64 | u128::from(customers.bits())) & ((1 << 80) - 1);
-        Version { row, id, returning: false }
+        let row = chances.plan.newcomer(event, row, |event, random| self.generator.customer(event, random));
+        Version { row: self.with_outcome(event, row, chances), id, returning: false }
+    }
+
+    fn with_outcome(&self, event: u64, row: Row, chances: &mut Chances) -> Row {
+        Row { churned: chances.plan.churned(event, &row, self.generator.fitted()), ..row }
     }
 }

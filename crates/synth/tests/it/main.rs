@@ -7,6 +7,7 @@ mod fitting;
 mod numerical;
 mod privacy;
 mod sampling;
+mod scenario;
 mod stream;
 
 use std::sync::{Arc, LazyLock};

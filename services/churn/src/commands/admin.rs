@@ -12,10 +12,14 @@ use serde_json::json;
 use crate::app::Shared;
 use crate::config::Config;
 
-/// What `/v1/status` says beyond the stages: the monitor's figures, where one runs in this process.
+/// What `/v1/status` says beyond the stages: the monitor's figures, where one runs in this process, and the scenarios that the
+/// stream went through, where it is synthesized here.
 fn status(shared: &Shared) -> StatusFn {
     let monitor = shared.monitor.clone();
-    Arc::new(move || json!({ "monitor": monitor.get().map(|monitor| monitor.snapshot()) }))
+    let scenarios = shared.scenarios.clone();
+    Arc::new(
+        move || json!({ "monitor": monitor.get().map(|monitor| monitor.snapshot()), "scenarios": scenarios.begun() }),
+    )
 }
 
 /// Starts the server with the routes of every part and `extra` ones.

@@ -57,6 +57,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
             let flags = vec![
                 Flag { key: "synthesizer.rate", flag: "--rate", value: args.rate.map(|rate| rate.to_string()) },
                 Flag { key: "synthesizer.seed", flag: "--seed", value: args.seed.map(|seed| seed.to_string()) },
+                Flag { key: "synthesizer.scenarios", flag: "--scenario", value: args.scenarios() },
             ];
             block_on(demo::run(demo::app(&global, flags)?, args))
         }

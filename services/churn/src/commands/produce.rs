@@ -155,7 +155,7 @@ impl Produce {
     }
 
     fn push(&mut self, row: usize, now: i64) {
-        let Self { customers, position, batch: Batch { events, outcomes }, .. } = self;
+        let Self { customers, position, batch: Batch { events, outcomes, .. }, .. } = self;
         let (stream, sequence) = (&position.stream, position.next_sequence);
         let own = customers.customer_id.as_ref().and_then(|ids| ids.get(row));
         let made_up = format!("{stream}-{sequence}");

@@ -57,7 +57,10 @@ async fn stream(app: &App, part: PartName, shutdown: &Shutdown) -> anyhow::Resul
         platform.mirror_models(&stop)?;
     }
     let extra = match part {
-        PartName::All => platform.api(source.as_ref().map(|source| source.generator.clone())),
+        PartName::All => platform
+            .api(source.as_ref().map(|source| source.generator.clone()))
+            .merge(platform.shared.scenarios.routes()),
+        PartName::Synthesizer => platform.shared.scenarios.routes(),
         _ => Router::new(),
     };
     let server = serve(&name(part), app, &platform.shared, extra).await?;
@@ -190,7 +193,12 @@ async fn source(platform: &Platform) -> anyhow::Result<Source> {
         champion.with_context(|| format!("{} has no generator; run `churn setup` first", registry.place()))?;
     let generator = Arc::new(bootstrap::load_generator(registry, &champion).await?);
     let generators = Arc::new(bootstrap::RegistryGenerators(registry.clone()));
-    Ok(Source { generator, version: champion.version.to_string(), generators })
+    Ok(Source {
+        generator,
+        version: champion.version.to_string(),
+        generators,
+        scenarios: platform.shared.scenarios.clone(),
+    })
 }
 
 fn name(part: PartName) -> String {

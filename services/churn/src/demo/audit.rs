@@ -40,5 +40,6 @@ pub(super) async fn run(
         peak_rss_bytes: churn_runtime::metrics::process::memory().map(|memory| memory.peak),
         first_row_seconds: clock.first_row,
         streamed_seconds: clock.last_row,
+        scenarios: platform.shared.scenarios.begun(),
     })
 }

@@ -80,12 +80,13 @@ pub(crate) async fn run(app: App, args: cli::Demo) -> anyhow::Result<()> {
     };
     let demo = Demo {
         quiet: app.json,
-        platform,
         source: Source {
             generator: Arc::new(generator),
             version: champion.version.to_string(),
             generators: Arc::new(bootstrap::RegistryGenerators(app.registry().await?)),
+            scenarios: platform.shared.scenarios.clone(),
         },
+        platform,
         shutdown,
         duration,
         grace: app.grace(),
@@ -136,7 +137,7 @@ impl Demo {
     }
 
     async fn serve(&self, close: &CancellationToken) -> anyhow::Result<http::RunningServer> {
-        let api = self.platform.api(Some(self.source.generator.clone()));
+        let api = self.platform.api(Some(self.source.generator.clone())).merge(self.source.scenarios.routes());
         let server = admin::serve("demo", &self.platform.config, &self.platform.shared, api, close).await?;
         say::note(&format!(
             "serving http://{0}/docs, /metrics, /v1/status; Ctrl-C drains and ends",

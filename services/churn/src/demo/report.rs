@@ -1,5 +1,6 @@
 //! The summary of a demo run.
 
+use churn_synthesizer::Begun;
 use serde::Serialize;
 
 /// What a run did, as `--report` writes it. Rows are counted in Postgres and ids compared there: nothing is derived from the
@@ -32,6 +33,8 @@ pub(crate) struct Report {
     pub(crate) first_row_seconds: Option<f64>,
     /// Seconds from the first event to the last row.
     pub(crate) streamed_seconds: f64,
+    /// What the stream went through, and with which event it began.
+    pub(crate) scenarios: Vec<Begun>,
 }
 
 /// Milliseconds.
@@ -91,6 +94,9 @@ impl std::fmt::Display for Report {
         if let Some(peak) = self.peak_rss_bytes {
             writeln!(f, "peak memory       {:>12.0} MiB", peak as f64 / f64::from(1 << 20))?;
         }
+        for begun in &self.scenarios {
+            writeln!(f, "scenario          {:>12} from event {} on, {}", begun.name, begun.sequence, begun.at)?;
+        }
         let model = &self.model;
         write!(
             f,
@@ -121,6 +127,7 @@ mod tests {
             peak_rss_bytes: None,
             first_row_seconds: None,
             streamed_seconds: 10.0,
+            scenarios: Vec::new(),
         }
     }
 

@@ -40,3 +40,30 @@ fn the_demo_stores_every_event_once_and_leaves_a_registry_to_predict_with() {
     assert_eq!(scored.lines().count(), 7_044);
     assert!(scored.lines().next().unwrap().ends_with("churn_probability,churn_label,model_version"));
 }
+
+#[test]
+fn a_demo_goes_through_its_scenarios_and_reports_with_which_event_they_began() {
+    let folder = TempDir::new().unwrap();
+    let refused = run(folder.path(), &["demo", "--scenario", "earthquake"]);
+    assert_eq!(refused.status.code(), Some(64), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("covariate-drift, concept-drift, label-shift"), "{}", stderr(&refused));
+    let refused = run(folder.path(), &["demo", "--rate", "max", "--scenario", "burst"]);
+    assert_eq!(refused.status.code(), Some(64), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("a burst needs a rate"), "{}", stderr(&refused));
+
+    let scenarios =
+        ["--scenario", "new-category", "--scenario", "burst@2s+1s", "--scenario", "silence@6000+500ms", "--at", "1s"];
+    let args = ["demo", "--duration", "5s", "--rate", "1000", "--json", "--set", "synthesizer.outcome_delay=500ms"];
+    let report = json(&run(folder.path(), &[&args[..], &scenarios[..]].concat()));
+    let begun: Vec<(&str, i64)> = report["scenarios"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|begun| (begun["name"].as_str().unwrap(), begun["sequence"].as_i64().unwrap()))
+        .collect();
+    assert_eq!(begun, [("new-category", 1_000), ("burst", 2_000), ("silence", 6_000)], "{report}");
+    let produced = report["events_produced"].as_u64().unwrap();
+    // 5 s at 1,000 a second, four seconds' worth more in the burst, half a second less in the silence.
+    assert!((8_000..=9_000).contains(&produced), "{report}");
+    assert_eq!((report["lost"].as_u64(), report["rows_stored"].as_u64()), (Some(0), Some(produced)), "{report}");
+}

@@ -19,4 +19,5 @@ mod security;
 mod store;
 mod synth;
 mod synth_files;
+mod synthesizer;
 mod train;
