@@ -1,8 +1,9 @@
 {#-
     Increments go by arrival, not by event time, so that an event of last year that arrives today is found as surely as one of
     today. `stored_at` is when a sink's transaction began; it is seen only when that commits, perhaps after younger rows. Hence the
-    look-back, and hence `arrived_at` and `changed_at`: what is found late is stamped just after everything that was found before,
-    so that whoever comes behind needs no look-back and no list of what it has.
+    mark of each reader of the source: the start of the oldest transaction that was open when it read, before which nothing can
+    still appear. And hence `arrived_at` and `changed_at`: what is found late is stamped just after everything that was found
+    before, so that whoever comes behind needs no mark and no list of what it has.
 -#}
 
 {#- The newest value of a column of this model; before everything where the model is empty. -#}
@@ -19,8 +20,53 @@
     {%- endif -%}
 {%- endmacro %}
 
-{% macro look_back() -%}
-    interval '{{ var("look_back") }}'
+{% macro mark_table() -%}
+    {{ generate_schema_name('intermediate') }}.ingestion_mark
+{%- endmacro %}
+
+{% macro make_mark_table() -%}
+    create table if not exists {{ mark_table() }} (model text primary key, complete_before timestamptz not null)
+{%- endmacro %}
+
+{#-
+    Remembers, before a model reads the source, from when on the next run has to look; keep_mark stores it in the same transaction
+    as the rows. A role that may not see other sessions' transactions takes the longest possible one instead.
+-#}
+{% macro take_mark() -%}
+    select set_config('churnstream.complete_before', (
+        select
+            least(
+                case
+                    when pg_has_role('pg_read_all_stats', 'usage')
+                        then (
+                            select coalesce(min(xact_start), clock_timestamp()) from pg_stat_activity
+                            where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
+                        )
+                    else clock_timestamp() - {{ longest_transaction() }}
+                end,
+                (select min(prepared) - {{ longest_transaction() }} from pg_prepared_xacts where database = current_database()),
+                clock_timestamp()
+            )::text
+    ), true)
+{%- endmacro %}
+
+{% macro keep_mark() -%}
+    insert into {{ mark_table() }} (model, complete_before)
+    values ('{{ this.identifier }}', current_setting('churnstream.complete_before')::timestamptz)
+    on conflict (model) do update set complete_before = excluded.complete_before
+{%- endmacro %}
+
+{#- From when on this model has to look at the source's arrivals; from the beginning where it has no mark yet. -#}
+{% macro unread_since() -%}
+    (
+        select coalesce(max(mark.complete_before), '-infinity'::timestamptz) - interval '{{ var("look_back") }}'
+        from {{ mark_table() }} as mark
+        where mark.model = '{{ this.identifier }}'
+    )
+{%- endmacro %}
+
+{% macro longest_transaction() -%}
+    interval '{{ var("longest_transaction") }}'
 {%- endmacro %}
 
 {% macro settling() -%}

@@ -8,6 +8,8 @@
             {'columns': ['customer_id']},
             {'columns': ['arrived_at']},
         ],
+        pre_hook="{{ take_mark() }}",
+        post_hook="{{ keep_mark() }}",
     )
 }}
 
@@ -21,7 +23,7 @@ arrived as (
     select arriving.* from {{ ref('stg_scored_event') }} as arriving
     {% if is_incremental() %}
         where
-            arriving.stored_at >= {{ newest('arrived_at') }} - {{ look_back() }}
+            arriving.stored_at >= {{ unread_since() }}
             and not exists (
                 select from {{ this }} as known
                 where known.score_id = arriving.score_id

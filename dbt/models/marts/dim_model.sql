@@ -7,26 +7,9 @@
 
 with
 
-score as (
-
-    select
-        model_key,
-        min(event_time) as first_event_at,
-        max(score_id::text)::uuid as score_id
-    from {{ ref('int_scored_event') }}
-    group by model_key
-
-),
-
 seen as (
 
-    select distinct
-        score.model_key,
-        scored.model_version,
-        scored.model_hash,
-        score.first_event_at
-    from score
-    inner join {{ ref('stg_scored_event') }} as scored on score.score_id = scored.score_id and score.model_key = scored.model_key
+    select * from {{ ref('int_scoring_model') }}
 
 ),
 

@@ -9,7 +9,9 @@
             {'columns': ['arrived_at']},
             {'columns': ['changed_at']},
         ],
+        pre_hook="{{ take_mark() }}",
         post_hook=[
+            "{{ keep_mark() }}",
             "create index if not exists fct_churn_unknown_outcome on {{ this }} (score_id) where not is_outcome_known",
             "create index if not exists fct_churn_latest on {{ this }} (expected_loss desc) where is_latest",
         ],
@@ -51,7 +53,7 @@ customer as (
         inner join {{ ref('stg_outcome') }} as arriving on known.score_id = arriving.score_id
         where
             not known.is_outcome_known
-            and arriving.stored_at >= {{ newest('changed_at') }} - {{ look_back() }}
+            and arriving.stored_at >= {{ unread_since() }}
 
     ),
 
