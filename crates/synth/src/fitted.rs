@@ -35,6 +35,9 @@ pub(crate) struct Fitted {
     pub(crate) may_return_again: f64,
     pub(crate) outcome: Outcome,
     pub(crate) places: Places,
+    /// Columns of the real customers' file that are no features and say the same of everybody: name and value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) constants: Vec<(String, String)>,
 }
 
 /// A feature as the generator knew it: codes mean nothing without their words.

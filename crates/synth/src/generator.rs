@@ -76,6 +76,12 @@ impl Generator {
         Self::assemble(fitted).map_err(LoadError::Damaged)
     }
 
+    /// Columns of the real customers' file that are no features and say the same of everybody, such as a country: name
+    /// and value.
+    pub fn constants(&self) -> &[(String, String)] {
+        &self.fitted.constants
+    }
+
     fn assemble(fitted: Fitted) -> Result<Self, String> {
         check(&fitted)?;
         let strata =

@@ -309,12 +309,25 @@ pub(crate) enum Synth {
         /// Fixes a column, such as contract="Two year" or churn=Yes; may be repeated.
         #[arg(long = "where", value_name = "COLUMN=VALUE")]
         conditions: Vec<String>,
+        /// Names of the columns in the file: ours, or the 26 of IBM's header.
+        #[arg(long, value_enum, default_value_t)]
+        header: HeaderStyle,
         /// Where the customers go, as CSV.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
     /// Says how good synthetic customers are: alike, possible, private, and of use.
     Report(SynthReport),
+}
+
+/// Under which header customers are written.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub(crate) enum HeaderStyle {
+    /// That of the shipped file.
+    #[default]
+    Churnstream,
+    /// The columns under which IBM publishes this data, without id, count and what leaks the answer.
+    Ibm,
 }
 
 #[derive(Debug, Args)]

@@ -27,7 +27,8 @@ pub(super) struct Header {
     pub(super) label: Option<usize>,
     pub(super) customer_id: Option<usize>,
     pub(super) location: Option<[Option<usize>; LOCATION_FIELDS.len()]>,
-    pub(super) ignored: Vec<String>,
+    /// Positions of the columns that are passed over.
+    pub(super) passed_over: Vec<usize>,
     pub(super) leaking: Vec<String>,
 }
 
@@ -54,12 +55,12 @@ impl Header {
         let used = |at: &usize| {
             features.contains(at) || places.contains(&Some(*at)) || [label, customer_id].contains(&Some(*at))
         };
-        let (leaking, ignored) = (0..names.len())
+        let (leaking, passed_over): (Vec<usize>, Vec<usize>) = (0..names.len())
             .filter(|at| !used(at))
-            .map(|at| names[at].to_owned())
-            .partition(|name| LEAKING.iter().any(|leak| key(leak) == key(name)));
+            .partition(|&at| LEAKING.iter().any(|leak| key(leak) == key(names[at])));
+        let leaking = leaking.into_iter().map(|at| names[at].to_owned()).collect();
         let gender = columns.position(FEMALE).is_some_and(|at| key(names[at]) != FEMALE);
-        Ok(Self { features, gender, label, customer_id, location, ignored, leaking })
+        Ok(Self { features, gender, label, customer_id, location, passed_over, leaking })
     }
 }
 
@@ -115,6 +116,6 @@ fn our_name(name: &str) -> &str {
 }
 
 /// Letters and digits of a name, in lower case.
-fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

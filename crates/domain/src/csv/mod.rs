@@ -10,11 +10,13 @@
 mod cell;
 mod error;
 mod header;
+mod ibm;
 mod location;
 mod read;
 mod write;
 
 pub use error::{BadValue, ReadError};
+pub use ibm::IbmWriter;
 pub use location::read_locations;
 pub use read::{Customers, ReadOptions, UnknownCategory, read};
 pub use write::{Writer, neutralise_formula};

@@ -45,6 +45,8 @@ pub struct Customers {
     pub lines: Vec<u64>,
     /// Names of columns that were passed over.
     pub ignored: Vec<String>,
+    /// Those of the columns passed over that say the same in every row, such as a country: name and value.
+    pub constants: Vec<(String, String)>,
     /// Names of columns that were left out because they leak the answer: nobody knows them before a customer leaves.
     pub leaking: Vec<String>,
     /// Rows left out, the first [`Self::MAX_LISTED`] of them.
@@ -97,6 +99,8 @@ pub fn read(source: impl Read, options: ReadOptions) -> Result<Customers, ReadEr
         location: header.location.map(|_| Locations::default()),
         ..Customers::default()
     };
+    let names: Vec<String> = names.into_iter().map(Into::into).collect();
+    let mut constants: Vec<(usize, String)> = Vec::new();
     let mut row = Row { record: StringRecord::new(), width };
     while reader.read_record(&mut row.record)? {
         let rows = customers.len();
@@ -109,9 +113,16 @@ pub fn read(source: impl Read, options: ReadOptions) -> Result<Customers, ReadEr
             if customers.bad_rows.len() < Customers::MAX_LISTED {
                 customers.bad_rows.push(bad);
             }
+        } else if rows == 0 {
+            constants = header.passed_over.iter().map(|&at| (at, row.cell(at).to_owned())).collect();
+        } else {
+            constants.retain(|(at, value)| row.cell(*at) == value);
         }
     }
-    (customers.ignored, customers.leaking) = (header.ignored, header.leaking);
+    let named = |at: usize| names[at].clone();
+    customers.ignored = header.passed_over.iter().map(|&at| named(at)).collect();
+    customers.constants = constants.into_iter().map(|(at, value)| (named(at), value)).collect();
+    customers.leaking = header.leaking;
     if customers.is_empty() && customers.bad_row_count == 0 { Err(ReadError::Empty) } else { Ok(customers) }
 }
 

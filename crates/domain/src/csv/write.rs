@@ -82,19 +82,24 @@ impl<W: Write> Writer<W> {
     }
 
     fn write_number(&mut self, value: f64, kind: Kind) -> Result<(), csv::Error> {
-        use std::fmt::Write as _;
         self.number.clear();
-        if !value.is_nan() {
-            // A number prints the shortest text that reads back as itself; money never has more than two decimals.
-            let value = if matches!(kind, Kind::Money { .. }) { (value * 100.0).round() / 100.0 } else { value };
-            let _ = write!(self.number, "{value}");
-        }
+        push_amount(&mut self.number, value, kind);
         self.inner.write_field(&self.number)
     }
 
     fn write_degrees(&mut self, degrees: f64) -> Result<(), csv::Error> {
         let text = if degrees.is_nan() { String::new() } else { degrees.to_string() };
         self.inner.write_field(text)
+    }
+}
+
+/// Appends a number as a cell: nothing where it is missing.
+pub(super) fn push_amount(cell: &mut String, value: f64, kind: Kind) {
+    use std::fmt::Write as _;
+    if !value.is_nan() {
+        // A number prints the shortest text that reads back as itself; money never has more than two decimals.
+        let value = if matches!(kind, Kind::Money { .. }) { (value * 100.0).round() / 100.0 } else { value };
+        let _ = write!(cell, "{value}");
     }
 }
 

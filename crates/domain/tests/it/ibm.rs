@@ -115,3 +115,30 @@ fn a_header_with_a_zip_code_and_no_city_is_refused_by_name() {
     let said = customers(&SAMPLE.replacen(",City,", ",Town,", 1)).unwrap_err().to_string();
     assert!(said.contains("lacks city"), "{said}");
 }
+
+#[test]
+fn what_is_written_under_ibms_header_reads_back_as_the_same_customers() {
+    let ibm = customers(SAMPLE).unwrap();
+    let constants: Vec<(&str, &str)> = ibm.constants.iter().map(|(name, value)| (&**name, &**value)).collect();
+    assert_eq!(constants, [("Count", "1"), ("Country", "United States"), ("State", "California")]);
+    let (label, location) = (ibm.label.as_ref().unwrap(), ibm.location.as_ref().unwrap());
+    let mut written = Vec::new();
+    let mut writer = churn_domain::csv::IbmWriter::new(&mut written, &ibm.constants).unwrap();
+    for row in 0..ibm.len() {
+        writer.write_row(row, label, &ibm.features, location).unwrap();
+    }
+    writer.finish().unwrap();
+    let written = String::from_utf8(written).unwrap();
+    assert!(written.lines().nth(1).unwrap().starts_with("United States,California,"), "{written:.300}");
+    let again = customers(&written).unwrap();
+    assert_eq!(lines(&again), lines(&ibm));
+    assert_eq!(again.location, ibm.location);
+    assert!(again.leaking.is_empty());
+}
+
+#[test]
+fn a_column_passed_over_that_differs_once_is_no_constant() {
+    let text = SAMPLE.replacen("United States", "Canada", 1);
+    let names: Vec<String> = customers(&text).unwrap().constants.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["Count", "State"]);
+}

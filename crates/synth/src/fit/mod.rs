@@ -57,6 +57,7 @@ pub(crate) fn fit(customers: &Customers, places: &Locations, params: FitParams) 
         outcome,
         places,
         summary,
+        constants: customers.constants.clone(),
     })
 }
 

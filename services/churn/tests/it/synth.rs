@@ -147,6 +147,11 @@ fn ibms_file_is_fitted_with_its_own_places_and_without_what_leaks() {
         assert!(county.is_empty());
         assert!(known.contains(&place(city, zip, latitude, longitude)), "{line}");
     }
+    let args = ["synth", "sample", "--generator", "gen.json", "--rows", "50", "--header", "ibm", "--out", "ibm.csv"];
+    assert!(run(path, &args).status.success());
+    let ibm = fs::read_to_string(path.join("ibm.csv")).unwrap();
+    assert!(ibm.starts_with("Country,State,City,Zip Code,Latitude,Longitude,Gender,"), "{ibm:.200}");
+    assert!(ibm.lines().skip(1).all(|line| line.starts_with("United States,California,")), "{ibm:.500}");
     let trained = run(path, &["synth", "report", "--generator", "gen.json", "--real", &data, "--rows", "2000"]);
     assert!(stdout(&trained).contains("trained on synthetic"), "{}", stderr(&trained));
 }

@@ -8,16 +8,16 @@ use std::ops::Range;
 use std::path::Path;
 
 use anyhow::Context;
-use churn_domain::csv::{ReadOptions, UnknownCategory, Writer};
+use churn_domain::csv::{IbmWriter, ReadOptions, UnknownCategory, Writer};
 use churn_runtime::clock::Stopwatch;
 use churn_runtime::exit::Ending;
-use churn_synth::Generator;
+use churn_synth::{Generator, Sample};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::bad_rows;
 use crate::app::App;
-use crate::cli::Synth;
+use crate::cli::{HeaderStyle, Synth};
 use crate::generators::measure::{self, Sampling};
 use crate::generators::record::{Fit, Recorded, record};
 use crate::{bootstrap, shipped};
@@ -34,9 +34,11 @@ pub(super) async fn run(app: &App, command: Synth) -> anyhow::Result<()> {
             let options = ReadOptions { unknown_category: UnknownCategory::Reject, skip_bad_rows };
             fit(app, &data, locations.as_deref(), &out, options, !no_record).await
         }
-        Synth::Sample { generator, rows, seed, threads, conditions, out } => {
+        Synth::Sample { generator, rows, seed, threads, conditions, header, out } => {
             let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
-            tokio::task::block_in_place(|| sample(app, &generator, &conditions, Draw { rows, seed, threads }, &out))
+            tokio::task::block_in_place(|| {
+                sample(app, &generator, &conditions, Draw { rows, seed, threads }, header, &out)
+            })
         }
         Synth::Report(args) => report::run(app, &args).await,
     }
@@ -146,15 +148,58 @@ fn load(path: &Path) -> anyhow::Result<Generator> {
     Generator::from_json(&bytes).map_err(Ending::data).with_context(|| format!("read {}", path.display()))
 }
 
-fn sample(app: &App, generator: &Path, conditions: &[String], draw: Draw, out: &Path) -> anyhow::Result<()> {
+/// A file of customers under either header.
+enum Sink {
+    Churnstream(Writer<BufWriter<File>>),
+    Ibm(IbmWriter<BufWriter<File>>),
+}
+
+impl Sink {
+    fn create(out: &Path, header: HeaderStyle, generator: &Generator) -> anyhow::Result<Self> {
+        let file = File::create(out).map_err(Ending::data).with_context(|| format!("create {}", out.display()))?;
+        let file = BufWriter::new(file);
+        Ok(match header {
+            HeaderStyle::Churnstream => Self::Churnstream(Writer::new(file, true, true, &[], &[])?),
+            HeaderStyle::Ibm => Self::Ibm(IbmWriter::new(file, generator.constants())?),
+        })
+    }
+
+    fn write(&mut self, sample: &Sample) -> anyhow::Result<()> {
+        let Sample { features, label, location, .. } = sample;
+        for row in 0..features.len() {
+            match self {
+                Self::Churnstream(writer) => {
+                    writer.write_row(row, Some(label), features, Some(location), &[], &[])?;
+                }
+                Self::Ibm(writer) => writer.write_row(row, label, features, location)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> anyhow::Result<()> {
+        match self {
+            Self::Churnstream(writer) => Ok(writer.finish()?),
+            Self::Ibm(writer) => Ok(writer.finish()?),
+        }
+    }
+}
+
+fn sample(
+    app: &App,
+    generator: &Path,
+    conditions: &[String],
+    draw: Draw,
+    header: HeaderStyle,
+    out: &Path,
+) -> anyhow::Result<()> {
     let Draw { rows, seed, threads } = draw;
     let generator = load(generator)?;
     let conditioned = match conditions {
         [] => None,
         _ => Some(generator.given(&parse(conditions)?).map_err(Ending::usage).context("--where")?),
     };
-    let file = File::create(out).map_err(Ending::data).with_context(|| format!("create {}", out.display()))?;
-    let mut writer = Writer::new(BufWriter::new(file), true, true, &[], &[])?;
+    let mut sink = Sink::create(out, header, &generator)?;
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new(rows) } else { ProgressBar::hidden() };
     let watch = Stopwatch::start();
     for chunk in chunks(rows) {
@@ -163,12 +208,10 @@ fn sample(app: &App, generator: &Path, conditions: &[String], draw: Draw, out: &
             None => generator.sample_parallel(seed, chunk, threads),
             Some(conditioned) => conditioned.sample_parallel(seed, chunk, threads),
         };
-        for row in 0..sample.features.len() {
-            writer.write_row(row, Some(&sample.label), &sample.features, Some(&sample.location), &[], &[])?;
-        }
+        sink.write(&sample).with_context(|| format!("write {}", out.display()))?;
         bar.inc(length);
     }
-    writer.finish().with_context(|| format!("write {}", out.display()))?;
+    sink.finish().with_context(|| format!("write {}", out.display()))?;
     bar.finish_and_clear();
     let answer = Sampled { rows, seed, threads, seconds: watch.seconds() };
     app.answer(&answer, |answer| {
