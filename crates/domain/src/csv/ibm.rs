@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
-use super::write::{neutralise_formula, push_amount};
+use super::header::{FEMALE, key};
+use super::write::{neutralise_formula, push_amount, push_degrees};
 use crate::feature::LABEL_WORDS;
-use crate::{Column, FEATURES, Kind, LABEL, LOCATION_FIELDS, Locations, Table, Text, feature_index};
+use crate::{Column, FEATURES, Kind, LABEL, LOCATION_FIELDS, Locations, Table, feature_index};
 
 /// IBM's columns that say something of a customer and do not leak the answer, in its order, and what they hold by our
 /// names. Country and state have none: the file says the same of everybody.
@@ -108,23 +109,21 @@ fn source(name: &str, ours: &str, constants: &[(String, String)]) -> Source {
     } else if let Some(field) = LOCATION_FIELDS.iter().position(|field| *field == ours) {
         Source::Place(field)
     } else if let Some(at) = feature_index(ours) {
-        if ours == super::header::FEMALE { Source::Gender(at) } else { Source::Feature(at) }
+        if ours == FEMALE { Source::Gender(at) } else { Source::Feature(at) }
     } else {
-        let said = constants.iter().find(|(constant, _)| super::header::key(constant) == super::header::key(name));
+        let said = constants.iter().find(|(constant, _)| key(constant) == key(name));
         Source::Constant(said.map(|(_, value)| value.clone()).unwrap_or_default())
     }
 }
 
 fn push_place(cell: &mut String, location: &Locations, field: usize, row: usize) {
-    let text = |column: &Text| column.get(row).unwrap_or_default().to_owned();
-    let degrees = |value: f64| if value.is_nan() { String::new() } else { value.to_string() };
-    cell.push_str(&match LOCATION_FIELDS[field] {
-        "zip_code" => text(&location.zip_code),
-        "city" => text(&location.city),
-        "county" => text(&location.county),
-        "latitude" => degrees(location.latitude[row]),
-        _ => degrees(location.longitude[row]),
-    });
+    match LOCATION_FIELDS[field] {
+        "zip_code" => cell.push_str(location.zip_code.get(row).unwrap_or_default()),
+        "city" => cell.push_str(location.city.get(row).unwrap_or_default()),
+        "county" => cell.push_str(location.county.get(row).unwrap_or_default()),
+        "latitude" => push_degrees(cell, location.latitude[row]),
+        _ => push_degrees(cell, location.longitude[row]),
+    }
 }
 
 /// A flag is one of `words`, for 0 and for 1; what is missing leaves the cell empty.

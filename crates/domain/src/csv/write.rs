@@ -88,8 +88,17 @@ impl<W: Write> Writer<W> {
     }
 
     fn write_degrees(&mut self, degrees: f64) -> Result<(), csv::Error> {
-        let text = if degrees.is_nan() { String::new() } else { degrees.to_string() };
-        self.inner.write_field(text)
+        self.number.clear();
+        push_degrees(&mut self.number, degrees);
+        self.inner.write_field(&self.number)
+    }
+}
+
+/// Appends degrees as a cell: nothing where they are missing.
+pub(super) fn push_degrees(cell: &mut String, degrees: f64) {
+    use std::fmt::Write as _;
+    if !degrees.is_nan() {
+        let _ = write!(cell, "{degrees}");
     }
 }
 
