@@ -3,6 +3,22 @@
 # and an empty folder for the registry; no shell, no package manager. scripts/image-root.sh assembles it, here and in
 # scripts/check-deploy.sh, so that what is checked is what is shipped.
 
+# The warehouse's builder: dbt and its project, for a job that runs it (`docker build --target warehouse`). Everything it writes goes to /tmp.
+FROM python:3.12-slim-bookworm AS warehouse
+COPY dbt/requirements.txt /dbt/requirements.txt
+RUN pip install --no-cache-dir --disable-pip-version-check -r /dbt/requirements.txt
+COPY dbt /dbt
+ENV DBT_TARGET_PATH=/tmp/target \
+    DBT_LOG_PATH=/tmp/logs \
+    DBT_SEND_ANONYMOUS_USAGE_STATS=false \
+    HOME=/tmp
+USER 65532:65532
+WORKDIR /dbt
+# It ends by itself; its exit code is its answer.
+HEALTHCHECK NONE
+ENTRYPOINT ["dbt"]
+CMD ["build", "--profiles-dir", "."]
+
 # Debian's image of Rust, which has the C and C++ compilers and the headers of OpenSSL and zlib.
 FROM rust:1.94-bookworm AS base
 WORKDIR /src

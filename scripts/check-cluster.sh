@@ -206,15 +206,6 @@ nothing_more_may_go() {
   [ "$(kubectl -n churnstream get pdb scorer -o jsonpath='{.status.disruptionsAllowed}')" = 0 ]
 }
 
-# As `step`, but not where the status is asked for, so that the first failure in a function ends the script.
-stage() {
-  local name=$1 started=$SECONDS
-  shift
-  echo "==> $name"
-  "$@"
-  echo "==> $name: $((SECONDS - started)) s"
-}
-
 stage "tools for the cluster" ensure_tools
 stage "control plane" build_control_plane
 stage "start" start_control_plane

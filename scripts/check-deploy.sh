@@ -70,6 +70,11 @@ strimzi_crds() {
   touch "$tools/strimzi/done"
 }
 
+conform() {
+  kubeconform -strict -summary -schema-location "$scratch/schemas/core/{{.ResourceKind}}{{.KindSuffix}}.json" \
+    -schema-location "$scratch/schemas/crd/{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json" "$1"
+}
+
 check_k8s() {
   have kubectl || die "kubectl is missing: https://kubernetes.io/docs/tasks/tools"
   install_go_programs
@@ -87,11 +92,16 @@ check_k8s() {
   for overlay in "${overlays[@]}"; do
     echo "$overlay:"
     kubectl kustomize "k8s/overlays/$overlay" >"$scratch/$overlay.yaml"
-    kubeconform -strict -summary -schema-location "$scratch/schemas/core/{{.ResourceKind}}{{.KindSuffix}}.json" \
-      -schema-location "$scratch/schemas/crd/{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json" "$scratch/$overlay.yaml"
+    conform "$scratch/$overlay.yaml"
     "$tools/py/bin/python" scripts/check-manifests.py environments "$program" "$scratch/$overlay.yaml"
   done
   ((made == 0)) || rm -r k8s/overlays/local/secrets
+  # A component of no overlay, on the base.
+  mkdir -p "$tools/retention"
+  printf '%s\n' 'namespace: churnstream' 'resources: [../../../k8s/base]' 'components: [../../../k8s/components/retention]' >"$tools/retention/kustomization.yaml"
+  kubectl kustomize "$tools/retention" >"$scratch/retention.yaml"
+  conform "$scratch/retention.yaml"
+  "$tools/py/bin/python" scripts/check-manifests.py environments "$program" "$scratch/retention.yaml"
   "$tools/py/bin/python" scripts/check-manifests.py alarms compose/observability/alerts.yaml k8s/components/prometheus-operator/rules.yaml
   "$tools/py/bin/python" k8s/components/strimzi/generate.py | diff - k8s/components/strimzi/users.yaml ||
     die "the Strimzi users are not those of docs/permissions.toml: run k8s/components/strimzi/generate.py > k8s/components/strimzi/users.yaml"
@@ -200,11 +210,23 @@ check_terraform() {
   terraform -chdir="$scratch/terraform/aws" init "${arguments[@]}" >/dev/null
   terraform -chdir="$scratch/terraform/aws" validate
   terraform -chdir="$scratch/terraform/aws" test
+  # Google's provider cannot be had everywhere: its files are read, not planned.
   checkov --skip-download --quiet --compact --framework terraform -d terraform
+  check_cloud_init
+}
+
+# What the machine of gcp-vm starts with, filled in by Terraform's own function.
+check_cloud_init() {
+  mkdir "$scratch/cloud-init" "$scratch/console"
+  cp terraform/gcp-vm/cloud-init.yaml.tftpl "$scratch/console"
+  terraform -chdir="$scratch/console" console <<<'jsonencode(templatefile("cloud-init.yaml.tftpl", { repository = "https://example.com/churnstream.git", commit = "0123", image = "ghcr.io/churnstream/churnstream@sha256:0", files = "compose.yaml:compose.bi.yaml", rate = 500 }))' |
+    "$tools/py/bin/python" scripts/check-manifests.py cloud-init "$scratch/cloud-init"
+  shellcheck "$scratch/cloud-init"/*
 }
 
 check_scripts() {
   shellcheck -x -P scripts scripts/*.sh k8s/overlays/local/secrets.sh .ci/run
+  shellcheck -x -P SCRIPTDIR crates/testkit/servers/*.sh
 }
 
 # Each in a process of its own: a function that is called where its status is asked for would go on after a failure.

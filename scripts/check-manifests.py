@@ -3,12 +3,14 @@
 
 check-manifests.py schemas OUT CRD...      JSON schemas for kubeconform: the built-in kinds' to OUT/core, those of the CRDs to OUT/crd
 check-manifests.py environments PROGRAM MANIFEST  runs `PROGRAM config check` in the environment that each container would have
+check-manifests.py cloud-init OUT           takes what `terraform console` printed for the template (on stdin), and writes its scripts to OUT
 check-manifests.py alarms RULES MANIFEST   compares the groups of Prometheus's rules with the PrometheusRule's
 """
 
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -112,7 +114,7 @@ def check_environments(program: str, path: str) -> None:
         (pathlib.Path(folder) / "secret").write_text("secret")
         for manifest in manifests:
             for workload, container in containers(manifest):
-                if not container["image"].rsplit("/", 1)[-1].startswith("churnstream"):
+                if re.split("[:@]", container["image"].rsplit("/", 1)[-1])[0] != "churnstream":
                     continue
                 env = {"PATH": os.environ["PATH"], **environment(container, maps, folder)}
                 run = subprocess.run([program, "config", "check"], env=env, cwd=folder, capture_output=True, text=True)
@@ -132,6 +134,28 @@ def check_alarms(rules: str, path: str) -> None:
         raise SystemExit(f"{path} does not say what {rules} says")
 
 
+def check_cloud_init(out: str) -> None:
+    """The filled-in template is YAML of the kinds that cloud-init has; its files that are programs go to `out`, for shellcheck."""
+    text = json.loads(json.loads(sys.stdin.read()))
+    if not text.startswith("#cloud-config\n"):
+        raise SystemExit("cloud-init wants #cloud-config in the first line")
+    config = yaml.safe_load(text)
+    known = {"package_update", "package_upgrade", "packages", "fs_setup", "mounts", "write_files", "runcmd"}
+    if config.keys() - known:
+        raise SystemExit(f"unknown to cloud-init, or new here: {config.keys() - known}")
+    written = {file["path"]: file["content"] for file in config["write_files"]}
+    json.loads(written["/etc/docker/daemon.json"])
+    scripts = {path: content for path, content in written.items() if content.startswith("#!")}
+    for path, content in scripts.items():
+        (pathlib.Path(out) / pathlib.Path(path).name).write_text(content)
+    for command in config["runcmd"]:
+        if command[0].startswith("/usr/local") and command[0] not in scripts:
+            raise SystemExit(f"nobody writes {command[0]}")
+    unit = written["/etc/systemd/system/churnstream.service"]
+    if "EnvironmentFile=/etc/churnstream.env" not in unit or "/etc/churnstream.env" not in written:
+        raise SystemExit("the unit does not read its settings")
+
+
 def main() -> None:
     """Dispatches on the first argument."""
     match sys.argv[1:]:
@@ -141,6 +165,8 @@ def main() -> None:
                 crd_schemas(pathlib.Path(out) / "crd", crd)
         case ["environments", program, manifest]:
             check_environments(program, manifest)
+        case ["cloud-init", out]:
+            check_cloud_init(out)
         case ["alarms", rules, manifest]:
             check_alarms(rules, manifest)
         case _:

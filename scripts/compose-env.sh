@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Writes compose/.env from its sample with a random value for every empty one; an .env that is there already is left alone.
+# compose-env.sh [FILE]: writes compose/.env, or FILE, from the sample with a random value for every empty one; a file that is there
+# already is left alone.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-target=compose/.env
+target=${1:-compose/.env}
 [ ! -e "$target" ] || die "$target is there already; delete it to have new secrets (volumes keep the old ones)"
 umask 077
 while IFS= read -r line; do

@@ -26,6 +26,15 @@ step() {
   echo "==> $name: $((SECONDS - started)) s"
 }
 
+# As `step`, but not where the status is asked for, so that the first failure in a function ends the script.
+stage() {
+  local name=$1 started=$SECONDS
+  shift
+  echo "==> $name"
+  "$@"
+  echo "==> $name: $((SECONDS - started)) s"
+}
+
 have() {
   command -v "$1" >/dev/null
 }

@@ -13,4 +13,5 @@ mkdir secrets
 password=$(random)
 echo "token=$(random)" >secrets/http.env
 echo "password=$password" >secrets/postgres.env
+printf '%s\n' host=postgres port=5432 database=churn user=churn "password=$password" >secrets/warehouse.env
 echo "url=postgres://churn:$password@postgres:5432/churn" >secrets/url.env
