@@ -23,6 +23,7 @@ use crate::config::FetchConfig;
 use crate::positions::{Start, numbered};
 use crate::reader::Reader;
 use crate::rebalance::Rebalanced;
+use crate::watchdog::{Advice, Watchdog};
 use crate::{RecordBatch, StreamError, TopicPartition};
 
 /// How long a poll waits: the longest that an order (`assign`) waits too.
@@ -39,6 +40,8 @@ pub(crate) enum Item {
     Assigned(Vec<TopicPartition>),
     Revoked(Vec<TopicPartition>),
     Lost(Vec<TopicPartition>),
+    /// The client will not find a broker any more: it has to be made anew.
+    CutOff,
     Failed(StreamError),
 }
 
@@ -113,6 +116,7 @@ pub(crate) struct Poller {
     /// A partition's end was reached since the last look at positions.
     reached_end: bool,
     settled: Instant,
+    watchdog: Watchdog,
 }
 
 impl Poller {
@@ -124,6 +128,7 @@ impl Poller {
         outbox: channel::UnboundedSender<Item>,
         orders: Receiver<Command>,
         fetch: &FetchConfig,
+        watchdog: Watchdog,
     ) -> Self {
         Self {
             reader,
@@ -141,6 +146,7 @@ impl Poller {
             handed: HashMap::new(),
             reached_end: false,
             settled: Instant::now(),
+            watchdog,
         }
     }
 
@@ -174,6 +180,10 @@ impl Poller {
             if idle && self.reached_end && self.settled.elapsed() >= SETTLE {
                 self.settle();
             }
+            // Nothing is fetched while paused, so connections may go for lack of use.
+            if idle && !self.paused && !mailbox.is_cut_off() {
+                self.watch();
+            }
         }
         // A rebalance that the pipeline has not answered would keep the client from ever closing.
         if let Err(error) = self.reader.member.unassign() {
@@ -202,6 +212,24 @@ impl Poller {
                     self.send(Item::Failed(failure));
                 }
                 false
+            }
+        }
+    }
+
+    /// Gives a client up that has no broker any more while others have.
+    fn watch(&mut self) {
+        let in_touch = self.reader.member.context().shared.is_in_touch();
+        match self.watchdog.look(in_touch, Instant::now()) {
+            Advice::Nothing => {}
+            Advice::Probe => {
+                let answered = self.reader.others_are_answered();
+                self.watchdog.probed(answered, Instant::now());
+            }
+            Advice::Renew => {
+                tracing::warn!(group = %self.reader.group, "brokers answer others, but not this client: it is made anew");
+                self.forget();
+                self.reader.member.context().shared.cut_off();
+                self.send(Item::CutOff);
             }
         }
     }

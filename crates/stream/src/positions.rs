@@ -87,7 +87,7 @@ fn stored_offsets(
 }
 
 fn first_offset(cluster: &Cluster, partition: &TopicPartition) -> KafkaResult<i64> {
-    let (low, _) = cluster.inner.ask.fetch_watermarks(&partition.topic, partition.partition, LOOK_UP_TIMEOUT)?;
+    let (low, _) = cluster.inner.asker.watermarks(&partition.topic, partition.partition, LOOK_UP_TIMEOUT)?;
     Ok(low)
 }
 
