@@ -18,7 +18,7 @@ use tokio::sync::{mpsc as channel, oneshot, watch};
 
 use crate::cluster::blocking;
 use crate::poller::{Command, Item, Link, Poller};
-use crate::positions::{Position, Start, numbered, offset_list, resolve};
+use crate::positions::{Position, Start, numbered, offset_list, resolve, stored_offsets};
 use crate::reader::Reader;
 use crate::rebalance::{Mailbox, MemberContext};
 use crate::watchdog::Watchdog;
@@ -325,6 +325,23 @@ impl Consumer {
             }
         }
         Ok(true)
+    }
+
+    /// What the group has committed of these partitions; those of which it has nothing are left out.
+    ///
+    /// # Errors
+    /// The coordinator does not answer, or the consumer is closed.
+    pub async fn committed_offsets(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<(TopicPartition, i64)>, StreamError> {
+        let (cluster, group, member) = (self.cluster.clone(), self.group.clone(), self.member()?);
+        let (action, partitions) = (self.action("read the committed offsets"), partitions.to_vec());
+        blocking("read the committed offsets", move || {
+            let stored = stored_offsets(&cluster, &group, &member, partitions.iter());
+            Ok(stored.map_err(|e| StreamError::kafka(action, &e))?.into_iter().collect())
+        })
+        .await
     }
 
     /// Partitions that are being read.
