@@ -185,6 +185,12 @@ impl Consumer {
         self.link.limit_records(records);
     }
 
+    /// Whether nothing is fetched at the moment, because records wait here that nobody takes.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.link.is_paused()
+    }
+
     /// Hands out no more records of this assignment: a batch of it was dropped, and what follows would leave a gap.
     pub fn abandon(&mut self) {
         self.open = false;

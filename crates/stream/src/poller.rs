@@ -5,7 +5,7 @@
 //! and polls on, so that rebalances are still served.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
@@ -58,12 +58,15 @@ pub(crate) struct Link {
     limit: usize,
     /// Most records in one batch; the pipeline adapts it.
     records: AtomicUsize,
+    /// Nothing is fetched, because the pipeline takes nothing.
+    paused: AtomicBool,
     thread: OnceLock<Thread>,
 }
 
 impl Link {
     pub(crate) fn new(limit: usize, records: usize) -> Self {
-        Self { queued: AtomicUsize::new(0), limit, records: AtomicUsize::new(records), thread: OnceLock::new() }
+        let (queued, records) = (AtomicUsize::new(0), AtomicUsize::new(records));
+        Self { queued, limit, records, paused: AtomicBool::new(false), thread: OnceLock::new() }
     }
 
     pub(crate) fn set_thread(&self, thread: Thread) {
@@ -72,6 +75,10 @@ impl Link {
 
     pub(crate) fn limit_records(&self, records: usize) {
         self.records.store(records.max(1), Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Acquire)
     }
 
     pub(crate) fn wake(&self) {
@@ -261,7 +268,7 @@ impl Poller {
         match self.reader.member.assignment().and_then(|all| self.reader.member.pause(&all)) {
             Ok(()) => {
                 tracing::debug!(group = %self.reader.group, "pipeline takes no records: fetching paused");
-                self.paused = true;
+                self.set_paused(true);
             }
             // Try again after the next stall rather than in a tight loop.
             Err(error) => {
@@ -271,8 +278,13 @@ impl Poller {
         }
     }
 
+    fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+        self.link.paused.store(paused, Ordering::Release);
+    }
+
     fn resume(&mut self) {
-        self.paused = false;
+        self.set_paused(false);
         match self.reader.member.assignment().and_then(|all| self.reader.member.resume(&all)) {
             Ok(()) => tracing::debug!(group = %self.reader.group, "fetching resumed"),
             Err(error) => self.send(Item::Failed(StreamError::kafka(
@@ -340,7 +352,7 @@ impl Poller {
         self.handed.clear();
         self.accepting = false;
         self.stalled = None;
-        self.paused = false;
+        self.set_paused(false);
     }
 
     /// Where everything handed over is durable and the end was reached, moves the stage's position past transaction markers and

@@ -1,6 +1,6 @@
 //! Ten thousand records that are none, among a hundred thousand that are: what the parts make of bytes that nobody vouches for.
 
-mod fuzz;
+pub(crate) mod fuzz;
 mod registry;
 
 use std::time::Duration;

@@ -14,6 +14,7 @@ mod hostile;
 mod http;
 mod lifecycle;
 mod model;
+mod outage;
 mod recreated;
 mod rows;
 mod run;

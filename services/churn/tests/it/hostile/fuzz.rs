@@ -14,29 +14,29 @@ use crate::cluster::PATIENCE;
 use crate::run::shipped_data;
 
 /// Good events.
-pub(super) const GOOD: usize = 100_000;
+pub(crate) const GOOD: usize = 100_000;
 /// Huge records among the bad ones: more would only measure the broker.
 const HUGE: usize = 20;
 
 /// Key and value of a record.
-pub(super) type Pair = (Option<String>, Option<Vec<u8>>);
+pub(crate) type Pair = (Option<String>, Option<Vec<u8>>);
 
 /// Customers of the shipped data as events.
-pub(super) struct Good {
+pub(crate) struct Good {
     customers: Table,
     schema_id: i32,
     now_ms: i64,
 }
 
 impl Good {
-    pub(super) fn new(schema_id: i32) -> Result<Self> {
+    pub(crate) fn new(schema_id: i32) -> Result<Self> {
         let file = std::fs::File::open(shipped_data())?;
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
         let now_ms = i64::try_from(now.as_millis())?;
         Ok(Self { customers: read(file, ReadOptions::default())?.features, schema_id, now_ms })
     }
 
-    pub(super) fn key(&self, row: usize) -> String {
+    pub(crate) fn key(&self, row: usize) -> String {
         format!("customer-{}", row % self.customers.len())
     }
 
@@ -53,14 +53,14 @@ impl Good {
     }
 
     /// The event as bytes without framing.
-    pub(super) fn body(&self, stream: &str, row: usize, ahead_ms: i64) -> Vec<u8> {
+    pub(crate) fn body(&self, stream: &str, row: usize, ahead_ms: i64) -> Vec<u8> {
         let mut body = Vec::new();
         EventCodec::default().encode_into(&self.batch(stream, row, ahead_ms), 0, &mut body);
         body
     }
 
     /// The event as a record's value.
-    pub(super) fn value(&self, stream: &str, row: usize, ahead_ms: i64) -> Vec<u8> {
+    pub(crate) fn value(&self, stream: &str, row: usize, ahead_ms: i64) -> Vec<u8> {
         let mut value = Vec::new();
         write_prefix(self.schema_id, &mut value);
         value.extend(self.body(stream, row, ahead_ms));
@@ -69,7 +69,7 @@ impl Good {
 }
 
 /// Draws bad records; the same seed draws the same ones.
-pub(super) struct Fuzz {
+pub(crate) struct Fuzz {
     state: u64,
     drawn: usize,
     huge: usize,
@@ -77,7 +77,7 @@ pub(super) struct Fuzz {
 }
 
 impl Fuzz {
-    pub(super) fn new(seed: u64, good: &Good) -> Self {
+    pub(crate) fn new(seed: u64, good: &Good) -> Self {
         let mut prefix = Vec::new();
         write_prefix(good.schema_id, &mut prefix);
         Self { state: seed, drawn: 0, huge: 0, prefix: prefix.len() }
@@ -93,7 +93,7 @@ impl Fuzz {
     }
 
     /// Sends all good events in order, with so many bad records in between, anywhere.
-    pub(super) fn mix(&mut self, good: &Good, bad: usize, topic: &str, sender: &mut Sender) -> Result<()> {
+    pub(crate) fn mix(&mut self, good: &Good, bad: usize, topic: &str, sender: &mut Sender) -> Result<()> {
         let (mut good_left, mut bad_left) = (GOOD, bad);
         while good_left + bad_left > 0 {
             if self.next(good_left + bad_left) < good_left {
@@ -167,7 +167,7 @@ impl Fuzz {
     }
 
     /// A record that is neither a score nor an outcome.
-    pub(super) fn foreign(&mut self, good: &Good) -> Pair {
+    pub(crate) fn foreign(&mut self, good: &Good) -> Pair {
         let row = self.next(GOOD);
         let value = match self.next(4) {
             // An event is neither.
@@ -181,10 +181,10 @@ impl Fuzz {
 }
 
 /// Sends records as fast as they come.
-pub(super) struct Sender(BaseProducer);
+pub(crate) struct Sender(BaseProducer);
 
 impl Sender {
-    pub(super) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let producer = rdkafka::ClientConfig::new()
             .set("bootstrap.servers", kafka().bootstrap)
             .set("partitioner", "murmur2_random")
@@ -193,7 +193,7 @@ impl Sender {
         Ok(Self(producer))
     }
 
-    pub(super) fn send(&mut self, topic: &str, (key, value): &Pair) -> Result<()> {
+    pub(crate) fn send(&mut self, topic: &str, (key, value): &Pair) -> Result<()> {
         let mut record = BaseRecord::<String, Vec<u8>>::to(topic);
         record.key = key.as_ref();
         record.payload = value.as_ref();
@@ -209,7 +209,7 @@ impl Sender {
         }
     }
 
-    pub(super) fn flush(&self) -> Result<()> {
+    pub(crate) fn flush(&self) -> Result<()> {
         self.0.flush(PATIENCE).context("send the records")
     }
 }

@@ -32,7 +32,7 @@ impl Front {
         let upstream = url.trim_end_matches('/').trim_end_matches(&path).to_owned();
         let hidden = format!("{path}/schemas/ids/{id}");
         let shared =
-            Arc::new(Shared { upstream, hidden, hides: AtomicBool::new(true), client: reqwest::Client::new() });
+            Arc::new(Shared { upstream, hidden, hides: AtomicBool::new(true), client: churn_testkit::http_client() });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let router = Router::new().fallback(pass).with_state(Arc::clone(&shared));
