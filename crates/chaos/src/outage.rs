@@ -107,8 +107,7 @@ pub async fn outage(options: &Outage, log: &mut dyn FnMut(&str)) -> Result<Findi
         let mut before = -1;
         let full = async |_: &mut Stack| {
             let now = stored(&mut connection).await?;
-            let stands = now == std::mem::replace(&mut before, now);
-            Ok(stands)
+            Ok::<_, anyhow::Error>(now == std::mem::replace(&mut before, now))
         };
         watch.until(&mut stack, PATIENCE, "the full disk", full).await?;
     } else {

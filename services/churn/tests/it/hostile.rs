@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use churn_testkit::{Program, poll_until, schema_registry};
-use churn_wire::{Codec, EventCodec, Record, SchemaRegistry, WireConfig, from_json, subject, to_json, write_prefix};
+use churn_wire::{Record, SchemaRegistry, WireConfig, from_json, subject, to_json, write_prefix};
 
 use self::fuzz::{Fuzz, GOOD, Good, Sender};
 use self::registry::Front;
 use crate::cluster::{PATIENCE, Stack, stop};
+use crate::evolution::next_version;
 
 /// Bad records by the topic that they go to.
 const BAD_EVENTS: usize = 8_000;
@@ -22,14 +23,6 @@ const UNKNOWN: usize = 300;
 const AHEAD: usize = 200;
 /// How far that clock is ahead: less than brokers bear, more than the scorer does by itself.
 const AHEAD_BY: Duration = Duration::from_secs(1_800);
-
-/// The schema of events with one more field, as the next version of a producer may write it.
-fn next_schema() -> Result<String> {
-    let mut schema: serde_json::Value = serde_json::from_str(Record::CustomerEvent.avsc())?;
-    let field = serde_json::json!({ "name": "loyalty", "type": ["null", "string"], "default": null });
-    schema["fields"].as_array_mut().context("fields")?.insert(3, field);
-    Ok(schema.to_string())
-}
 
 struct Letters(Vec<(String, u64)>);
 
@@ -61,7 +54,7 @@ async fn ten_thousand_hostile_records_among_good_ones_all_become_dead_letters() 
     let (events, scores, outcomes) =
         (topic("customer-events.v1"), topic("customer-scores.v1"), topic("customer-outcomes.v1"));
     let schemas = SchemaRegistry::open(&WireConfig { url: schema_registry(), ..WireConfig::default() })?;
-    let next = next_schema()?;
+    let next = next_version()?;
     let next_id = schemas.register(&subject(&events), &next).await?;
     let front = Front::start(&schema_registry(), next_id).await?;
     stack.set("CHURN__SCHEMA_REGISTRY__URL", &front.url());
@@ -90,7 +83,7 @@ async fn ten_thousand_hostile_records_among_good_ones_all_become_dead_letters() 
     }
     sender.flush()?;
 
-    let mut parts = Parts::start(&stack, &[])?;
+    let mut parts = Parts::start(&stack)?;
     let bad = (BAD_EVENTS + BAD_SCORES + BAD_OUTCOMES) as u64;
     let waiting = (UNKNOWN + AHEAD) as u64;
     let stored = "select count(*) from churn.scored_event where stream = 'good'";
@@ -138,23 +131,28 @@ async fn ten_thousand_hostile_records_among_good_ones_all_become_dead_letters() 
 
 /// The parts that read what nobody vouches for.
 struct Parts {
-    scorer: Program,
+    scorer: Option<Program>,
     others: [(&'static str, Program); 2],
 }
 
 impl Parts {
-    fn start(stack: &Stack, more: &[(&str, &str)]) -> Result<Self> {
+    fn start(stack: &Stack) -> Result<Self> {
         let others = [("sink", stack.part("sink", &[])?), ("monitor", stack.part("monitor", &[])?)];
-        Ok(Self { scorer: stack.part("scorer", more)?, others })
+        Ok(Self { scorer: Some(stack.part("scorer", &[])?), others })
     }
 
     async fn restart_scorer(&mut self, stack: &Stack, more: &[(&str, &str)]) -> Result<()> {
-        stop(std::mem::replace(&mut self.scorer, stack.part("scorer", more)?), "scorer").await
+        if let Some(scorer) = self.scorer.take() {
+            stop(scorer, "scorer").await?;
+        }
+        self.scorer = Some(stack.part("scorer", more)?);
+        Ok(())
     }
 
     /// That `step` came true, and none of the parts has ended.
     fn check(&mut self, step: Result<()>) -> Result<()> {
-        let all = [("scorer", &mut self.scorer)].into_iter().chain(self.others.iter_mut().map(|(n, p)| (*n, p)));
+        let scorer = self.scorer.iter_mut().map(|part| ("scorer", part));
+        let all = scorer.chain(self.others.iter_mut().map(|(name, part)| (*name, part)));
         let mut said = String::new();
         for (name, part) in all {
             ensure!(part.is_running(), "the {name} has ended: {}", part.stderr());
@@ -165,8 +163,8 @@ impl Parts {
     }
 
     async fn stop(self) -> Result<()> {
-        stop(self.scorer, "scorer").await?;
-        for (name, part) in self.others {
+        let scorer = self.scorer.into_iter().map(|part| ("scorer", part));
+        for (name, part) in scorer.chain(self.others) {
             stop(part, name).await?;
         }
         Ok(())

@@ -118,7 +118,7 @@ impl Fuzz {
         let value = match self.drawn % 12 {
             0 => Some(value[..self.next(value.len())].to_vec()),
             1 | 2 => Some(self.flipped(&value)),
-            3 => Some([&[1 + self.next(255) as u8], &value[1..]].concat()),
+            3 => Some([&[1 + self.next(255) as u8][..], &value[1..]].concat()),
             // The registry is asked about each of these.
             4 => Some([&[0][..], &(i32::MAX - self.next(40) as i32).to_be_bytes(), &value[self.prefix..]].concat()),
             5 => Some(Vec::new()),
