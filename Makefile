@@ -8,7 +8,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 SEED ?= 1
 FAULTS ?= 50
 
-.PHONY: help demo check-deploy check-cluster build test lint fmt bench chaos deny fuzz check-alerts test-servers test-servers-down warehouse check-warehouse bench-warehouse clean
+.PHONY: help demo check-deploy check-cluster build test lint fmt bench chaos outage deny fuzz check-alerts test-servers test-servers-down warehouse check-warehouse bench-warehouse clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ fmt: ## format the code
 
 chaos: ## break the whole stack on purpose: SEED=1 FAULTS=50; ends with the verdict
 	@scripts/chaos.sh $(SEED) $(FAULTS)
+
+outage: ## Postgres away for two minutes under load, and what the parts made of it: ARGS="--kind disk-full --seconds 120 --rate 2000"
+	@scripts/outage.sh $(ARGS)
 
 check-alerts: ## seconds from a scenario's first event to a webhook, through a real Prometheus and Alertmanager: ARGS="concept-drift 15"
 	@scripts/check-alerts.sh $(ARGS)

@@ -17,6 +17,7 @@ mod collect;
 mod history;
 mod models;
 mod oracle;
+mod outage;
 mod part;
 mod plan;
 mod run;
@@ -26,5 +27,6 @@ mod watch;
 
 pub use history::{EventFact, History, LetterFact, OutcomeFact, Place, ScoreFact, Truth};
 pub use oracle::{Verdict, judge};
+pub use outage::{Findings, Kind as OutageKind, Memory, Outage, outage};
 pub use plan::{Fault, Plan, PoisonedTopic, Server, Step, Target};
 pub use run::{Options, Report, run};

@@ -74,6 +74,11 @@ impl Part {
         self.recipe.part == target.to_string()
     }
 
+    /// None when it has ended.
+    pub(crate) fn process(&self) -> Option<&Program> {
+        self.process.as_ref()
+    }
+
     pub(crate) fn number(&self) -> usize {
         self.number
     }

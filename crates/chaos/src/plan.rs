@@ -43,6 +43,9 @@ pub enum Fault {
     Remove(Target),
     /// `kill -9` of a server, which stays away for so long and starts again on its data.
     KillServer(Server, Duration),
+    /// SIGSTOP of the broker for so long, then SIGCONT: longer than its own controller waits for it, so that it comes back fenced
+    /// and names no broker to clients for a moment.
+    StallBroker(Duration),
     /// `pg_terminate_backend` of every connection of the parts.
     EndBackends,
     /// SIGSTOP of all sinks for so long: everything before them fills up.
@@ -145,6 +148,7 @@ fn fault(kind: Kind, random: &mut ChaCha8Rng) -> Fault {
             let target = if random.random() { Target::Scorer(number(random)) } else { Target::Sink(number(random)) };
             if random.random() { Fault::Add(target) } else { Fault::Remove(target) }
         }
+        Kind::Kafka if random.random_range(0..3) == 0 => Fault::StallBroker(seconds(random, 10.0..18.0)),
         Kind::Kafka => Fault::KillServer(Server::Kafka, seconds(random, 0.5..6.0)),
         Kind::Postgres => Fault::KillServer(Server::Postgres, seconds(random, 0.5..10.0)),
         Kind::EndBackends => Fault::EndBackends,
@@ -195,6 +199,7 @@ impl fmt::Display for Fault {
             Self::Remove(target) => write!(f, "remove a {target}"),
             Self::KillServer(Server::Kafka, time) => write!(f, "kill -9 kafka for {:.1} s", time.as_secs_f64()),
             Self::KillServer(Server::Postgres, time) => write!(f, "kill -9 postgres for {:.1} s", time.as_secs_f64()),
+            Self::StallBroker(time) => write!(f, "pause kafka for {:.1} s", time.as_secs_f64()),
             Self::EndBackends => f.write_str("end all database connections"),
             Self::FullQueue(time) => write!(f, "pause all sinks for {:.1} s", time.as_secs_f64()),
             Self::Poison(topic, records) => write!(f, "{records} records of nonsense into {topic:?}"),
@@ -218,8 +223,17 @@ mod tests {
     fn ten_faults_hit_both_servers_and_promote() {
         let plan = Plan::draw(3, 10);
         let has = |wanted: fn(&Fault) -> bool| plan.steps.iter().any(|step| wanted(&step.fault));
-        assert!(has(|fault| matches!(fault, Fault::KillServer(Server::Kafka, _))));
+        assert!(has(|fault| matches!(fault, Fault::KillServer(Server::Kafka, _) | Fault::StallBroker(_))));
         assert!(has(|fault| matches!(fault, Fault::KillServer(Server::Postgres, _))));
         assert!(has(|fault| matches!(fault, Fault::Promote)));
+    }
+
+    #[test]
+    fn a_long_run_both_kills_and_stalls_the_broker() {
+        let plan = Plan::draw(1, 100);
+        let count = |wanted: fn(&Fault) -> bool| plan.steps.iter().filter(|step| wanted(&step.fault)).count();
+        let stalls = count(|fault| matches!(fault, Fault::StallBroker(_)));
+        let kills = count(|fault| matches!(fault, Fault::KillServer(Server::Kafka, _)));
+        assert!(stalls > 0 && kills > 0 && stalls + kills == 10, "{stalls} stalls, {kills} kills");
     }
 }

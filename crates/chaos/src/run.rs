@@ -103,12 +103,21 @@ struct Run<'a> {
     promotions: usize,
     watch: Watch,
     /// Servers that are away, and until when.
-    away: Vec<(Server, Instant)>,
+    away: Vec<Away>,
     poison: Vec<LetterFact>,
     endings: usize,
     hung: u64,
     started: Instant,
     log: &'a mut dyn FnMut(&str),
+}
+
+/// A server that is away.
+#[derive(Debug, Clone, Copy)]
+struct Away {
+    server: Server,
+    until: Instant,
+    /// It was stopped in its tracks, not killed.
+    stalled: bool,
 }
 
 impl Run<'_> {
@@ -136,11 +145,14 @@ impl Run<'_> {
         self.endings += said.len();
         said.iter().for_each(|line| self.say(line));
         let now = Instant::now();
-        let back: Vec<Server> =
-            self.away.iter().filter(|(_, until)| *until <= now).map(|(server, _)| *server).collect();
-        for server in back {
-            self.stack.restart_server(server).await?;
-            self.away.retain(|(other, _)| *other != server);
+        let back: Vec<Away> = self.away.iter().filter(|away| away.until <= now).copied().collect();
+        for Away { server, stalled, .. } in back {
+            if stalled {
+                self.stack.resume_broker().await?;
+            } else {
+                self.stack.restart_server(server).await?;
+            }
+            self.away.retain(|away| away.server != server);
             self.say(&format!("{server:?} is back"));
         }
         let broken = !self.away.is_empty() || self.stack.parts().iter().any(|part| part.is_held());
@@ -188,6 +200,7 @@ impl Run<'_> {
                 self.note(ended);
             }
             Fault::KillServer(server, time) => self.kill_server(server, time).await?,
+            Fault::StallBroker(time) => self.stall_broker(time)?,
             // A server that is away has no connections.
             Fault::EndBackends if self.is_away(Server::Postgres) => {}
             Fault::EndBackends => self.stack.end_backends().await?,
@@ -220,13 +233,21 @@ impl Run<'_> {
     }
 
     fn is_away(&self, server: Server) -> bool {
-        self.away.iter().any(|(away, _)| *away == server)
+        self.away.iter().any(|away| away.server == server)
     }
 
     async fn kill_server(&mut self, server: Server, time: Duration) -> Result<()> {
         if !self.is_away(server) {
             self.stack.kill_server(server).await?;
-            self.away.push((server, Instant::now() + time));
+            self.away.push(Away { server, until: Instant::now() + time, stalled: false });
+        }
+        Ok(())
+    }
+
+    fn stall_broker(&mut self, time: Duration) -> Result<()> {
+        if !self.is_away(Server::Kafka) {
+            self.stack.stall_broker()?;
+            self.away.push(Away { server: Server::Kafka, until: Instant::now() + time, stalled: true });
         }
         Ok(())
     }

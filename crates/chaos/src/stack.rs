@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result, ensure};
 use churn_registry::Registry;
 use churn_testkit::{OwnKafka, OwnPostgres, fresh_name, poll_until, schema_registry};
 use churn_wire::{SchemaRegistry, WireConfig};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
@@ -24,6 +26,8 @@ const OUTCOME_DELAY: &str = "2s";
 const OPERATOR: &str = "chaos-operator";
 /// A database that recovers from a crash on a busy machine.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a broker may take to name itself.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Servers, parts and where they keep things.
 #[derive(Debug)]
@@ -183,6 +187,16 @@ impl Stack {
         }
     }
 
+    pub(crate) fn stall_broker(&self) -> Result<()> {
+        self.kafka.pause()
+    }
+
+    /// Returns when the broker names itself to new clients again.
+    pub(crate) async fn resume_broker(&self) -> Result<()> {
+        self.kafka.resume()?;
+        poll_until(CONNECT_PATIENCE, || names_brokers(self.bootstrap().to_owned())).await.context("wake the broker up")
+    }
+
     /// Returns when it accepts connections again.
     pub(crate) async fn restart_server(&self, server: Server) -> Result<()> {
         match server {
@@ -210,4 +224,13 @@ impl Stack {
         .context("end the parts' connections")?;
         Ok(())
     }
+}
+
+/// Whether a broker there tells a client that was never there of a broker.
+async fn names_brokers(bootstrap: String) -> Result<bool> {
+    let look = move || -> Result<bool> {
+        let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", bootstrap).create()?;
+        Ok(!client.fetch_metadata(None, LOOK)?.brokers().is_empty())
+    };
+    tokio::task::spawn_blocking(look).await?
 }

@@ -17,7 +17,7 @@ mod score;
 mod table;
 mod text;
 
-pub use event::EventBatch;
+pub use event::{EventBatch, TimeError};
 pub use feature::{FEATURE_COUNT, FEATURES, Feature, Kind, LABEL, OutOfRange, feature_index};
 pub use id::{EventId, ScoreId};
 pub use interned::{Interned, MISSING};

@@ -7,7 +7,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::RDKafkaErrorCode;
 
 use crate::client::AskContext;
-use crate::cluster::partition_count;
+use crate::cluster::ASK_TIMEOUT;
 use crate::positions::offset_list;
 use crate::{Cluster, StreamError, TopicPartition, TopicSpec};
 
@@ -60,7 +60,7 @@ impl Cluster {
         let mut reports = Vec::with_capacity(specs.len());
         for spec in specs {
             let name = spec.name.clone();
-            let have = self.ask("read metadata", move |ask| partition_count(ask, &name)).await?;
+            let have = self.ask("read metadata", move |asker| asker.partition_count(&name, ASK_TIMEOUT)).await?;
             let state = match have {
                 None => TopicState::Missing,
                 Some(have) if have == spec.partitions => TopicState::Existing,
@@ -175,7 +175,8 @@ impl Cluster {
     }
 
     fn create_embedded(&self, specs: &[TopicSpec]) -> Result<Vec<TopicReport>, StreamError> {
-        let mock = self.inner.ask.client().mock_cluster().ok_or_else(|| StreamError::closed("create topics"))?;
+        let ask = self.inner.asker.client();
+        let mock = ask.client().mock_cluster().ok_or_else(|| StreamError::closed("create topics"))?;
         let mut reports = Vec::with_capacity(specs.len());
         for spec in specs {
             let state = match mock.create_topic(&spec.name, spec.partitions, 1) {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// Keeps the last reason a client gave, and passes its log lines on.
@@ -88,9 +88,6 @@ impl ClientContext for AskContext {
 }
 
 impl ConsumerContext for AskContext {}
-
-/// A client that only asks questions.
-pub(crate) type AskClient = BaseConsumer<AskContext>;
 
 #[cfg(test)]
 mod tests {

@@ -11,16 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use churn_runtime::progress::Progress;
-use rdkafka::ClientConfig;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult};
 
-use crate::client::{AskClient, AskContext};
+use crate::ask::{Asker, is_silence};
 use crate::{KafkaConfig, StreamError, TopicPartition, Topics};
 
 /// How long one question to a reachable cluster may take.
-const ASK_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a broker may take to say that it is there. Longer hides an outage, shorter calls a busy broker lost.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time between two looks at the client's reasons while it connects.
@@ -37,7 +35,7 @@ pub(crate) struct Inner {
     pub(crate) brokers: String,
     pub(crate) progress: Progress,
     pub(crate) embedded: Option<Embedded>,
-    pub(crate) ask: AskClient,
+    pub(crate) asker: Asker,
     topics: Topics,
     id: String,
     closed: AtomicBool,
@@ -65,7 +63,7 @@ impl Cluster {
         let progress = progress.clone();
         blocking("connect to Kafka", move || {
             let brokers = config.brokers.clone();
-            let ask = ask_client(&config.client(&brokers))?;
+            let ask = Asker::new(&config.client(&brokers))?;
             let id = await_broker(&ask, &brokers, config.connect_timeout.get())?;
             tracing::info!(cluster = %id, %brokers, "connected to Kafka");
             Ok(Self::assemble(config, brokers, id, ask, progress, None))
@@ -82,8 +80,8 @@ impl Cluster {
         let config = config.clone();
         let progress = progress.clone();
         let cluster = blocking("start the embedded broker", move || {
-            let ask = ask_client(ClientConfig::new().set("test.mock.num.brokers", "1"))?;
-            let brokers = ask.client().mock_cluster().map(|mock| mock.bootstrap_servers());
+            let ask = Asker::embedded()?;
+            let brokers = ask.client().client().mock_cluster().map(|mock| mock.bootstrap_servers());
             let brokers = brokers.ok_or_else(|| StreamError::closed("start the embedded broker"))?;
             let id = run_id();
             await_broker(&ask, &brokers, ASK_TIMEOUT)?;
@@ -99,7 +97,7 @@ impl Cluster {
         config: KafkaConfig,
         brokers: String,
         id: String,
-        ask: AskClient,
+        asker: Asker,
         progress: Progress,
         embedded: Option<Embedded>,
     ) -> Self {
@@ -110,7 +108,7 @@ impl Cluster {
                 brokers,
                 progress,
                 embedded,
-                ask,
+                asker,
                 topics,
                 id,
                 closed: AtomicBool::new(false),
@@ -163,7 +161,7 @@ impl Cluster {
     /// The topic does not exist, or no broker answers.
     pub async fn topic_partitions(&self, topic: &str) -> Result<i32, StreamError> {
         let name = topic.to_owned();
-        let count = self.ask("read metadata", move |ask| partition_count(ask, &name)).await?;
+        let count = self.ask("read metadata", move |asker| asker.partition_count(&name, ASK_TIMEOUT)).await?;
         count.ok_or_else(|| StreamError::Topic {
             topic: topic.to_owned(),
             problem: "does not exist; `churn setup` creates it".into(),
@@ -176,8 +174,8 @@ impl Cluster {
     /// The partition does not exist, or no broker answers.
     pub async fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), StreamError> {
         let name = topic.to_owned();
-        self.ask(&format!("read the ends of {topic}[{partition}]"), move |ask| {
-            ask.fetch_watermarks(&name, partition, ASK_TIMEOUT)
+        self.ask(&format!("read the ends of {topic}[{partition}]"), move |asker| {
+            asker.watermarks(&name, partition, ASK_TIMEOUT)
         })
         .await
     }
@@ -188,7 +186,7 @@ impl Cluster {
     /// None does; the reason is that of the client library.
     pub async fn ping(&self) -> Result<(), StreamError> {
         let (inner, topic) = (Arc::clone(&self.inner), self.topics().events.clone());
-        blocking("look for a broker", move || match inner.ask.fetch_metadata(Some(&topic), PING_TIMEOUT) {
+        blocking("look for a broker", move || match inner.asker.metadata(Some(&topic), PING_TIMEOUT) {
             Ok(_) => Ok(()),
             Err(error) => Err(inner.explain("look for a broker", &error, PING_TIMEOUT)),
         })
@@ -199,11 +197,11 @@ impl Cluster {
     pub(crate) async fn ask<T: Send + 'static>(
         &self,
         action: &str,
-        question: impl FnOnce(&AskClient) -> KafkaResult<T> + Send + 'static,
+        question: impl FnOnce(&Asker) -> KafkaResult<T> + Send + 'static,
     ) -> Result<T, StreamError> {
         let inner = Arc::clone(&self.inner);
         let what = format!("{action} at {}", inner.brokers);
-        blocking(action, move || question(&inner.ask).map_err(|error| inner.explain(&what, &error, ASK_TIMEOUT))).await
+        blocking(action, move || question(&inner.asker).map_err(|error| inner.explain(&what, &error, ASK_TIMEOUT))).await
     }
 
     pub(crate) fn group_name(&self, group: &str) -> String {
@@ -214,10 +212,8 @@ impl Cluster {
 impl Inner {
     /// Turns "transport failure" into the reason that the client's log gave.
     fn explain(&self, action: &str, error: &KafkaError, waited: Duration) -> StreamError {
-        use RDKafkaErrorCode as C;
-        let code = error.rdkafka_error_code();
-        if matches!(code, Some(C::BrokerTransportFailure | C::AllBrokersDown | C::OperationTimedOut | C::Resolve)) {
-            let reason = last_reason(&self.ask).unwrap_or_else(|| error.to_string());
+        if error.rdkafka_error_code().is_some_and(is_silence) {
+            let reason = self.asker.last_reason().unwrap_or_else(|| error.to_string());
             return StreamError::Unreachable { brokers: self.brokers.clone(), reason, waited };
         }
         StreamError::kafka(action, error)
@@ -266,24 +262,19 @@ pub(crate) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(StreamError::closed(action)))
 }
 
-fn ask_client(settings: &ClientConfig) -> Result<AskClient, StreamError> {
-    settings
-        .clone()
-        .set_log_level(RDKafkaLogLevel::Info)
-        .create_with_context(AskContext::default())
-        .map_err(|error| StreamError::kafka("create a Kafka client", &error))
-}
-
 /// Waits until a broker answers, and returns the cluster's id.
-fn await_broker(ask: &AskClient, brokers: &str, patience: Duration) -> Result<String, StreamError> {
+fn await_broker(asker: &Asker, brokers: &str, patience: Duration) -> Result<String, StreamError> {
     let start = Instant::now();
     loop {
         let slice = CONNECT_SLICE.min(patience);
-        match ask.fetch_metadata(None, slice) {
-            Ok(_) => return Ok(ask.client().fetch_cluster_id(ASK_TIMEOUT).unwrap_or_else(|| "unknown".to_owned())),
+        match asker.metadata(None, slice) {
+            Ok(_) => {
+                let id = asker.client().client().fetch_cluster_id(ASK_TIMEOUT);
+                return Ok(id.unwrap_or_else(|| "unknown".to_owned()));
+            }
             Err(error) => {
-                let reason = last_reason(ask);
-                if ask.context().reasons.denied() {
+                let reason = asker.last_reason();
+                if asker.client().context().reasons.denied() {
                     let reason = reason.unwrap_or_else(|| error.to_string());
                     return Err(StreamError::Kafka {
                         action: format!("log in at {brokers}"),
@@ -301,27 +292,10 @@ fn await_broker(ask: &AskClient, brokers: &str, patience: Duration) -> Result<St
                 }
                 if let Some(reason) = reason {
                     // Put it back by logging it again: the next slice may not produce a new line.
-                    ask.context().reasons.on_error(&error, &reason);
+                    asker.client().context().reasons.on_error(&error, &reason);
                 }
             }
         }
-    }
-}
-
-/// Serves the client's log queue and returns the last reason it gave.
-fn last_reason(ask: &AskClient) -> Option<String> {
-    while ask.poll(Duration::ZERO).is_some() {}
-    ask.context().reasons.take()
-}
-
-pub(crate) fn partition_count(ask: &AskClient, topic: &str) -> KafkaResult<Option<i32>> {
-    let metadata = ask.fetch_metadata(Some(topic), ASK_TIMEOUT)?;
-    let found = metadata.topics().iter().find(|t| t.name() == topic);
-    let Some(found) = found else { return Ok(None) };
-    match found.error().map(RDKafkaErrorCode::from) {
-        None => Ok(i32::try_from(found.partitions().len()).ok()),
-        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Ok(None),
-        Some(code) => Err(KafkaError::MetadataFetch(code)),
     }
 }
 

@@ -30,6 +30,9 @@ pub struct KafkaConfig {
     pub rebalance_timeout: HumanDuration,
     /// How long to wait for a first answer of a broker before giving up.
     pub connect_timeout: HumanDuration,
+    /// How long a client may be without a broker while others of this process get answers; then it is made anew. (A broker that was
+    /// stopped and wakes up can leave a client without any.) Shorter resumes sooner, but gives a client less time to connect again.
+    pub cut_off_after: HumanDuration,
     /// How long a record may wait for its acknowledgement before it counts as failed. Transactions cap it at `transaction_timeout`.
     pub delivery_timeout: HumanDuration,
     /// How long a producer collects records into a batch. Longer makes larger batches, and adds to the latency.
@@ -121,6 +124,7 @@ impl Default for KafkaConfig {
             session_timeout: HumanDuration::from_secs(10),
             rebalance_timeout: HumanDuration::from_secs(30),
             connect_timeout: HumanDuration::from_secs(8),
+            cut_off_after: HumanDuration::from_secs(10),
             delivery_timeout: HumanDuration::from_secs(30),
             linger: HumanDuration::from_millis(5),
             compression: Compression::Lz4,
@@ -207,6 +211,7 @@ impl Validate for KafkaConfig {
             "must be at least 1 s (brokers refuse less than 6 s by default)",
         );
         fault(self.rebalance_timeout.as_millis() > 3_600_000, "rebalance_timeout", "must be at most 1 h");
+        fault(self.cut_off_after.as_millis() < 2_000, "cut_off_after", "must be at least 2 s (clients connect again within one)");
         fault(self.connect_timeout.as_millis() == 0, "connect_timeout", "must be more than 0");
         let delivery = self.delivery_timeout.min(self.transaction_timeout);
         fault(self.linger >= delivery, "linger", "must be below delivery_timeout and transaction_timeout");

@@ -18,9 +18,10 @@ use tokio::sync::{mpsc as channel, oneshot, watch};
 
 use crate::cluster::blocking;
 use crate::poller::{Command, Item, Link, Poller};
-use crate::positions::{Position, Start, numbered, offset_list, resolve};
+use crate::positions::{Position, Start, numbered, offset_list, resolve, stored_offsets};
 use crate::reader::Reader;
 use crate::rebalance::{Mailbox, MemberContext};
+use crate::watchdog::Watchdog;
 use crate::{Cluster, RecordBatch, StreamError, TopicPartition};
 
 pub(crate) type Member = BaseConsumer<MemberContext>;
@@ -123,7 +124,8 @@ impl Consumer {
         let (commands, orders) = mpsc::channel();
         let names: Arc<[Arc<str>]> = topics.iter().map(|t| Arc::from(t.as_str())).collect();
         let reader = Reader { cluster: cluster.clone(), group: group.clone(), member: Arc::clone(&member) };
-        let poller = Poller::new(reader, names, stage.clone(), Arc::clone(&link), outbox, orders, fetch);
+        let watchdog = Watchdog::new(cluster.config().cut_off_after.get());
+        let poller = Poller::new(reader, names, stage.clone(), Arc::clone(&link), outbox, orders, fetch, watchdog);
         let thread = std::thread::Builder::new()
             .name(format!("kafka-{group}"))
             .spawn(move || poller.run())
@@ -167,6 +169,10 @@ impl Consumer {
                     self.open = false;
                     return Event::Lost(partitions);
                 }
+                Some(Item::CutOff) => {
+                    self.open = false;
+                    return Event::Lost(self.assigned.clone());
+                }
                 Some(Item::Failed(error)) => return Event::Failed(error),
                 None => return Event::Failed(StreamError::closed(format!("read as group {}", self.group))),
             }
@@ -179,6 +185,12 @@ impl Consumer {
         self.link.limit_records(records);
     }
 
+    /// Whether nothing is fetched at the moment, because records wait here that nobody takes.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.link.is_paused()
+    }
+
     /// Hands out no more records of this assignment: a batch of it was dropped, and what follows would leave a gap.
     pub fn abandon(&mut self) {
         self.open = false;
@@ -186,9 +198,12 @@ impl Consumer {
 
     /// Whether the group wants these partitions back so badly that a batch in hand has to be given up: they are another member's
     /// already, or have been asked back for half of `kafka.rebalance_timeout`, after all of which the group goes on without this
-    /// member. True before the [`Event`] has come through the queue.
+    /// member. So it is when the client is cut off from every broker. True before the [`Event`] has come through the queue.
     #[must_use]
     pub fn must_yield(&self) -> bool {
+        if self.mailbox.is_cut_off() {
+            return true;
+        }
         let Some(since) = *self.withdrawn.borrow() else { return false };
         since.elapsed() >= self.cluster.config().handover()
             || self.member.as_ref().is_some_and(|member| member.assignment_lost())
@@ -212,7 +227,14 @@ impl Consumer {
     /// # Errors
     /// Stored offsets or the beginning cannot be looked up, or the consumer is closed.
     pub async fn assign(&mut self, partitions: &[(TopicPartition, Position)]) -> Result<(), StreamError> {
-        let starts = self.resolve(partitions.to_vec()).await?;
+        let starts = tokio::select! {
+            starts = self.resolve(partitions.to_vec()) => starts?,
+            () = self.cut_off() => return Err(StreamError::Kafka {
+                action: self.action("look up positions"),
+                reason: "the client is cut off from every broker and will be made anew".into(),
+                retriable: true,
+            }),
+        };
         self.forget();
         for start in &starts {
             self.stage.assigned(&start.partition.topic, start.partition.partition, start.next);
@@ -225,14 +247,18 @@ impl Consumer {
         self.order(|reply| Command::Assign { generation, starts, reply }).await
     }
 
-    /// Stops reading, and tells the group that its partitions are free.
+    /// Stops reading, and tells the group that its partitions are free. A client that is cut off from every broker is made anew
+    /// and joins the group again.
     ///
     /// # Errors
-    /// The consumer is closed.
+    /// The consumer is closed, or no new client can be made.
     pub async fn unassign(&mut self) -> Result<(), StreamError> {
         self.forget();
         self.generation += 1;
         self.open = false;
+        if self.mailbox.is_cut_off() {
+            return self.renew().await;
+        }
         self.mailbox.answered();
         self.order(|reply| Command::Unassign { reply }).await
     }
@@ -307,6 +333,23 @@ impl Consumer {
         Ok(true)
     }
 
+    /// What the group has committed of these partitions; those of which it has nothing are left out.
+    ///
+    /// # Errors
+    /// The coordinator does not answer, or the consumer is closed.
+    pub async fn committed_offsets(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<(TopicPartition, i64)>, StreamError> {
+        let (cluster, group, member) = (self.cluster.clone(), self.group.clone(), self.member()?);
+        let (action, partitions) = (self.action("read the committed offsets"), partitions.to_vec());
+        blocking("read the committed offsets", move || {
+            let stored = stored_offsets(&cluster, &group, &member, partitions.iter());
+            Ok(stored.map_err(|e| StreamError::kafka(action, &e))?.into_iter().collect())
+        })
+        .await
+    }
+
     /// Partitions that are being read.
     #[must_use]
     pub fn assigned(&self) -> &[TopicPartition] {
@@ -354,6 +397,26 @@ impl Consumer {
             embedded.commit(&self.group, offsets);
         }
         self.durable(offsets);
+    }
+
+    /// Ends when the client is given up, or at once where it is. Cancel-safe.
+    async fn cut_off(&self) {
+        let mut changes = self.withdrawn.clone();
+        // The sender lives in the mailbox, which this handle holds.
+        let _ = changes.wait_for(|_| self.mailbox.is_cut_off()).await;
+    }
+
+    async fn renew(&mut self) -> Result<(), StreamError> {
+        let (cluster, stage) = (self.cluster.clone(), self.stage.clone());
+        let (group, topics) = (self.group.clone(), self.topics.clone());
+        let fresh = blocking("join a consumer group again", move || {
+            Self::join(cluster, stage, group, topics, Vec::new())
+        })
+        .await?;
+        // The old member has no broker to say goodbye to; nothing waits for it.
+        tokio::spawn(std::mem::replace(self, fresh).close());
+        self.stage.client_renewed();
+        Ok(())
     }
 
     fn member(&self) -> Result<Arc<Member>, StreamError> {

@@ -12,6 +12,7 @@
 #![allow(clippy::disallowed_methods)] // this crate reads clocks: deadlines of network calls
 
 mod admin;
+mod ask;
 mod batch;
 mod client;
 mod cluster;
@@ -37,6 +38,7 @@ mod tail;
 mod throttle;
 mod topics;
 mod transaction;
+mod watchdog;
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@
 //! and polls on, so that rebalances are still served.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
@@ -23,6 +23,7 @@ use crate::config::FetchConfig;
 use crate::positions::{Start, numbered};
 use crate::reader::Reader;
 use crate::rebalance::Rebalanced;
+use crate::watchdog::{Advice, Watchdog};
 use crate::{RecordBatch, StreamError, TopicPartition};
 
 /// How long a poll waits: the longest that an order (`assign`) waits too.
@@ -39,6 +40,8 @@ pub(crate) enum Item {
     Assigned(Vec<TopicPartition>),
     Revoked(Vec<TopicPartition>),
     Lost(Vec<TopicPartition>),
+    /// The client will not find a broker any more: it has to be made anew.
+    CutOff,
     Failed(StreamError),
 }
 
@@ -55,12 +58,15 @@ pub(crate) struct Link {
     limit: usize,
     /// Most records in one batch; the pipeline adapts it.
     records: AtomicUsize,
+    /// Nothing is fetched, because the pipeline takes nothing.
+    paused: AtomicBool,
     thread: OnceLock<Thread>,
 }
 
 impl Link {
     pub(crate) fn new(limit: usize, records: usize) -> Self {
-        Self { queued: AtomicUsize::new(0), limit, records: AtomicUsize::new(records), thread: OnceLock::new() }
+        let (queued, records) = (AtomicUsize::new(0), AtomicUsize::new(records));
+        Self { queued, limit, records, paused: AtomicBool::new(false), thread: OnceLock::new() }
     }
 
     pub(crate) fn set_thread(&self, thread: Thread) {
@@ -69,6 +75,10 @@ impl Link {
 
     pub(crate) fn limit_records(&self, records: usize) {
         self.records.store(records.max(1), Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Acquire)
     }
 
     pub(crate) fn wake(&self) {
@@ -113,6 +123,7 @@ pub(crate) struct Poller {
     /// A partition's end was reached since the last look at positions.
     reached_end: bool,
     settled: Instant,
+    watchdog: Watchdog,
 }
 
 impl Poller {
@@ -124,6 +135,7 @@ impl Poller {
         outbox: channel::UnboundedSender<Item>,
         orders: Receiver<Command>,
         fetch: &FetchConfig,
+        watchdog: Watchdog,
     ) -> Self {
         Self {
             reader,
@@ -141,6 +153,7 @@ impl Poller {
             handed: HashMap::new(),
             reached_end: false,
             settled: Instant::now(),
+            watchdog,
         }
     }
 
@@ -174,6 +187,10 @@ impl Poller {
             if idle && self.reached_end && self.settled.elapsed() >= SETTLE {
                 self.settle();
             }
+            // Nothing is fetched while paused, so connections may go for lack of use.
+            if idle && !self.paused && !mailbox.is_cut_off() {
+                self.watch();
+            }
         }
         // A rebalance that the pipeline has not answered would keep the client from ever closing.
         if let Err(error) = self.reader.member.unassign() {
@@ -206,6 +223,24 @@ impl Poller {
         }
     }
 
+    /// Gives a client up that has no broker any more while others have.
+    fn watch(&mut self) {
+        let in_touch = self.reader.member.context().shared.is_in_touch();
+        match self.watchdog.look(in_touch, Instant::now()) {
+            Advice::Nothing => {}
+            Advice::Probe => {
+                let answered = self.reader.others_are_answered();
+                self.watchdog.probed(answered, Instant::now());
+            }
+            Advice::Renew => {
+                tracing::warn!(group = %self.reader.group, "brokers answer others, but not this client: it is made anew");
+                self.forget();
+                self.reader.member.context().shared.cut_off();
+                self.send(Item::CutOff);
+            }
+        }
+    }
+
     fn hand_over(&mut self) {
         let batch = self.batch.finish();
         for (partition, next) in batch.next_offsets() {
@@ -233,7 +268,7 @@ impl Poller {
         match self.reader.member.assignment().and_then(|all| self.reader.member.pause(&all)) {
             Ok(()) => {
                 tracing::debug!(group = %self.reader.group, "pipeline takes no records: fetching paused");
-                self.paused = true;
+                self.set_paused(true);
             }
             // Try again after the next stall rather than in a tight loop.
             Err(error) => {
@@ -243,8 +278,13 @@ impl Poller {
         }
     }
 
+    fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+        self.link.paused.store(paused, Ordering::Release);
+    }
+
     fn resume(&mut self) {
-        self.paused = false;
+        self.set_paused(false);
         match self.reader.member.assignment().and_then(|all| self.reader.member.resume(&all)) {
             Ok(()) => tracing::debug!(group = %self.reader.group, "fetching resumed"),
             Err(error) => self.send(Item::Failed(StreamError::kafka(
@@ -312,7 +352,7 @@ impl Poller {
         self.handed.clear();
         self.accepting = false;
         self.stalled = None;
-        self.paused = false;
+        self.set_paused(false);
     }
 
     /// Where everything handed over is durable and the end was reached, moves the stage's position past transaction markers and

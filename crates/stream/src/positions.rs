@@ -43,7 +43,9 @@ pub(crate) fn resolve(
     member: &Member,
     partitions: Vec<(TopicPartition, Position)>,
 ) -> KafkaResult<Vec<Start>> {
-    let stored = stored_offsets(cluster, group, member, &partitions)?;
+    let wanted =
+        partitions.iter().filter(|(_, position)| *position == Position::Stored).map(|(partition, _)| partition);
+    let stored = stored_offsets(cluster, group, member, wanted)?;
     let mut starts = Vec::with_capacity(partitions.len());
     for (partition, position) in partitions {
         let known = match position {
@@ -61,15 +63,13 @@ pub(crate) fn resolve(
     Ok(starts)
 }
 
-/// The group's committed offsets of those partitions that are to begin there and have one.
-fn stored_offsets(
+/// The group's committed offsets of those of the partitions that have one. Blocks.
+pub(crate) fn stored_offsets<'a>(
     cluster: &Cluster,
     group: &str,
     member: &Member,
-    partitions: &[(TopicPartition, Position)],
+    wanted: impl Iterator<Item = &'a TopicPartition>,
 ) -> KafkaResult<HashMap<TopicPartition, i64>> {
-    let wanted =
-        partitions.iter().filter(|(_, position)| *position == Position::Stored).map(|(partition, _)| partition);
     if let Some(embedded) = &cluster.inner.embedded {
         return Ok(wanted.filter_map(|p| embedded.position(group, p).map(|next| (p.clone(), next))).collect());
     }
@@ -87,7 +87,7 @@ fn stored_offsets(
 }
 
 fn first_offset(cluster: &Cluster, partition: &TopicPartition) -> KafkaResult<i64> {
-    let (low, _) = cluster.inner.ask.fetch_watermarks(&partition.topic, partition.partition, LOOK_UP_TIMEOUT)?;
+    let (low, _) = cluster.inner.asker.watermarks(&partition.topic, partition.partition, LOOK_UP_TIMEOUT)?;
     Ok(low)
 }
 

@@ -12,7 +12,6 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
-use crate::cluster::partition_count;
 use crate::delivery::DeliveryContext;
 use crate::throttle::Throttle;
 use crate::{Cluster, Header, StreamError};
@@ -25,6 +24,9 @@ const TURN: Duration = Duration::from_micros(200);
 
 /// How long a broker may take to describe a topic.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a broker may take to show that this client, or another one, is in touch with it. More than librdkafka's pauses
+/// between attempts to connect (a second).
+const TOUCH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A record to be sent.
 #[derive(Debug, Clone, Copy)]
@@ -153,7 +155,8 @@ impl Producer {
             if start.elapsed() > deadline {
                 let action = format!("deliver {} records to {}", self.client.in_flight_count(), self.cluster.brokers());
                 self.context().publish();
-                return Err(self.check().err().unwrap_or_else(|| StreamError::timed_out(action, deadline)));
+                let error = self.check().err().unwrap_or_else(|| StreamError::timed_out(action, deadline));
+                return Err(self.judged(error));
             }
             self.wait_a_turn();
         }
@@ -185,6 +188,26 @@ impl Producer {
         if !self.serve() {
             std::thread::sleep(TURN);
         }
+    }
+
+    /// The same error, or one that asks for a new client where this one gets no answers any more although others do (see
+    /// [`crate::watchdog`]). Statistics would tell without asking, but pile up in a client that nobody polls.
+    pub(crate) fn judged(&self, error: StreamError) -> StreamError {
+        match error {
+            StreamError::Kafka { action, retriable: true, reason } | StreamError::MustAbort { action, reason }
+                if self.is_cut_off() =>
+            {
+                StreamError::Expired { action, reason: format!("{reason}; brokers answer others, but not this client") }
+            }
+            error => error,
+        }
+    }
+
+    fn is_cut_off(&self) -> bool {
+        let topic = &self.cluster.topics().events;
+        let own = || self.client.client().fetch_metadata(Some(topic), TOUCH_TIMEOUT);
+        let others = || self.cluster.inner.asker.metadata(Some(topic), TOUCH_TIMEOUT);
+        !self.cluster.is_embedded() && own().is_err() && others().is_ok()
     }
 
     /// The failure of a record sent earlier, if there was one.
@@ -263,8 +286,10 @@ impl Producer {
 
     fn meet(&mut self, topic: &str) -> Result<usize, StreamError> {
         let error = |e: &KafkaError| StreamError::kafka(format!("read metadata of {topic}"), e);
-        let partitions = partition_count(&self.cluster.inner.ask, topic).map_err(|e| error(&e))?.ok_or_else(|| {
-            StreamError::Topic { topic: topic.to_owned(), problem: "does not exist; `churn setup` creates it".into() }
+        let count = self.cluster.inner.asker.partition_count(topic, METADATA_TIMEOUT).map_err(|e| error(&e))?;
+        let partitions = count.ok_or_else(|| StreamError::Topic {
+            topic: topic.to_owned(),
+            problem: "does not exist; `churn setup` creates it".into(),
         })?;
         // Otherwise the first record waits for librdkafka's next look at its topics, up to a second.
         self.client.client().fetch_metadata(Some(topic), METADATA_TIMEOUT).map_err(|e| error(&e))?;

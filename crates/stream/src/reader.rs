@@ -13,6 +13,9 @@ use crate::{Cluster, StreamError, TopicPartition};
 /// Time for one watermark when explaining a position that is gone.
 const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long a broker may take to answer somebody else.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Who reads. Holds on to the cluster, so that an embedded broker outlives its readers.
 pub(crate) struct Reader {
     pub(crate) cluster: Cluster,
@@ -55,11 +58,16 @@ impl Reader {
         }
     }
 
+    /// Whether a broker answers others than this member.
+    pub(crate) fn others_are_answered(&self) -> bool {
+        self.cluster.inner.asker.metadata(Some(&self.cluster.topics().events), PROBE_TIMEOUT).is_ok()
+    }
+
     /// librdkafka does not say which partition: find one whose position is outside of what it holds.
     fn explain_gone(&self, reason: Option<String>, next: &HashMap<TopicPartition, i64>) -> StreamError {
-        let ask = &self.cluster.inner.ask;
+        let asker = &self.cluster.inner.asker;
         let gone = next.iter().find_map(|(partition, &next)| {
-            let (low, high) = ask.fetch_watermarks(&partition.topic, partition.partition, EXPLAIN_TIMEOUT).ok()?;
+            let (low, high) = asker.watermarks(&partition.topic, partition.partition, EXPLAIN_TIMEOUT).ok()?;
             (next < low || next > high)
                 .then(|| (partition.to_string(), format!("offset {next} is outside of {low}..{high}")))
         });

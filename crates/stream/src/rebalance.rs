@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use crate::TopicPartition;
 use crate::client::Reasons;
+use crate::watchdog::in_touch;
 
 /// What the group decided, waiting to be forwarded behind the records that came before it.
 #[derive(Debug)]
@@ -44,6 +45,10 @@ pub(crate) struct Mailbox {
     leaving: AtomicBool,
     /// Since when the group waits for partitions to be given back. Known here before the note has made its way through the queue.
     withdrawn: watch::Sender<Option<Instant>>,
+    /// The last statistics told of no broker to read from.
+    out_of_touch: AtomicBool,
+    /// The client is given up: it will not find a broker any more.
+    cut_off: AtomicBool,
 }
 
 impl Mailbox {
@@ -76,6 +81,20 @@ impl Mailbox {
         self.withdrawn.send_replace(None);
     }
 
+    pub(crate) fn is_in_touch(&self) -> bool {
+        !self.out_of_touch.load(Ordering::Acquire)
+    }
+
+    /// Gives the client up: whatever it holds is to be dropped.
+    pub(crate) fn cut_off(&self) {
+        self.cut_off.store(true, Ordering::Release);
+        self.withdrawn.send_replace(Some(Instant::now()));
+    }
+
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.cut_off.load(Ordering::Acquire)
+    }
+
     fn put(&self, note: Rebalanced) {
         if !matches!(note, Rebalanced::Assigned(_)) {
             self.withdrawn.send_replace(Some(Instant::now()));
@@ -101,6 +120,7 @@ impl ClientContext for MemberContext {
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.shared.out_of_touch.store(!in_touch(&statistics), Ordering::Release);
         for (name, topic) in &statistics.topics {
             for (&partition, state) in &topic.partitions {
                 // -1 is librdkafka's entry for records without a partition; negative ends are not known yet.

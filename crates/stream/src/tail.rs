@@ -14,7 +14,7 @@ use rdkafka::topic_partition_list::Offset;
 use crate::batch::{Builder, Pool};
 use crate::client::AskContext;
 use crate::cluster::blocking;
-use crate::{Cluster, RecordBatch, StreamError, partition_for_key};
+use crate::{Cluster, RecordBatch, StreamError, TopicPartition, partition_for_key};
 
 /// How long reading the tail may take.
 const TAIL_TIMEOUT: Duration = Duration::from_secs(20);
@@ -35,6 +35,25 @@ impl Cluster {
         let (cluster, topic) = (self.clone(), topic.to_owned());
         blocking("read a partition's tail", move || {
             Tail::new(&cluster, &topic, partition, TAIL_TIMEOUT).last(count, low, high)
+        })
+        .await
+    }
+
+    /// The committed records among the last `offsets` offsets before `next`, oldest first.
+    ///
+    /// # Errors
+    /// The partition does not exist, no broker answers, or `next` is not reached within 20 s.
+    pub async fn before(
+        &self,
+        partition: &TopicPartition,
+        next: i64,
+        offsets: i64,
+    ) -> Result<RecordBatch, StreamError> {
+        let (cluster, partition) = (self.clone(), partition.clone());
+        let (low, high) = self.watermarks(&partition.topic, partition.partition).await?;
+        blocking("read before a position", move || {
+            let tail = Tail::new(&cluster, &partition.topic, partition.partition, TAIL_TIMEOUT);
+            tail.before(next.min(high), next.saturating_sub(offsets).max(low))
         })
         .await
     }
@@ -69,8 +88,7 @@ impl<'a> Tail<'a> {
     }
 
     fn last(&self, count: usize, low: i64, high: i64) -> Result<RecordBatch, StreamError> {
-        let topics: Arc<[Arc<str>]> = Arc::from([Arc::from(self.topic)]);
-        let mut found = Builder::new(topics, Arc::new(Pool::default()));
+        let mut found = self.builder();
         if high <= low || count == 0 {
             return Ok(found.finish());
         }
@@ -79,7 +97,7 @@ impl<'a> Tail<'a> {
         loop {
             let start = high.saturating_sub(span).max(low);
             found.reset();
-            self.read_from(&consumer, start, |message| {
+            self.read_from(&consumer, start, i64::MAX, |message| {
                 found.push(message);
             })?;
             if found.len() >= count || start == low {
@@ -88,6 +106,21 @@ impl<'a> Tail<'a> {
             }
             span = span.saturating_mul(8);
         }
+    }
+
+    fn before(&self, end: i64, start: i64) -> Result<RecordBatch, StreamError> {
+        let mut found = self.builder();
+        if start < end {
+            self.read_from(&self.consumer()?, start, end, |message| {
+                found.push(message);
+            })?;
+        }
+        Ok(found.finish())
+    }
+
+    fn builder(&self) -> Builder {
+        let topics: Arc<[Arc<str>]> = Arc::from([Arc::from(self.topic)]);
+        Builder::new(topics, Arc::new(Pool::default()))
     }
 
     fn last_of(&self, key: &[u8], low: i64, high: i64) -> Result<Option<Vec<u8>>, StreamError> {
@@ -99,7 +132,7 @@ impl<'a> Tail<'a> {
         loop {
             let start = high.saturating_sub(span).max(low);
             let mut found = None;
-            self.read_from(&consumer, start, |message| {
+            self.read_from(&consumer, start, i64::MAX, |message| {
                 if message.key() == Some(key) {
                     found = Some(message.payload().map(<[u8]>::to_vec));
                 }
@@ -111,10 +144,12 @@ impl<'a> Tail<'a> {
         }
     }
 
+    /// Shows the records from `start` on up to `end`, or to where the partition ends.
     fn read_from(
         &self,
         consumer: &BaseConsumer<AskContext>,
         start: i64,
+        end: i64,
         mut see: impl FnMut(&BorrowedMessage<'_>),
     ) -> Result<(), StreamError> {
         let mut list = TopicPartitionList::new();
@@ -122,7 +157,8 @@ impl<'a> Tail<'a> {
         consumer.assign(&list).map_err(|e| self.error(&e))?;
         while self.started.elapsed() < self.patience {
             match consumer.poll(Duration::from_millis(50)) {
-                Some(Ok(message)) => see(&message),
+                Some(Ok(message)) if message.offset() < end => see(&message),
+                Some(Ok(_)) => return Ok(()),
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
                 // The client connects again by itself; the deadline bounds how long it may take.
                 Some(Err(error)) if self.error(&error).fate() == Fate::External => {}

@@ -213,9 +213,10 @@ impl TransactionalProducer {
         self.acknowledged_before += old.acknowledged();
         // Closing a client waits for requests that a stalled broker may never answer. The new one fences it anyway.
         std::thread::spawn(move || drop(old));
+        self.stage.client_renewed();
         self.init()?;
         self.phase = Phase::Idle;
-        tracing::info!(transactional_id = %self.id, "transactions go on with a new client");
+        tracing::warn!(transactional_id = %self.id, "transactions go on with a new client");
         Ok(())
     }
 
@@ -265,7 +266,7 @@ impl TransactionalProducer {
             (Some((code, reason)), StreamError::Fenced { action, .. } | StreamError::Expired { action, .. }) => {
                 self.ended(action, code, reason)
             }
-            (_, error) => error,
+            (_, error) => self.producer.judged(error),
         }
     }
 
@@ -288,7 +289,9 @@ impl TransactionalProducer {
                     self.producer.client.client().fatal_error().map_or(RDKafkaErrorCode::Fenced, |(code, _)| code);
                 self.ended(action, code, reason)
             }
-            StreamError::Kafka { action, reason, .. } if self.is_open() => StreamError::MustAbort { action, reason },
+            StreamError::Kafka { action, reason, .. } if self.is_open() => {
+                self.producer.judged(StreamError::MustAbort { action, reason })
+            }
             other => other,
         }
     }

@@ -2,14 +2,18 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+use churn_runtime::clock::Stopwatch;
 
 use crate::foreign::{Foreign, Relation, relate};
 use crate::registry::{RegisteredSchema, subject};
 use crate::{Codec, DecodeError, ErrorClass, Framed, RegistryError, SchemaRef, SchemaRegistry};
 
-/// How many records one "no such schema" answers before the registry is asked again: a schema may come late, and a
-/// flood of wrong ids must not become a flood of requests.
+/// How many records one "no such schema" answers, and for how long, before the registry is asked again: a schema may come late, its
+/// records are then sent again out of the dead letters, and a flood of wrong ids must not become a flood of requests.
 const UNKNOWN_ANSWERS: u32 = 1_000;
+const UNKNOWN_FOR: Duration = Duration::from_secs(2);
 /// How many unknown schemas are remembered. Ids are a producer's to invent, so the memory is bounded.
 const MAX_UNKNOWN: usize = 1_024;
 
@@ -60,7 +64,7 @@ enum Plan {
     Same { id: i32 },
     Foreign { id: i32, foreign: Box<Foreign> },
     Incompatible { reason: String },
-    Unknown { answers: u32 },
+    Unknown { answers: u32, asked: Stopwatch },
 }
 
 impl<C: Codec> Decoder<C> {
@@ -88,7 +92,7 @@ impl<C: Codec> Decoder<C> {
             return Ok(Decoded::Row { schema_id, ours: Some(payload) });
         }
         match self.plans.get_mut(&schema) {
-            None | Some(Plan::Unknown { answers: 0 }) => Ok(Decoded::Miss(schema)),
+            None => Ok(Decoded::Miss(schema)),
             Some(Plan::Same { id }) => {
                 self.last_same = Some((schema, *id));
                 self.codec.decode_into(payload, batch)?;
@@ -101,7 +105,10 @@ impl<C: Codec> Decoder<C> {
             Some(Plan::Incompatible { reason }) => {
                 Err(DecodeError::record(ErrorClass::IncompatibleSchema, format!("{schema}: {reason}")))
             }
-            Some(Plan::Unknown { answers }) => {
+            Some(Plan::Unknown { answers, asked }) => {
+                if *answers == 0 || asked.elapsed() >= UNKNOWN_FOR {
+                    return Ok(Decoded::Miss(schema));
+                }
                 *answers -= 1;
                 let place = self.registry.place();
                 Err(DecodeError::record(ErrorClass::UnknownSchema, format!("the registry ({place}) has no {schema}")))
@@ -141,7 +148,7 @@ impl<C: Codec> Decoder<C> {
     /// The registry gave no answer: try again later.
     pub async fn learn(&mut self, schema: SchemaRef) -> Result<(), RegistryError> {
         let plan = match self.registry.fetch(schema).await? {
-            None => Plan::Unknown { answers: UNKNOWN_ANSWERS },
+            None => Plan::Unknown { answers: UNKNOWN_ANSWERS, asked: Stopwatch::start() },
             Some(registered) => self.plan(schema, &registered).await?,
         };
         if matches!(plan, Plan::Unknown { .. }) {

@@ -1,13 +1,15 @@
 //! One batch on its way from events to scores, in columns that are used again and again.
 
-use churn_domain::ScoreBatch;
+use std::time::Duration;
+
+use churn_domain::{EventBatch, ScoreBatch};
 use churn_learn::{EncodeStats, Scratch};
 use churn_runtime::clock::{Stopwatch, now_ms};
 use churn_serving::Served;
 use churn_stream::deadletter::{DeadLetter, LetterLimit, Verdict};
 use churn_stream::{Outgoing, Record, RecordBatch, StreamError, TransactionalProducer};
 use churn_wire::{
-    Codec, DecodeError, Decoder, Encoder, EventCodec, RegistryError, ScoreCodec, VALUE_SCHEMA_ID_HEADER,
+    Codec, DecodeError, Decoder, Encoder, ErrorClass, EventCodec, RegistryError, ScoreCodec, VALUE_SCHEMA_ID_HEADER,
     claimed_schema_id, write_prefix,
 };
 
@@ -20,6 +22,8 @@ pub(crate) struct Batch {
     encoder: Encoder<ScoreCodec>,
     event_codec: EventCodec,
     topic: String,
+    /// How far an event's time may lie ahead of the clock.
+    max_ahead_ms: i64,
     scores: ScoreBatch,
     origins: Vec<Origin>,
     letters: Vec<DeadLetter>,
@@ -41,13 +45,20 @@ struct Origin {
 }
 
 impl Batch {
-    /// A batch that reads with `decoder` and writes to `topic` with `encoder`.
-    pub(crate) fn new(decoder: Decoder<EventCodec>, encoder: Encoder<ScoreCodec>, topic: &str) -> Self {
+    /// A batch that reads with `decoder` and writes to `topic` with `encoder`, and takes events whose time lies no more than
+    /// `max_ahead` ahead of the clock.
+    pub(crate) fn new(
+        decoder: Decoder<EventCodec>,
+        encoder: Encoder<ScoreCodec>,
+        topic: &str,
+        max_ahead: Duration,
+    ) -> Self {
         Self {
             decoder,
             encoder,
             event_codec: EventCodec::default(),
             topic: topic.to_owned(),
+            max_ahead_ms: i64::try_from(max_ahead.as_millis()).unwrap_or(i64::MAX),
             scores: ScoreBatch::default(),
             origins: Vec::new(),
             letters: Vec::new(),
@@ -68,10 +79,12 @@ impl Batch {
         self.origins.clear();
         self.letters.clear();
         self.letter_classes.clear();
+        let now = now_ms();
         for (batch, records) in records.iter().enumerate() {
             for (place, record) in records.iter().enumerate() {
                 let header = record.header(VALUE_SCHEMA_ID_HEADER);
-                match self.decoder.read(record.value(), header, &mut self.scores.event).await? {
+                let read = self.decoder.read(record.value(), header, &mut self.scores.event).await?;
+                match read.and_then(|read| self.check_time(now).map(|()| read)) {
                     Ok((schema_id, ours)) => {
                         self.origins.push(Origin { batch, record: place, ours });
                         self.scores.lineage.push(schema_id, record.partition(), record.offset());
@@ -81,6 +94,16 @@ impl Batch {
             }
         }
         Ok(())
+    }
+
+    /// Takes the last event back where it has not happened yet. Brokers refuse a batch with such a time in it, for ever.
+    fn check_time(&mut self, now: i64) -> Result<(), DecodeError> {
+        let events = &mut self.scores.event;
+        let Some(&time) = events.event_time_ms.last() else { return Ok(()) };
+        EventBatch::check_time(time, now, self.max_ahead_ms).map_err(|error| {
+            events.truncate(events.len() - 1);
+            DecodeError { class: ErrorClass::OutOfRange, field: "event_time", message: error.to_string() }
+        })
     }
 
     fn refuse(&mut self, record: &Record<'_>, error: &DecodeError) {
@@ -131,8 +154,9 @@ impl Batch {
         metrics: &ScorerMetrics,
     ) -> Result<Result<Vec<u8>, DecodeError>, RegistryError> {
         self.decode(&[]).await?;
-        let schema_id = match self.decoder.read(value, None, &mut self.scores.event).await? {
-            Ok((schema_id, _)) => schema_id,
+        let read = self.decoder.read(value, None, &mut self.scores.event).await?;
+        let schema_id = match read.and_then(|(schema_id, _)| self.check_time(now_ms()).map(|()| schema_id)) {
+            Ok(schema_id) => schema_id,
             Err(error) => return Ok(Err(error)),
         };
         self.scores.lineage.push(schema_id, 0, 0);
@@ -165,8 +189,7 @@ impl Batch {
                 partition: Some(record.partition()),
                 key: record.key(),
                 value: Some(&self.value),
-                // A broker refuses a batch with a time of the future or before 1970 in it, for ever.
-                timestamp_ms: Some(self.scores.event.event_time_ms[row].min(self.scores.scored_at_ms[row]).max(0)),
+                timestamp_ms: Some(self.scores.event.event_time_ms[row]),
                 headers: &[],
             })?;
         }

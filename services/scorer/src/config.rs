@@ -23,6 +23,8 @@ pub struct ScorerConfig {
     /// How long a full transaction should take from its first event to its commit: slower ones make the next ones smaller, down to
     /// 500 events, faster ones larger, up to `batch_rows`.
     pub max_latency: HumanDuration,
+    /// How far an event's time may lie ahead of the clock, because clocks differ. What lies further ahead is a dead letter.
+    pub max_ahead: HumanDuration,
     /// How often the registry is asked for a new champion.
     pub model_poll: HumanDuration,
     /// When dead letters are a storm, and what then.
@@ -38,6 +40,7 @@ impl Default for ScorerConfig {
             batch_bytes: ByteSize::mib(4),
             max_delay: HumanDuration::from(Duration::from_millis(20)),
             max_latency: HumanDuration::from(Duration::from_millis(100)),
+            max_ahead: HumanDuration::from(Duration::from_secs(300)),
             model_poll: HumanDuration::from(Duration::from_secs(5)),
             storm: StormConfig::default(),
         }
@@ -54,6 +57,10 @@ impl Validate for ScorerConfig {
         }
         if !(1..=100_000).contains(&self.batch_rows) {
             faults.push(Fault::new("batch_rows", "must be from 1 to 100000"));
+        }
+        // A score carries the time of its event, and brokers refuse times further ahead (message.timestamp.after.max.ms).
+        if self.max_ahead.get() >= Duration::from_secs(3_600) {
+            faults.push(Fault::new("max_ahead", "must be less than 1 h: brokers refuse scores with later times by default"));
         }
         faults.extend(within("storm", self.storm.validate()));
         faults

@@ -58,7 +58,7 @@ impl Scorer {
             .map_err(Ending::of)
             .context("look up the schema of scores")?;
         let decoder = Decoder::<EventCodec>::new(schemas.clone(), &topics.events);
-        let batch = Batch::new(decoder, Encoder::new(schema_id), &topics.scores);
+        let batch = Batch::new(decoder, Encoder::new(schema_id), &topics.scores, config.max_ahead.get());
         let producer = cluster.transactional_producer(&stage, &config.transactional_id).await?;
         let consumer = cluster.consumer(&stage, &config.group, &[&topics.events]).await?;
         let limits = Limits {

@@ -6,6 +6,7 @@ use churn_runtime::metrics::Metrics;
 use churn_serving::Served;
 use churn_wire::{DecodeError, Decoder, Encoder, RegistryError, SchemaRegistry};
 
+use crate::ScorerConfig;
 use crate::batch::Batch;
 use crate::metrics::ScorerMetrics;
 
@@ -19,8 +20,9 @@ pub struct Rehearsal {
 impl Rehearsal {
     /// Reads what was written with the schemas that `schemas` knows; `schema_id` is written before a score.
     pub fn new(schemas: Arc<SchemaRegistry>, schema_id: i32) -> Self {
+        let max_ahead = ScorerConfig::default().max_ahead.get();
         let decoder = Decoder::new(schemas, "customer-events.v1");
-        let batch = Batch::new(decoder, Encoder::new(schema_id), "customer-scores.v1");
+        let batch = Batch::new(decoder, Encoder::new(schema_id), "customer-scores.v1", max_ahead);
         Self { batch, metrics: ScorerMetrics::new(&Metrics::default()) }
     }
 

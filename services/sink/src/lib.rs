@@ -6,6 +6,7 @@
 
 mod batch;
 mod config;
+mod continuity;
 mod metrics;
 mod pipeline;
 mod positions;
@@ -27,6 +28,7 @@ use churn_wire::{Decoder, OutcomeCodec, SchemaRegistry, ScoreCodec};
 pub use config::SinkConfig;
 
 use batch::Batch;
+use continuity::Continuity;
 use metrics::SinkMetrics;
 use pipeline::Pipeline;
 use positions::Positions;
@@ -61,8 +63,10 @@ impl Sink {
         let writer = SinkWriter::connect(postgres, &config.group, cluster.id()).await.map_err(Ending::of)?;
         let stage = progress.stage(STAGE);
         let topics = cluster.topics();
-        let scores = Decoder::<ScoreCodec>::new(schemas.clone(), &topics.scores);
-        let outcomes = Decoder::<OutcomeCodec>::new(schemas.clone(), &topics.outcomes);
+        let scores = || Decoder::<ScoreCodec>::new(schemas.clone(), &topics.scores);
+        let outcomes = || Decoder::<OutcomeCodec>::new(schemas.clone(), &topics.outcomes);
+        let (batch, continuity) =
+            (Batch::new(scores(), outcomes()), Continuity::new(cluster, scores(), outcomes()));
         // The order of topics is that of batch::SCORES.
         let topics = [topics.scores.clone(), topics.outcomes.clone()];
         let consumer = cluster.consumer(&stage, &config.group, &[&topics[0], &topics[1]]).await.map_err(Ending::of)?;
@@ -79,7 +83,8 @@ impl Sink {
             consumer,
             writer,
             letters: cluster.producer(&stage).context("start a producer for dead letters")?,
-            batch: Batch::new(scores, outcomes),
+            batch,
+            continuity,
             positions: Positions::default(),
             stage,
             metrics: SinkMetrics::new(metrics),

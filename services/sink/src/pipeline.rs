@@ -15,11 +15,12 @@ use churn_runtime::health::Component;
 use churn_runtime::progress::Stage;
 use churn_store::{Resolution, SinkWriter, WriteError, Written};
 use churn_stream::{
-    Attempts, Cluster, Consumer, Event, Pending, Producer, Retries, StormGuard, StreamError, TopicPartition, Wait,
+    Attempts, Cluster, Consumer, Event, Pending, Position, Producer, Retries, StormGuard, StreamError, TopicPartition, Wait,
 };
 use tokio::task::block_in_place;
 
 use crate::batch::{Batch, Refused};
+use crate::continuity::{Continuity, Failed, failed};
 use crate::metrics::SinkMetrics;
 use crate::positions::{Positions, to_store};
 
@@ -37,6 +38,7 @@ pub(crate) struct Pipeline {
     pub(crate) writer: SinkWriter,
     pub(crate) letters: Producer,
     pub(crate) batch: Batch,
+    pub(crate) continuity: Continuity,
     pub(crate) positions: Positions,
     pub(crate) stage: Stage,
     pub(crate) metrics: SinkMetrics,
@@ -127,18 +129,26 @@ impl Pipeline {
         self.postgres.up();
         let (positions, begin) = Positions::claimed(&claims);
         self.positions = positions;
-        let mut attempts = self.retries.of("kafka", &self.kafka);
-        while let Err(error) = self.consumer.assign(&begin).await {
-            if error.fate() != Fate::External {
-                return Err(ending(error)).context("take over partitions");
+        let mut postgres = self.retries.of("postgres", &self.postgres);
+        let mut kafka = self.retries.of("kafka", &self.kafka);
+        while let Err(Failed { target, fate, error }) = self.begin(&begin).await {
+            if fate != Fate::External {
+                return Err(error).context("take over partitions");
             }
-            match attempts.wait(&error, &self.consumer, stop).await {
+            let attempts = if target == "postgres" { &mut postgres } else { &mut kafka };
+            match attempts.wait(&format!("{error:#}"), &self.consumer, stop).await {
                 Wait::Again => {}
                 Wait::Stopped => return Err(stopped(error)),
-                Wait::Withdrawn => break,
+                Wait::Withdrawn => return Ok(()),
             }
         }
+        self.postgres.up();
         Ok(())
+    }
+
+    async fn begin(&mut self, begin: &[(TopicPartition, Position)]) -> Result<(), Failed> {
+        self.continuity.check(begin, &self.consumer, &mut self.writer).await?;
+        self.consumer.assign(begin).await.map_err(|error| failed("kafka", error))
     }
 
     /// Stores what is pending. What cannot succeed now is tried again until it does, the process is asked to stop, or the group

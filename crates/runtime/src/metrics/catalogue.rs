@@ -117,6 +117,10 @@ catalogue! {
     /// All stages: records made durable.
     STAGE_DURABLE: IntCounterVec = Spec::counter_vec(
         "churn_stage_durable_total", &["stage"], "Records whose result would survive a crash.");
+    /// All stages: Kafka clients made anew.
+    CLIENTS_RENEWED: IntCounterVec = Spec::counter_vec(
+        "churn_kafka_clients_renewed_total", &["stage"],
+        "Kafka clients that were beyond repair (cut off from every broker, or past their transaction's time) and made anew.");
     /// All stages: records behind, by partition.
     CONSUMER_LAG: GaugeVec = Spec::gauge_vec(
         "churn_consumer_lag_records", Unit::Count, &["stage", "topic", "partition"],

@@ -5,7 +5,7 @@ use prometheus::proto::MetricFamily;
 use prometheus::{Counter, Gauge, GaugeVec, IntCounterVec, Opts};
 
 use super::catalogue::{
-    COMPONENT_READY, CONSUMER_LAG, PROCESS_CPU, PROCESS_PEAK, PROCESS_RESIDENT, PROCESS_START, STAGE_DONE,
+    CLIENTS_RENEWED, COMPONENT_READY, CONSUMER_LAG, PROCESS_CPU, PROCESS_PEAK, PROCESS_RESIDENT, PROCESS_START, STAGE_DONE,
     STAGE_DURABLE, STAGE_READ,
 };
 use super::process;
@@ -72,22 +72,29 @@ fn gauge(spec: &MetricSpec, value: f64) -> prometheus::Result<Vec<MetricFamily>>
 }
 
 pub(super) fn of_progress(progress: Progress) -> impl Collector + 'static {
-    let specs = [STAGE_READ.describe(), STAGE_DONE.describe(), STAGE_DURABLE.describe(), CONSUMER_LAG.describe()];
+    let specs = [
+        STAGE_READ.describe(),
+        STAGE_DONE.describe(),
+        STAGE_DURABLE.describe(),
+        CLIENTS_RENEWED.describe(),
+        CONSUMER_LAG.describe(),
+    ];
     OnDemand::new(&specs, move || {
-        let [read, done, durable] = [&STAGE_READ, &STAGE_DONE, &STAGE_DURABLE]
+        let [read, done, durable, renewed] = [&STAGE_READ, &STAGE_DONE, &STAGE_DURABLE, &CLIENTS_RENEWED]
             .map(|spec| IntCounterVec::new(opts(spec.describe()), spec.describe().labels));
-        let (read, done, durable) = (read?, done?, durable?);
+        let (read, done, durable, renewed) = (read?, done?, durable?, renewed?);
         for stage in progress.snapshot() {
             let label = [stage.stage.as_str()];
             read.with_label_values(&label).inc_by(stage.read);
             done.with_label_values(&label).inc_by(stage.done);
             durable.with_label_values(&label).inc_by(stage.durable);
+            renewed.with_label_values(&label).inc_by(stage.clients_renewed);
         }
         let lags = GaugeVec::new(opts(CONSUMER_LAG.describe()), CONSUMER_LAG.describe().labels)?;
         for lag in progress.lags() {
             lags.with_label_values(&[&lag.stage, &lag.topic, &lag.partition.to_string()]).set(lag.records as f64);
         }
-        Ok([read.collect(), done.collect(), durable.collect(), lags.collect()].concat())
+        Ok([read.collect(), done.collect(), durable.collect(), renewed.collect(), lags.collect()].concat())
     })
 }
 

@@ -18,6 +18,7 @@ pub(crate) struct StageState {
     pub(crate) durable: AtomicU64,
     pub(crate) dead_lettered: AtomicU64,
     pub(crate) failed: AtomicU64,
+    pub(crate) renewed: AtomicU64,
     pub(crate) consumed: Positions,
     pub(crate) latency: Latency,
 }
@@ -62,6 +63,11 @@ impl Stage {
     /// `n` more records whose processing failed and will be tried again.
     pub fn failed(&self, n: u64) {
         self.state.failed.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// A client of an outside server was beyond repair, and another one has taken its place.
+    pub fn client_renewed(&self) {
+        self.state.renewed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The broker has acknowledged everything of the partition before `next_offset`. Never moves back.
@@ -128,6 +134,7 @@ impl Stage {
             done,
             dead_lettered: count(&state.dead_lettered),
             failed: count(&state.failed),
+            clients_renewed: count(&state.renewed),
             read: count(&state.read),
             lag: self.shared.stage_lags(state).iter().map(|lag| lag.records).sum(),
             latency: state.latency.total(),
@@ -176,6 +183,8 @@ pub struct StageSnapshot {
     pub dead_lettered: u64,
     /// Attempts that failed and are tried again.
     pub failed: u64,
+    /// Kafka clients that were beyond repair and made anew.
+    pub clients_renewed: u64,
     /// Records produced to the partitions it consumes and not yet durable.
     pub lag: i64,
     /// Latency since the start, milliseconds.

@@ -11,6 +11,7 @@
 //! [`WriteError::UnknownCommit`]; [`SinkWriter::release`] at revocation.
 
 mod error;
+mod look;
 mod merge;
 mod offset;
 mod stage;

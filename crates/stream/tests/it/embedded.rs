@@ -79,10 +79,12 @@ async fn a_producer_waits_for_a_reader_that_stands_still_and_gives_up_when_the_c
     assign(&mut consumer, Position::Stored).await?;
     let writer = tokio::spawn(produce(cluster.clone(), progress.clone(), topic.clone(), 200_000));
     // Four partitions of at most 2 MiB unread, 1 MiB queued, and what is in flight: far from 200,000 records.
-    let stuck = churn_testkit::poll_until(PATIENCE, || async {
-        let before = progress.backlog(&topic);
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        before > 10_000 && progress.backlog(&topic) == before
+    let (mut backlog, mut since) = (0, Instant::now());
+    let stuck = churn_testkit::poll_until(PATIENCE, || {
+        if progress.backlog(&topic) != backlog {
+            (backlog, since) = (progress.backlog(&topic), Instant::now());
+        }
+        std::future::ready(backlog > 10_000 && since.elapsed() > Duration::from_millis(300))
     });
     stuck.await?;
     assert!(progress.backlog(&topic) < 60_000, "{}", progress.backlog(&topic));
@@ -150,8 +152,7 @@ async fn a_pipeline_that_stops_reading_for_seconds_loses_nothing() -> Result<()>
     assign(&mut consumer, Position::Stored).await?;
     produce(cluster.clone(), progress.clone(), "slow".into(), 2_000).await?;
     let first = numbers(&mut consumer, 10).await?;
-    // Longer than the 2 s after which fetching pauses.
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    churn_testkit::poll_until(PATIENCE, || std::future::ready(consumer.is_paused())).await?;
     let rest = numbers(&mut consumer, 2_000 - first.len()).await?;
     assert_eq!([first, rest].concat(), (0..2_000).collect::<Vec<_>>());
     Ok(())

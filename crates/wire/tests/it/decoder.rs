@@ -47,6 +47,12 @@ async fn an_unknown_id_is_a_data_error_until_it_is_asked_for_again() {
         refused += 1;
     }
     assert_eq!(refused, 1_000);
+    decoder.learn(SchemaRef::Id(id)).await.unwrap();
+    assert!(decoder.decode_into(&value, None, &mut batch).is_err());
+    // Few records ask as well, once some time has passed.
+    let miss = Ok(Decoded::Miss(SchemaRef::Id(id)));
+    let asks = || std::future::ready(decoder.decode_into(&value, None, &mut batch) == miss);
+    churn_testkit::poll_until(std::time::Duration::from_secs(30), asks).await.unwrap();
     registry.register("s", &schema).await.unwrap();
     decoder.learn(SchemaRef::Id(id)).await.unwrap();
     assert_eq!(decoder.decode_into(&value, None, &mut batch).unwrap_err().class, ErrorClass::Undecodable);

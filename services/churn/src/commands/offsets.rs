@@ -245,6 +245,10 @@ async fn reset_sink(
     if !reset.dry_run {
         let rows: Vec<_> = targets.iter().map(|(p, to)| (p.topic.to_string(), p.partition, *to)).collect();
         store.set_positions(consumer, cluster.id(), &rows, reset.force).await.map_err(Ending::of)?;
+        // The mirror tells a sink that the topic is the one of the position. Members that run keep it themselves.
+        if let Err(error) = cluster.set_group_offsets(consumer, &targets).await {
+            tracing::warn!(%error, "the positions are set, but Kafka's tools do not show them yet");
+        }
     }
     store.close().await;
     let from = |partition: &TopicPartition| {

@@ -47,8 +47,7 @@ impl Stack {
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> serde_json::Value {
-        let env: Vec<(&str, &str)> = self.env.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        json(&run_with(self.folder.path(), &[args, &["--json"]].concat(), &env))
+        json(&run_with(self.folder.path(), &[args, &["--json"]].concat(), &self.env()))
     }
 
     pub(crate) fn part(&self, name: &str, more: &[(&str, &str)]) -> Result<Program> {
@@ -57,6 +56,15 @@ impl Stack {
         env.push(("CHURN__REGISTRY__PATH".into(), registry));
         env.extend(more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         Program::spawn(churn(), ["run", name], env)
+    }
+
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        self.env.retain(|(known, _)| known != key);
+        self.env.push((key.to_owned(), value.to_owned()));
+    }
+
+    pub(crate) fn env(&self) -> Vec<(&str, &str)> {
+        self.env.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -175,7 +183,7 @@ async fn undecodable_records_go_to_the_dead_letters_and_the_stream_goes_on() -> 
     for (name, part) in parts {
         stop(part, name).await?;
     }
-    let env: Vec<(&str, &str)> = stack.env.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let env = stack.env();
     let refused = run_with(
         stack.folder.path(),
         &["run", "sink"],
@@ -214,7 +222,7 @@ async fn a_dead_letter_is_sent_again_once_and_keeps_its_history_when_it_fails_ag
     stack.command(&["setup"]);
     std::fs::copy(shipped_data(), stack.folder.path().join("own.csv"))?;
     stack.command(&["produce", "--data", "own.csv"]);
-    let prefix = &stack.env.iter().find(|(key, _)| key == "CHURN__KAFKA__TOPIC_PREFIX").context("prefix")?.1;
+    let prefix = stack.prefix();
     let events = format!("{prefix}customer-events.v1");
     poison(&events, 40).await?;
     let scorer = stack.part("scorer", &[])?;
@@ -262,7 +270,7 @@ async fn a_sink_whose_positions_were_set_back_stores_nothing_twice() -> Result<(
     let (scorer, sink) = (stack.part("scorer", &[])?, stack.part("sink", &[])?);
     let rows = "select count(*) from churn.scored_event";
     poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(rows).await? == 7_043)).await?;
-    let env: Vec<(&str, &str)> = stack.env.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let env = stack.env();
     let reset = ["offsets", "reset", "--consumer", "sink", "--to", "beginning"];
     let refused = run_with(stack.folder.path(), &reset, &env);
     ensure!(!refused.status.success() && stderr(&refused).contains("is at work on"), "{}", stderr(&refused));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cluster::{PATIENCE, Stack, stop};
 
 /// The schema of events with one more field, as an expanding change has to be: nullable, with a default.
-fn next_version() -> Result<String> {
+pub(crate) fn next_version() -> Result<String> {
     let mut schema: Value = serde_json::from_str(Record::CustomerEvent.avsc())?;
     let field = json!({ "name": "loyalty", "type": ["null", "string"], "default": null });
     schema["fields"].as_array_mut().context("fields")?.insert(3, field);

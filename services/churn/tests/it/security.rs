@@ -159,13 +159,10 @@ async fn parts_run_with_their_least_rights_over_tls_and_no_secret_is_seen() -> R
     let all = || parts.iter().map(|(program, _)| program.stderr()).collect::<String>();
     let mut admin = fortress.admin("churn").await?;
     let complete = "select count(*) from churn.scored_event join churn.outcome using (score_id)";
-    let mut stored = 0_i64;
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while stored < 1_000 && tokio::time::Instant::now() < deadline {
-        stored = sqlx::query_scalar(complete).fetch_one(&mut admin).await?;
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    ensure!(stored >= 1_000, "{stored} rows: {}", all());
+    let stored = poll_until(PATIENCE, async || {
+        Ok::<_, anyhow::Error>(sqlx::query_scalar::<_, i64>(complete).fetch_one(&mut admin).await? >= 1_000)
+    });
+    stored.await.with_context(all)?;
     let encrypted =
         "select bool_and(ssl) from pg_stat_ssl join pg_stat_activity using (pid) where usename like 'churn\\_%'";
     ensure!(sqlx::query_scalar::<_, bool>(encrypted).fetch_one(&mut admin).await?, "a connection without TLS");
