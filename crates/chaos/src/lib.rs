@@ -8,6 +8,8 @@
 //! oracle takes nothing from the parts' own counters; a run that cannot be judged is an error and never a pass. The oracle is
 //! pure and is itself tested on broken histories.
 //!
+//! The same servers and processes show what the parts hold in memory ([`soak`]).
+//!
 //! Refuses to know: how the parts work. It sees topics, tables, the registry and processes. Development only.
 
 // Faults happen in real time.
@@ -20,6 +22,7 @@ mod oracle;
 mod part;
 mod plan;
 mod run;
+mod soak;
 mod stack;
 mod topics;
 mod watch;
@@ -28,3 +31,4 @@ pub use history::{EventFact, History, LetterFact, OutcomeFact, Place, ScoreFact,
 pub use oracle::{Verdict, judge};
 pub use plan::{Fault, Plan, PoisonedTopic, Server, Step, Target};
 pub use run::{Options, Report, run};
+pub use soak::{Judgement, Limits, SoakOptions, SoakReport, soak};

@@ -71,7 +71,7 @@ impl Stack {
         let env = env.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         let ask = ClientConfig::new().set("bootstrap.servers", &brokers).set("group.id", "bench").create()?;
         let stack = Self { folder, postgres, url, brokers, prefix, postgres_pid: first.trim().parse()?, env, ask };
-        let mut setup = stack.run(&["setup"])?;
+        let mut setup = stack.run(&["setup"], &[])?;
         let status = setup.wait(PATIENCE).await?;
         ensure!(status.success(), "setup: {}", setup.stderr());
         Ok(stack)
@@ -81,9 +81,10 @@ impl Stack {
         format!("{}{base}", self.prefix)
     }
 
-    fn run(&self, args: &[&str]) -> Result<Program> {
+    fn run(&self, args: &[&str], more: &[(&str, String)]) -> Result<Program> {
         ensure!(self.folder.path().is_dir());
-        Program::spawn(env!("CARGO_BIN_EXE_churn"), args, self.env.clone())
+        let more = more.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+        Program::spawn(env!("CARGO_BIN_EXE_churn"), args, self.env.iter().cloned().chain(more))
     }
 
     /// Records of a topic, transaction markers included.
@@ -93,7 +94,7 @@ impl Stack {
 
     /// Lets the synthesizer run until its topic has so many events.
     pub(crate) async fn events(&self, count: i64) -> Result<()> {
-        let synthesizer = self.run(&["run", "synthesizer"])?;
+        let synthesizer = self.run(&["run", "synthesizer"], &[])?;
         let deadline = Instant::now() + PATIENCE;
         while self.end(&self.topic("customer-events.v1"))? < count {
             ensure!(Instant::now() < deadline, "too few events: {}", synthesizer.stderr());
@@ -106,11 +107,12 @@ impl Stack {
     pub(crate) async fn part(
         &self,
         name: &str,
+        env: &[(&str, String)],
         count: i64,
         beside: Option<u32>,
         mut done: impl AsyncFnMut(&Self) -> Result<i64>,
     ) -> Result<(Measured, f64)> {
-        let mut part = self.run(&["run", name])?;
+        let mut part = self.run(&["run", name], env)?;
         let deadline = Instant::now() + PATIENCE;
         let mut begun = None;
         let beside_cpu = || beside.map_or(0.0, cpu::seconds_of_tree);
