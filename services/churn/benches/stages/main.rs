@@ -6,6 +6,7 @@
 //! number of records.
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
+#![allow(dead_code)] // of what it shares with the other benchmarks it needs a part
 
 mod bare;
 mod cpu;
