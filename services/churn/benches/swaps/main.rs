@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use churn_registry::{Kind, Promotion, Registry, Version};
+use churn_testkit::Program;
 use churn_wire::{SchemaRegistry, WireConfig};
 
 use reader::{Reader, now_ms};
@@ -55,7 +56,7 @@ async fn main() -> Result<()> {
         ("CHURN__SCORER__MODEL_POLL", "50ms".to_owned()),
         ("CHURN__HTTP__LISTEN", format!("127.0.0.1:{port}")),
     ];
-    let mut scorer = stack.run(&["run", "scorer"], &scorer_env)?;
+    let scorer = stack.run(&["run", "scorer"], &scorer_env)?;
     let rate = capacity(&stack).await? / 2.0;
     let schemas = Arc::new(SchemaRegistry::open(&WireConfig { url: stack.schemas.clone(), ..WireConfig::default() })?);
     let reader = Reader::start(&stack, &schemas).await?;
@@ -73,10 +74,10 @@ async fn main() -> Result<()> {
         }
     }
     let waits = waits(port).await?;
-    drop(synthesizer);
     let latencies = reader.stop().await?;
-    scorer.terminate()?;
-    scorer.wait(PATIENCE).await?;
+    end(synthesizer).await?;
+    all_scored(&stack).await?;
+    end(scorer).await?;
     let (around, control) = latencies.compare(&windows, AROUND_MS);
     println!(
         "swaps: at {rate:.0} events/s the median p99 around {MEASURED} swaps is {around:.0} ms, between them {control:.0} ms, {:.2}x",
@@ -115,12 +116,25 @@ async fn capacity(stack: &Stack) -> Result<f64> {
     let (from, started) = (stack.end(&scores)?, std::time::Instant::now());
     tokio::time::sleep(Duration::from_secs(5)).await;
     let rate = (stack.end(&scores)? - from) as f64 / started.elapsed().as_secs_f64();
-    drop(synthesizer);
+    end(synthesizer).await?;
+    all_scored(stack).await?;
+    Ok(rate)
+}
+
+/// Lets a part finish.
+async fn end(mut part: Program) -> Result<()> {
+    part.terminate()?;
+    part.wait(PATIENCE).await?;
+    Ok(())
+}
+
+/// Waits until no more scores come although no event does.
+async fn all_scored(stack: &Stack) -> Result<()> {
     let mut before = -1;
     loop {
-        let now = stack.end(&scores)?;
+        let now = stack.end(&stack.topic("customer-scores.v1"))?;
         if now == before {
-            return Ok(rate);
+            return Ok(());
         }
         before = now;
         tokio::time::sleep(Duration::from_secs(2)).await;
