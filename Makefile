@@ -7,8 +7,9 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 SEED ?= 1
 FAULTS ?= 50
+MINUTES ?= 10
 
-.PHONY: help demo check-deploy check-cluster build test lint fmt bench chaos outage deny fuzz check-alerts test-servers test-servers-down warehouse check-warehouse bench-warehouse clean
+.PHONY: help demo check-deploy check-cluster build test lint fmt bench chaos outage deny fuzz check-alerts test-servers test-servers-down warehouse check-warehouse bench-warehouse clean soak
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +40,9 @@ check-alerts: ## seconds from a scenario's first event to a webhook, through a r
 
 bench: ## run the benchmarks, each stage against its own limit on real servers among them
 	@scripts/bench.sh
+
+soak: ## memory of each part, idle and under full load, as a table: MINUTES=10
+	@scripts/soak.sh $(MINUTES)
 
 test-servers: ## start Kafka, schema registry and Postgres for `cargo test`
 	@scripts/test-servers.sh up

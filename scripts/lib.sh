@@ -15,10 +15,18 @@ die() {
 
 # step NAME COMMAND...: runs it and says how long it took; a failing step ends the script.
 step() {
-  local name=$1 started=$SECONDS status=0
+  local name=$1 started=$SECONDS status
   shift
   echo "==> $name"
-  "$@" || status=$?
+  # A subshell, and neither `||` nor `if` around it: errexit is off inside those, and a function would go on after
+  # the command of it that failed.
+  set +e
+  (
+    set -e
+    "$@"
+  )
+  status=$?
+  set -e
   if ((status != 0)); then
     echo "==> $name FAILED (exit $status) after $((SECONDS - started)) s" >&2
     exit "$status"

@@ -8,6 +8,8 @@
 //! oracle takes nothing from the parts' own counters; a run that cannot be judged is an error and never a pass. The oracle is
 //! pure and is itself tested on broken histories.
 //!
+//! The same servers and processes show what the parts hold in memory ([`soak`]).
+//!
 //! Refuses to know: how the parts work. It sees topics, tables, the registry and processes. Development only.
 
 // Faults happen in real time.
@@ -21,6 +23,7 @@ mod outage;
 mod part;
 mod plan;
 mod run;
+mod soak;
 mod stack;
 mod topics;
 mod watch;
@@ -30,3 +33,4 @@ pub use oracle::{Verdict, judge};
 pub use outage::{Findings, Kind as OutageKind, Memory, Outage, outage};
 pub use plan::{Fault, Plan, PoisonedTopic, Server, Step, Target};
 pub use run::{Options, Report, run};
+pub use soak::{Judgement, Limits, SoakOptions, SoakReport, soak};

@@ -7,7 +7,7 @@ use crate::metrics::{
     Campaign, CampaignPoint, ECE_BINS, Interval, Resamples, Slice, auc, average_precision, brier, ece, gain, log_loss,
     precision_recall, roc, slices,
 };
-use crate::{CrossValidated, Examples, Explainer, Goal, ScoringModel};
+use crate::{CrossValidated, Examples, Explainer, Goal, Repeated, ScoringModel};
 
 /// Points of a curve at most.
 const POINTS: usize = 200;
@@ -23,6 +23,9 @@ const DEPENDENCE_POINTS: usize = 15;
 pub struct Evaluation {
     /// What 95 % of the resamples lie within.
     pub intervals: Intervals,
+    /// Figures on further splits into folds, where these were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeated: Option<Repeated>,
     /// ROC curve: false-positive rate, true-positive rate.
     pub roc: Vec<(f64, f64)>,
     /// Precision-recall curve: recall, precision.
@@ -99,6 +102,7 @@ impl Evaluation {
         let importance = importance(model, &sampled);
         Self {
             intervals: Intervals::of(probability, label, seed),
+            repeated: None,
             roc: thinned(&roc(probability, label)),
             precision_recall: thinned(&precision_recall(probability, label)),
             gain: thinned(&gain(probability, label)),

@@ -171,7 +171,8 @@ pub(crate) struct Train {
     /// Customers with the churn column, with the columns of data/README.md.
     #[arg(long, value_name = "FILE")]
     pub(crate) data: PathBuf,
-    /// Time for the whole training, such as 60s or 5m; the best model so far is taken when it is up.
+    /// Time for the whole training, such as 60s or 5m, the last fit included; the best model so far is taken when it is up.
+    /// Judging the model comes after it and is told apart.
     #[arg(long, value_name = "TIME", default_value = Train::DEFAULT_BUDGET)]
     pub(crate) budget: String,
     /// Learners to try at most. Without a budget of time, the result is the same on every machine.
@@ -195,6 +196,9 @@ pub(crate) struct Train {
     /// Takes the best single learner, never a blend: boosted trees alone can be exported to XGBoost.
     #[arg(long)]
     pub(crate) no_blend: bool,
+    /// How often the winner is cross-validated again after the budget, on folds that the search has not seen.
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    pub(crate) repeats: usize,
     /// Threads; all cores without it. Changes no result of a number of trials.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) threads: Option<usize>,

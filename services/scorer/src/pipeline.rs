@@ -163,6 +163,7 @@ impl Pipeline {
             }
         }
         self.metrics.step("decode", started.elapsed());
+        let started = Stopwatch::start();
         let mut attempts = self.retries.of("champion", &self.kafka);
         let champion = loop {
             if let Some(champion) = self.models.current() {
@@ -175,6 +176,7 @@ impl Pipeline {
                 Wait::Withdrawn => return Ok(self.give_up()),
             }
         };
+        self.metrics.step("model", started.elapsed());
         block_in_place(|| self.batch.score(&champion, &self.metrics));
         Ok(Some(champion))
     }

@@ -15,7 +15,7 @@ pub use nested::nested;
 pub use space::Family;
 
 use crate::learner::check;
-use crate::train::{Bench, Contest, check_examples, fit_best, fit_winner};
+use crate::train::{Bench, Contest, Finishing, check_examples, fit_best, fit_winner};
 use crate::{Examples, Goal, LearnerParams, TrainError, Trained, TrialReport, stratified_folds};
 
 /// Proposals of a round. Not the number of threads: it decides what proposals know of each other. The first two rounds have
@@ -48,6 +48,8 @@ pub struct SearchParams {
     pub families: Vec<Family>,
     /// Whether blends are among the choices.
     pub blend: bool,
+    /// How often the winner is cross-validated again on folds that the search has not seen, after the budget.
+    pub repeats: usize,
 }
 
 impl Default for SearchParams {
@@ -60,6 +62,7 @@ impl Default for SearchParams {
             budget: Budget { seconds: Some(60.0), trials: None },
             families: Family::ALL.to_vec(),
             blend: true,
+            repeats: 0,
         }
     }
 }
@@ -80,11 +83,14 @@ pub enum SearchStep {
         /// How many learners were tried.
         trials: usize,
     },
+    /// The model is done, and with it what the budget is for; what follows only judges it.
+    Fitted,
 }
 
 impl SearchParams {
     fn check(&self) -> Result<(), TrainError> {
         check("folds", &self.folds, (2..=50).contains(&self.folds), "2 to 50")?;
+        check("repeats", &self.repeats, self.repeats <= 100, "0 to 100")?;
         check("threads", &self.threads, (1..=256).contains(&self.threads), "1 to 256")?;
         check("families", &self.families.len(), !self.families.is_empty(), "at least one")?;
         let Budget { seconds, trials } = self.budget;
@@ -122,7 +128,7 @@ pub fn search(
 }
 
 /// What is made of the winner at the end of a search.
-type Finish<T> = fn(Examples<'_>, &Contest<'_>, u64, usize) -> Result<T, TrainError>;
+type Finish<T> = fn(Examples<'_>, &Contest<'_>, &mut Finishing<'_>) -> Result<T, TrainError>;
 
 fn run<T>(
     examples: Examples<'_>,
@@ -144,20 +150,22 @@ fn run<T>(
     let mut contest = Contest::new(&bench, params.goal, params.threads);
     let limit = params.budget.seconds.unwrap_or(f64::INFINITY);
     let most = params.budget.trials.unwrap_or(usize::MAX);
-    let mut trials = 0;
+    let (mut trials, mut blending) = (0, 0.0);
     while trials < most {
         let first = trials == 0;
         let end = round_end(trials);
-        let until = limit - contest.final_seconds();
+        let until = limit - blending;
         let mut proposals: Vec<_> =
             (trials..end.min(most)).map(|trial| space::propose(&families, params.seed, trial, &contest)).collect();
         if !first {
-            proposals.truncate(affordable(&proposals, &contest, until - clock(), params.threads));
+            let left = until - contest.final_seconds() - clock();
+            proposals.truncate(affordable(&proposals, &contest, left, params.threads));
         }
         // The first proposal of all is tried to its end.
         let (sure, rest) = proposals.split_at(usize::from(first));
-        let mut tried = bench.try_all(sure, true, clock, &|| false, &mut |_, _| watch(SearchStep::Fit))?;
-        tried.extend(bench.try_all(rest, true, clock, &|| clock() >= until, &mut |_, _| watch(SearchStep::Fit))?);
+        let mut tried = bench.try_all(sure, true, clock, &|_| false, &mut |_, _| watch(SearchStep::Fit))?;
+        let late = |at: usize| clock() + contest.seconds_to_win(rest[at].name()) >= until;
+        tried.extend(bench.try_all(rest, true, clock, &late, &mut |_, _| watch(SearchStep::Fit))?);
         trials += tried.len();
         for at in contest.enter(tried) {
             watch(SearchStep::Trial(Box::new(contest.report(at))));
@@ -166,14 +174,17 @@ fn run<T>(
             // A search that goes on longer blends at the end of the round alone; blending here could make this one better.
             break;
         }
+        let began = clock();
         if params.blend
-            && let Some(at) = contest.blend()
+            && let Some(at) = contest.blend(&|final_seconds| clock() + final_seconds < limit)
         {
             watch(SearchStep::Blend(Box::new(contest.report(at))));
         }
+        blending = clock() - began;
     }
     watch(SearchStep::Final { learner: contest.winner(), trials });
-    finish(examples, &contest, params.seed, params.threads)
+    let SearchParams { seed, threads, repeats, .. } = *params;
+    finish(examples, &contest, &mut Finishing { seed, threads, repeats, fitted: &mut || watch(SearchStep::Fitted) })
 }
 
 /// Where the round ends that begins after this many trials.

@@ -71,8 +71,8 @@ impl<'a> Bench<'a> {
     /// Fits each of the learners on all folds but one, for each fold, up to `threads` fits at the same time. With `open`, a
     /// number of trees is the most there may be, and the number with the least log-loss over all folds is taken.
     ///
-    /// Stops early when `stop` says so: what comes back are the first learners whose fits are all done. `done` is called on
-    /// this thread after each fit, with the learner's position and the fold.
+    /// Stops early when `stop` says so before a fit of the learner at that position: what comes back are the first learners
+    /// whose fits are all done. `done` is called on this thread after each fit, with the learner's position and the fold.
     ///
     /// # Errors
     /// The first learner that gives up.
@@ -81,7 +81,7 @@ impl<'a> Bench<'a> {
         learners: &[LearnerParams],
         open: bool,
         clock: Clock<'_>,
-        stop: &(dyn Fn() -> bool + Sync),
+        stop: &(dyn Fn(usize) -> bool + Sync),
         done: &mut dyn FnMut(usize, usize),
     ) -> Result<Vec<Tried>, TrainError> {
         let tasks = learners.len() * self.folds.len();
@@ -95,10 +95,10 @@ impl<'a> Bench<'a> {
                 scope.spawn(move || {
                     loop {
                         let task = next.fetch_add(1, Ordering::Relaxed);
-                        if task >= tasks || stop() || failed.lock().is_ok_and(|failed| *failed) {
+                        let (learner, fold) = (task / self.folds.len(), task % self.folds.len());
+                        if task >= tasks || stop(learner) || failed.lock().is_ok_and(|failed| *failed) {
                             return;
                         }
-                        let (learner, fold) = (task / self.folds.len(), task % self.folds.len());
                         let fitted = self.folds[fold].fit(&learners[learner], open, self.seed, clock);
                         if fitted.is_err()
                             && let Ok(mut failed) = failed.lock()

@@ -5,11 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::bench::{Bench, Tried};
 use super::blending::blend;
 use super::judge::{CrossValidated, Goal, judge};
-use super::{Examples, Report, Trained};
-use crate::evaluation::Evaluation;
-use crate::learner::Sample;
+use crate::LearnerParams;
 use crate::metrics::{Interval, Metrics, Resamples};
-use crate::{Artifact, Encoder, LearnerParams, Reference, ScoringModel, TrainError, golden};
 
 /// Learners of one family that may enter a blend, and of all families.
 const OF_FAMILY: usize = 3;
@@ -20,19 +17,19 @@ const RESAMPLES: usize = 200;
 /// Learners by how good they are.
 #[derive(Debug)]
 pub(crate) struct Contest<'a> {
-    bench: &'a Bench<'a>,
-    goal: Goal,
+    pub(super) bench: &'a Bench<'a>,
+    pub(super) goal: Goal,
     threads: usize,
     tried: Vec<Tried>,
-    entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
     /// Position of the best entry; the first of equals.
     best: Option<usize>,
 }
 
 #[derive(Debug)]
-struct Entry {
-    params: LearnerParams,
-    validated: CrossValidated,
+pub(super) struct Entry {
+    pub(super) params: LearnerParams,
+    pub(super) validated: CrossValidated,
     seconds: f64,
     seconds_a_row: f64,
 }
@@ -75,12 +72,12 @@ impl<'a> Contest<'a> {
     }
 
     /// Enters the blend of those that are in. The position of the entry, if there is a blend and it is the best so far: a
-    /// blend that is not is forgotten, so that more trials never make the winner worse.
-    pub(crate) fn blend(&mut self) -> Option<usize> {
+    /// blend that is not is forgotten, so that more trials never make the winner worse. So is one of which `in_time` says that
+    /// it could not be fitted any more.
+    pub(crate) fn blend(&mut self, in_time: &dyn Fn(f64) -> bool) -> Option<usize> {
         let members = self.eligible();
         let blended = blend(&members, self.bench.label, self.bench.fold_of, self.bench.folds(), self.threads)?;
         let validated = judge(&blended.margins, self.bench.label, self.bench.fold_of, self.bench.folds(), self.goal);
-        let better = self.best().is_none_or(|best| validated.loss < best.validated.loss);
         let of_members = |of: fn(&Tried) -> f64| match &blended.params {
             LearnerParams::Blend(blend) => {
                 let member = |tried: &&&Tried| blend.members.iter().any(|member| member.params == tried.params);
@@ -89,6 +86,8 @@ impl<'a> Contest<'a> {
             _ => 0.0,
         };
         let (seconds, seconds_a_row) = (of_members(|tried| tried.seconds), of_members(|tried| tried.seconds_a_row));
+        let better = self.best().is_none_or(|best| validated.loss < best.validated.loss);
+        let better = better && in_time(self.final_seconds_of(seconds));
         if better {
             self.add(blended.params, validated, seconds, seconds_a_row);
         }
@@ -102,7 +101,7 @@ impl<'a> Contest<'a> {
         self.entries.push(Entry { params, validated, seconds, seconds_a_row });
     }
 
-    fn best(&self) -> Option<&Entry> {
+    pub(super) fn best(&self) -> Option<&Entry> {
         self.best.map(|best| &self.entries[best])
     }
 
@@ -113,7 +112,21 @@ impl<'a> Contest<'a> {
 
     /// What fitting the best one on all customers will take, roughly.
     pub(crate) fn final_seconds(&self) -> f64 {
-        self.best().map_or(0.0, |best| best.seconds / (self.bench.folds() as f64 - 1.0))
+        self.best().map_or(0.0, |best| self.final_seconds_of(best.seconds))
+    }
+
+    /// What fitting on all customers takes for which fitting on all folds but one, for each fold, took so many seconds.
+    fn final_seconds_of(&self, seconds: f64) -> f64 {
+        seconds / (self.bench.folds() as f64 - 1.0)
+    }
+
+    /// What one more fit of a family's learner takes, and then the fit of the winner on all customers. A family that was not tried
+    /// yet is taken to be as slow as the slowest that was.
+    pub(crate) fn seconds_to_win(&self, name: &str) -> f64 {
+        let slowest = || self.tried.iter().map(|tried| tried.seconds).fold(0.0, f64::max);
+        let known = Some(self.seconds_of_family(name)).filter(|seconds| *seconds > 0.0);
+        let seconds = known.unwrap_or_else(slowest);
+        seconds / self.bench.folds() as f64 + self.final_seconds().max(self.final_seconds_of(seconds))
     }
 
     /// The settings of a family's best learner so far.
@@ -163,57 +176,11 @@ impl<'a> Contest<'a> {
     }
 
     /// Positions of all entries, the best first.
-    fn order(&self) -> Vec<usize> {
+    pub(super) fn order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.entries.len()).collect();
         order.sort_by(|&a, &b| {
             self.entries[a].validated.loss.total_cmp(&self.entries[b].validated.loss).then(a.cmp(&b))
         });
         order
     }
-}
-
-/// The winner, fitted on all customers.
-pub(crate) fn fit_winner(
-    examples: Examples<'_>,
-    contest: &Contest<'_>,
-    seed: u64,
-    threads: usize,
-) -> Result<ScoringModel, TrainError> {
-    let best = contest.best().ok_or(TrainError::NothingTried)?;
-    let all: Vec<usize> = (0..examples.label.len()).collect();
-    let encoder = Encoder::fit(examples.features, &all);
-    let matrix = encoder.encode(examples.features, all.into_iter());
-    let sample = Sample { matrix: &matrix, label: examples.label, weight: examples.weight };
-    let model = best.params.fit(sample, seed, threads)?;
-    let threshold = contest.goal.best_threshold(&best.validated.probability, examples.label);
-    Ok(ScoringModel { encoder, model, calibration: best.validated.calibration.clone(), threshold })
-}
-
-/// Fits the winner on all customers and writes down what it is good for.
-pub(crate) fn fit_best(
-    examples: Examples<'_>,
-    contest: &Contest<'_>,
-    seed: u64,
-    threads: usize,
-) -> Result<Trained, TrainError> {
-    let best = contest.best().ok_or(TrainError::NothingTried)?;
-    let model = fit_winner(examples, contest, seed, threads)?;
-    let validated = &best.validated;
-    let order = contest.order();
-    let entries: Vec<_> =
-        order.iter().map(|&at| (&contest.entries[at].params, &contest.entries[at].validated)).collect();
-    let artifact = Artifact {
-        reference: Reference::of(examples.features, examples.label, &validated.probability),
-        golden: golden::choose(&model, examples.features),
-        report: Report::of(examples.label, seed, contest.bench.folds(), contest.goal, &entries),
-        evaluation: Some(Evaluation::of(examples, &model, validated, contest.goal, seed)),
-        model,
-    };
-    let leaderboard = order.iter().map(|&at| contest.report(at)).collect();
-    Ok(Trained {
-        artifact,
-        out_of_fold: validated.probability.clone(),
-        fold: contest.bench.fold_of.to_vec(),
-        leaderboard,
-    })
 }

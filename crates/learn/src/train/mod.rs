@@ -6,19 +6,23 @@ mod bench;
 mod blending;
 mod contest;
 mod examples;
+mod finish;
 mod judge;
 mod params;
+mod repeated;
 mod report;
 
 use churn_domain::csv::Customers;
 
 pub(crate) use bench::Bench;
 pub use contest::TrialReport;
-pub(crate) use contest::{Contest, fit_best, fit_winner};
+pub(crate) use contest::Contest;
 pub use examples::Examples;
+pub(crate) use finish::{Finishing, fit_best, fit_winner};
 pub use judge::{CrossValidated, Goal};
 pub use params::TrainParams;
 pub(crate) use params::check_examples;
+pub use repeated::{Repeated, Spread};
 pub use report::{LearnerReport, Report};
 
 use crate::{Artifact, TrainError, stratified_folds};
@@ -101,14 +105,15 @@ pub fn train_on(
     };
     let bench = Bench::new(examples, &fold, params.folds, params.seed, params.threads);
     let mut contest = Contest::new(&bench, Goal::LogLoss, params.threads);
-    let tried = bench.try_all(&params.learners, false, &|| 0.0, &|| false, &mut |learner, fold| {
+    let tried = bench.try_all(&params.learners, false, &|| 0.0, &|_| false, &mut |learner, fold| {
         report_step(TrainStep::Fold { learner: params.learners[learner].name(), fold });
     })?;
     contest.enter(tried);
     if params.blend {
-        contest.blend();
+        contest.blend(&|_| true);
     }
-    let trained = fit_best(examples, &contest, params.seed, params.threads)?;
+    let TrainParams { seed, threads, .. } = *params;
+    let trained = fit_best(examples, &contest, &mut Finishing { seed, threads, repeats: 0, fitted: &mut || {} })?;
     report_step(TrainStep::Final { learner: trained.artifact.model.model.name() });
     Ok(trained)
 }
@@ -125,7 +130,7 @@ pub fn cross_validate(
     done: &mut dyn FnMut(TrainStep),
 ) -> Result<Vec<CrossValidated>, TrainError> {
     let bench = Bench::new(examples, fold_of, params.folds, params.seed, params.threads);
-    let tried = bench.try_all(&params.learners, false, &|| 0.0, &|| false, &mut |learner, fold| {
+    let tried = bench.try_all(&params.learners, false, &|| 0.0, &|_| false, &mut |learner, fold| {
         done(TrainStep::Fold { learner: params.learners[learner].name(), fold });
     })?;
     let judged =

@@ -58,7 +58,7 @@ catalogue! {
         "churn_scorer_batch_records", Unit::Count, RECORDS, "Records in one batch.");
     /// Scorer: time of each step of a batch.
     SCORER_BATCH_SECONDS: HistogramVec = Spec::histogram_vec(
-        "churn_scorer_batch_seconds", Unit::Seconds, &["step"], SECONDS, "Time of one step of a batch: decode, encode, predict, produce, commit.");
+        "churn_scorer_batch_seconds", Unit::Seconds, &["step"], SECONDS, "Time of one step of a batch: decode, model (waiting for it), predict, produce, commit.");
     /// Scorer: the model that scores.
     SCORER_MODEL_INFO: GaugeVec = Spec::gauge_vec(
         "churn_scorer_model_info", Unit::Info, &["model_version", "role"], "1 for each loaded model; role is champion or shadow.");

@@ -1,10 +1,12 @@
 //! The limits: what the servers and the client libraries do when nothing is done with the records.
 
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::{ClientConfig, Message};
@@ -14,8 +16,7 @@ use sqlx::{Connection, PgConnection};
 use crate::cpu;
 use crate::stack::{Measured, PARTITIONS};
 
-/// As the scorer's and the sink's defaults.
-const TRANSACTION_RECORDS: usize = 5_000;
+/// As the sink's default.
 const TRANSACTION_ROWS: usize = 10_000;
 const CALL: Duration = Duration::from_secs(10);
 
@@ -34,8 +35,39 @@ pub(crate) fn produce(brokers: &str, topic: &str, values: &[Vec<u8>], count: usi
     Ok(Measured::new(count, start.elapsed(), cpu::seconds_of_tree(std::process::id()) - cpu))
 }
 
-/// Consumes `source` from its beginning and produces as many bytes to `target`, one transaction a batch, positions included.
-pub(crate) fn copy_loop(brokers: &str, source: &str, target: &str, count: usize, filler: usize) -> Result<Measured> {
+/// How a transactional loop is tuned.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tuning {
+    /// Records of a transaction.
+    pub(crate) records: usize,
+    /// How long the client library waits for a batch to fill.
+    pub(crate) linger_ms: &'static str,
+}
+
+/// A limit is the best that can be had, so several ways are tried: small transactions wait for the coordinator all the time, large
+/// ones for the tail of their own records.
+pub(crate) const TUNINGS: [Tuning; 3] = [
+    Tuning { records: 5_000, linger_ms: "1" },
+    Tuning { records: 20_000, linger_ms: "1" },
+    Tuning { records: 50_000, linger_ms: "5" },
+];
+
+/// A share of the records passes before the clock starts, as for the scorer.
+const WARM_UP: usize = 10;
+/// Records that go from the reading thread to the writing one together.
+const HANDED: usize = 500;
+
+type Read<'a> = Result<Vec<BorrowedMessage<'a>>, KafkaError>;
+
+/// Consumes `source` from its beginning and produces as many bytes to `target`, one transaction a batch, positions included. One
+/// thread reads ahead while the other writes and waits for commits; nothing is copied on the way but into the client library.
+pub(crate) fn copy_loop(
+    brokers: &str,
+    (source, target): (&str, &str),
+    count: usize,
+    filler: usize,
+    tuning: Tuning,
+) -> Result<Measured> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("group.id", format!("{target}-bare"))
@@ -50,44 +82,100 @@ pub(crate) fn copy_loop(brokers: &str, source: &str, target: &str, count: usize,
         list.add_partition_offset(source, partition, Offset::Beginning)?;
     }
     consumer.assign(&list)?;
-    let producer: BaseProducer =
-        producer_settings(brokers).set("transactional.id", target).create().context("make a bare producer")?;
+    let producer: BaseProducer = producer_settings(brokers)
+        .set("transactional.id", target)
+        .set("linger.ms", tuning.linger_ms)
+        .create()
+        .context("make a bare producer")?;
     producer.init_transactions(CALL)?;
-    let group = consumer.group_metadata().context("no group metadata")?;
-    let mut value = Vec::new();
-    let (mut copied, mut begun) = (0, None);
-    while copied < count {
-        let mut offsets = TopicPartitionList::new();
-        producer.begin_transaction()?;
-        let mut taken = 0;
-        while taken < TRANSACTION_RECORDS && copied + taken < count {
-            let Some(message) = consumer.poll(Duration::from_millis(20)) else {
-                if taken == 0 { continue } else { break }
-            };
-            let message = message?;
-            begun.get_or_insert_with(|| (Instant::now(), cpu::seconds_of_tree(std::process::id())));
-            value.clear();
-            value.extend_from_slice(message.payload().unwrap_or_default());
-            value.resize(value.len() + filler, b'f');
-            let key = message.key().unwrap_or_default();
-            enqueue(&producer, BaseRecord::to(target).partition(message.partition()).key(key).payload(&value))?;
-            let next = Offset::Offset(message.offset() + 1);
-            match offsets.find_partition(source, message.partition()) {
-                Some(mut known) => known.set_offset(next)?,
-                None => offsets.add_partition_offset(source, message.partition(), next)?,
-            }
-            taken += 1;
-            if taken % 64 == 0 {
-                producer.poll(Duration::ZERO);
+    std::thread::scope(|scope| {
+        let (sender, messages) = std::sync::mpsc::sync_channel(tuning.records / HANDED + 1);
+        let consumer = &consumer;
+        scope.spawn(move || read_ahead(consumer, count, &sender));
+        let mut writer = Writer { consumer, producer: &producer, source, target, filler, value: Vec::new() };
+        let (mut copied, mut begun) = (0, None);
+        while copied < count {
+            copied += writer.transaction(&messages, tuning.records.min(count - copied))?;
+            if begun.is_none() && copied * WARM_UP >= count {
+                begun = Some((copied, Instant::now(), cpu::seconds_of_tree(std::process::id())));
             }
         }
-        settle(&producer);
-        producer.send_offsets_to_transaction(&offsets, &group, CALL)?;
-        producer.commit_transaction(CALL)?;
-        copied += taken;
+        let (from, start, cpu) = begun.context("nothing was copied")?;
+        Ok(Measured::new(copied - from, start.elapsed(), cpu::seconds_of_tree(std::process::id()) - cpu))
+    })
+}
+
+/// Reads so many records, and hands them over as they come. A writer that is gone has failed and says so itself.
+fn read_ahead<'a>(consumer: &'a BaseConsumer, count: usize, sender: &SyncSender<Read<'a>>) {
+    let mut read = 0;
+    while read < count {
+        let mut together = Vec::with_capacity(HANDED);
+        while together.len() < HANDED && read < count {
+            let patience = if together.is_empty() { Duration::from_millis(20) } else { Duration::ZERO };
+            match consumer.poll(patience) {
+                None if together.is_empty() => {}
+                None => break,
+                Some(Ok(message)) => {
+                    together.push(message);
+                    read += 1;
+                }
+                Some(Err(error)) => {
+                    let _ = sender.send(Err(error));
+                    return;
+                }
+            }
+        }
+        if sender.send(Ok(together)).is_err() {
+            return;
+        }
     }
-    let (start, cpu) = begun.context("nothing was copied")?;
-    Ok(Measured::new(count, start.elapsed(), cpu::seconds_of_tree(std::process::id()) - cpu))
+}
+
+struct Writer<'a> {
+    consumer: &'a BaseConsumer,
+    producer: &'a BaseProducer,
+    source: &'a str,
+    target: &'a str,
+    filler: usize,
+    value: Vec<u8>,
+}
+
+impl Writer<'_> {
+    /// Copies `records` records, a few more where they come together, in one transaction; their number.
+    fn transaction(&mut self, messages: &Receiver<Read<'_>>, records: usize) -> Result<usize> {
+        self.producer.begin_transaction()?;
+        let (mut copied, mut next) = (0, [None; PARTITIONS as usize]);
+        while copied < records {
+            for message in messages.recv().context("the reader has ended")?? {
+                self.copy(&message)?;
+                next[usize::try_from(message.partition())?] = Some(message.offset() + 1);
+                copied += 1;
+                if copied % 1_000 == 0 {
+                    self.producer.poll(Duration::ZERO);
+                }
+            }
+        }
+        settle(self.producer);
+        let mut offsets = TopicPartitionList::new();
+        for (partition, next) in (0..PARTITIONS).zip(next) {
+            if let Some(next) = next {
+                offsets.add_partition_offset(self.source, partition, Offset::Offset(next))?;
+            }
+        }
+        let group = self.consumer.group_metadata().context("no group metadata")?;
+        self.producer.send_offsets_to_transaction(&offsets, &group, CALL)?;
+        self.producer.commit_transaction(CALL)?;
+        Ok(copied)
+    }
+
+    fn copy(&mut self, message: &BorrowedMessage<'_>) -> Result<()> {
+        self.value.clear();
+        self.value.extend_from_slice(message.payload().unwrap_or_default());
+        self.value.resize(self.value.len() + self.filler, b'f');
+        let key = message.key().unwrap_or_default();
+        let record = BaseRecord::to(self.target).partition(message.partition()).key(key).payload(&self.value);
+        enqueue(self.producer, record)
+    }
 }
 
 /// Copies rows that are encoded already, in transactions as large as the sink's.

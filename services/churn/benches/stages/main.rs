@@ -6,6 +6,7 @@
 //! number of records.
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
+#![allow(dead_code)] // of what it shares with the other benchmarks it needs a part
 
 mod bare;
 mod cpu;
@@ -35,42 +36,72 @@ async fn main() -> Result<()> {
         producer.ours(own_produce(&stack, &events, records, round).await?);
     }
     let filler = filler(&stack).await?;
+    let mut postgres = Postgres { ours: f64::MAX, limit: f64::MAX };
     for round in 0..ROUNDS {
-        let target = fresh(&stack, &format!("copy-{round}")).await?;
-        let (brokers, source) = (stack.brokers.clone(), events.clone());
-        let copied = tokio::task::spawn_blocking(move || bare::copy_loop(&brokers, &source, &target, records, filler));
-        scorer.limit(copied.await??);
-    }
-    let scores = stack.topic("customer-scores.v1");
-    let before = stack.end(&scores)?;
-    // The rest of the events; markers of transactions count in both ends.
-    let wanted = (stack.end(&events)? - before) * 9 / 10;
-    let (measured, _) = stack.part("scorer", wanted, None, async |stack| Ok(stack.end(&scores)? - before)).await?;
-    scorer.ours(measured);
-    let wanted = stack.end(&scores)? * 9 / 10;
-    let mut look = PgConnection::connect(&stack.url).await?;
-    let (measured, postgres) =
-        stack.part("sink", wanted, Some(stack.postgres_pid), async |_| stored(&mut look).await).await?;
-    look.close().await?;
-    sink.ours(measured);
-    let columns = columns(&stack.url).await?;
-    let chunks = bare::copy_out(&stack.url, "churn.scored_event", &columns).await?;
-    let statement = format!("copy churn.scored_event ({columns}) from stdin (format binary)");
-    let mut bare_postgres = f64::MAX;
-    for _ in 0..ROUNDS {
-        let rows = usize::try_from(truncate(&stack.url).await?)?;
-        let cpu = cpu::seconds_of_tree(stack.postgres_pid);
-        sink.limit(bare::copy_in(&stack.url, &statement, &chunks, rows).await?);
-        bare_postgres = bare_postgres.min((cpu::seconds_of_tree(stack.postgres_pid) - cpu) / rows as f64 * 1e6);
+        for tuning in bare::TUNINGS {
+            let limit = bare_copy(&stack, &events, records, filler, tuning, round).await?;
+            println!("  bare loop, {tuning:?}: {:.0} records/s ({:.2})", limit.per_second, limit.cpu_per_million);
+            scorer.limit(limit);
+        }
+        if round == 0 {
+            // The first round's scores are the sink's: it must not meet an event twice.
+            scorer.ours(score(&stack, None).await?);
+            store_rounds(&stack, &mut sink, &mut postgres).await?;
+        } else {
+            scorer.ours(score(&stack, Some(round)).await?);
+        }
     }
     for pair in [&producer, &scorer, &sink] {
         pair.say();
     }
     println!(
-        "postgres: {postgres:.2} CPU seconds a million rows under the sink, {bare_postgres:.2} under bare COPY, {:.2}x",
-        postgres / bare_postgres
+        "postgres: {:.2} CPU seconds a million rows under the sink, {:.2} under bare COPY, {:.2}x",
+        postgres.ours,
+        postgres.limit,
+        postgres.ours / postgres.limit
     );
     stack.stop().await
+}
+
+/// Processor seconds of Postgres for a million rows, the least of the rounds.
+struct Postgres {
+    ours: f64,
+    limit: f64,
+}
+
+/// The scorer over what is left of the events, or over all of them again as another group.
+async fn score(stack: &Stack, again: Option<usize>) -> Result<Measured> {
+    let (events, scores) = (stack.topic("customer-events.v1"), stack.topic("customer-scores.v1"));
+    let group = again.map(|round| ("CHURN__SCORER__GROUP", format!("bench-{round}")));
+    let before = stack.end(&scores)?;
+    // Markers of transactions count in both ends.
+    let left = stack.end(&events)? - if again.is_some() { 0 } else { before };
+    let done = async |stack: &Stack| Ok(stack.end(&scores)? - before);
+    Ok(stack.part("scorer", group.as_slice(), left * 9 / 10, None, done).await?.0)
+}
+
+/// The sink, and then COPY of the same rows into the same table, emptied each time.
+async fn store_rounds(stack: &Stack, sink: &mut Pair, postgres: &mut Postgres) -> Result<()> {
+    let columns = columns(&stack.url).await?;
+    let statement = format!("copy churn.scored_event ({columns}) from stdin (format binary)");
+    let wanted = stack.end(&stack.topic("customer-scores.v1"))? * 9 / 10;
+    for round in 0..ROUNDS {
+        truncate(&stack.url).await?;
+        let group = [("CHURN__SINK__GROUP", format!("bench-{round}"))];
+        let mut look = PgConnection::connect(&stack.url).await?;
+        let done = async |_: &Stack| stored(&mut look, &group[0].1).await;
+        let (ours, cpu) = stack.part("sink", &group, wanted, Some(stack.postgres_pid), done).await?;
+        look.close().await?;
+        sink.ours(ours);
+        postgres.ours = postgres.ours.min(cpu);
+        let chunks = bare::copy_out(&stack.url, "churn.scored_event", &columns).await?;
+        let rows = usize::try_from(truncate(&stack.url).await?)?;
+        let cpu = cpu::seconds_of_tree(stack.postgres_pid);
+        sink.limit(bare::copy_in(&stack.url, &statement, &chunks, rows).await?);
+        let cpu = cpu::seconds_of_tree(stack.postgres_pid) - cpu;
+        postgres.limit = postgres.limit.min(cpu / rows as f64 * 1e6);
+    }
+    Ok(())
 }
 
 /// A stage and its limit, the best of their rounds.
@@ -146,6 +177,20 @@ async fn own_produce(stack: &Stack, events: &str, records: usize, round: usize) 
     .await?
 }
 
+async fn bare_copy(
+    stack: &Stack,
+    events: &str,
+    records: usize,
+    filler: usize,
+    tuning: bare::Tuning,
+    round: usize,
+) -> Result<Measured> {
+    let target = fresh(stack, &format!("copy-{}-{round}", tuning.records)).await?;
+    let (brokers, source) = (stack.brokers.clone(), events.to_owned());
+    let copy = move || bare::copy_loop(&brokers, (&source, &target), records, filler, tuning);
+    tokio::task::spawn_blocking(copy).await?
+}
+
 /// How much longer a score is than its event, on average: a short run of the scorer tells.
 async fn filler(stack: &Stack) -> Result<usize> {
     let (events, scores) = (stack.topic("customer-events.v1"), stack.topic("customer-scores.v1"));
@@ -154,14 +199,15 @@ async fn filler(stack: &Stack) -> Result<usize> {
         let values = tokio::task::spawn_blocking(move || bare::sample(&brokers, &topic, 1_000)).await??;
         Ok::<_, anyhow::Error>(values.iter().map(Vec::len).sum::<usize>() / values.len().max(1))
     };
-    stack.part("scorer", 20_000, None, async |stack| stack.end(&scores)).await.context("a short run of the scorer")?;
+    stack.part("scorer", &[], 20_000, None, async |stack| stack.end(&scores)).await.context("a short run of the scorer")?;
     Ok(sample(scores.clone()).await?.saturating_sub(sample(events).await?))
 }
 
-/// Rows that the sink has stored, by its own positions.
-async fn stored(connection: &mut PgConnection) -> Result<i64> {
-    let sum = "select coalesce(sum(next_offset), 0)::bigint from churn.consumer_offset where topic like '%customer-scores.v1'";
-    Ok(sqlx::query(sum).fetch_one(connection).await?.try_get(0)?)
+/// Rows that a sink has stored, by its own positions.
+async fn stored(connection: &mut PgConnection, group: &str) -> Result<i64> {
+    let sum = "select coalesce(sum(next_offset), 0)::bigint from churn.consumer_offset
+        where topic like '%customer-scores.v1' and consumer like '%' || $1";
+    Ok(sqlx::query(sum).bind(group).fetch_one(connection).await?.try_get(0)?)
 }
 
 /// The columns that the sink sends, in the table's order: all but those that the server fills in.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use churn_registry::Registry;
 use churn_store::private::PrivatePostgres;
 use churn_store::{PostgresConfig, PrivateConfig};
 use churn_testkit::{Program, fresh_name, kafka, schema_registry};
@@ -42,6 +43,7 @@ pub(crate) struct Stack {
     pub(crate) url: String,
     pub(crate) brokers: String,
     pub(crate) prefix: String,
+    pub(crate) schemas: String,
     pub(crate) postgres_pid: u32,
     env: Vec<(String, String)>,
     ask: BaseConsumer,
@@ -70,20 +72,26 @@ impl Stack {
         ];
         let env = env.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         let ask = ClientConfig::new().set("bootstrap.servers", &brokers).set("group.id", "bench").create()?;
-        let stack = Self { folder, postgres, url, brokers, prefix, postgres_pid: first.trim().parse()?, env, ask };
-        let mut setup = stack.run(&["setup"])?;
+        let schemas = schema_registry();
+        let stack = Self { folder, postgres, url, brokers, prefix, schemas, postgres_pid: first.trim().parse()?, env, ask };
+        let mut setup = stack.run(&["setup"], &[])?;
         let status = setup.wait(PATIENCE).await?;
         ensure!(status.success(), "setup: {}", setup.stderr());
         Ok(stack)
+    }
+
+    pub(crate) fn registry(&self) -> Result<Registry> {
+        Ok(Registry::folder(self.folder.path().join("registry"))?)
     }
 
     pub(crate) fn topic(&self, base: &str) -> String {
         format!("{}{base}", self.prefix)
     }
 
-    fn run(&self, args: &[&str]) -> Result<Program> {
+    pub(crate) fn run(&self, args: &[&str], more: &[(&str, String)]) -> Result<Program> {
         ensure!(self.folder.path().is_dir());
-        Program::spawn(env!("CARGO_BIN_EXE_churn"), args, self.env.clone())
+        let more = more.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+        Program::spawn(env!("CARGO_BIN_EXE_churn"), args, self.env.iter().cloned().chain(more))
     }
 
     /// Records of a topic, transaction markers included.
@@ -93,7 +101,7 @@ impl Stack {
 
     /// Lets the synthesizer run until its topic has so many events.
     pub(crate) async fn events(&self, count: i64) -> Result<()> {
-        let synthesizer = self.run(&["run", "synthesizer"])?;
+        let synthesizer = self.run(&["run", "synthesizer"], &[])?;
         let deadline = Instant::now() + PATIENCE;
         while self.end(&self.topic("customer-events.v1"))? < count {
             ensure!(Instant::now() < deadline, "too few events: {}", synthesizer.stderr());
@@ -106,11 +114,12 @@ impl Stack {
     pub(crate) async fn part(
         &self,
         name: &str,
+        env: &[(&str, String)],
         count: i64,
         beside: Option<u32>,
         mut done: impl AsyncFnMut(&Self) -> Result<i64>,
     ) -> Result<(Measured, f64)> {
-        let mut part = self.run(&["run", name])?;
+        let mut part = self.run(&["run", name], env)?;
         let deadline = Instant::now() + PATIENCE;
         let mut begun = None;
         let beside_cpu = || beside.map_or(0.0, cpu::seconds_of_tree);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use churn_domain::csv::{Customers, ReadOptions, UnknownCategory};
 use churn_learn::metrics::Campaign;
-use churn_learn::{Budget, Examples, Family, Goal, Metrics, SearchParams, SearchStep, Trained, TrialReport};
+use churn_learn::{Budget, Examples, Family, Goal, Metrics, Repeated, SearchParams, SearchStep, Trained, TrialReport};
 use churn_registry::{Draft, Kind};
 use churn_runtime::clock::{Stopwatch, now_ms};
 use churn_runtime::config::HumanDuration;
@@ -77,6 +77,7 @@ fn params(args: &Train) -> anyhow::Result<SearchParams> {
         budget: Budget { seconds, trials: args.trials },
         families,
         blend: !args.no_blend,
+        repeats: args.repeats,
         ..SearchParams::default()
     })
 }
@@ -88,9 +89,13 @@ struct Answer {
     calibration: String,
     threshold: f64,
     trials: usize,
+    /// The training, which the budget is for.
     seconds: f64,
+    /// What came after it: judging the model.
+    judging_seconds: f64,
     rows: usize,
     metrics: Metrics,
+    repeated: Option<Repeated>,
     leaderboard: Vec<TrialReport>,
 }
 
@@ -98,8 +103,8 @@ async fn publish(app: &App, args: &Train, customers: &Customers, params: &Search
     let registry = app.registry().await?;
     registry.check().await.map_err(Ending::of).context("write to the registry")?;
     let watch = Stopwatch::start();
-    let trained = block_in_place(|| search(customers, params, args.trials_out.as_deref(), &watch))?;
-    let seconds = watch.seconds();
+    let (trained, seconds) = block_in_place(|| search(customers, params, args.trials_out.as_deref(), &watch))?;
+    let judging_seconds = watch.seconds() - seconds;
     let report = &trained.artifact.report;
     let draft = Draft {
         kind: Kind::Model,
@@ -122,13 +127,15 @@ async fn publish(app: &App, args: &Train, customers: &Customers, params: &Search
         threshold: trained.artifact.model.threshold(),
         trials: report.trials,
         seconds,
+        judging_seconds,
         rows: customers.len(),
         metrics: report.best().metrics.clone(),
+        repeated: trained.artifact.evaluation.as_ref().and_then(|evaluation| evaluation.repeated.clone()),
         leaderboard: trained.leaderboard,
     };
     app.answer(&answer, |answer| {
         format!(
-            "{}\nmodel {} ({}, calibration {}, threshold {:.3}) on {} customers in {:.1} s: {}\nit is not the champion yet",
+            "{}\nmodel {} ({}, calibration {}, threshold {:.3}) on {} customers in {:.1} s, judged in {:.1} s more: {}{}\nit is not the champion yet",
             leaderboard(&answer.leaderboard),
             answer.model_version,
             answer.learner,
@@ -136,9 +143,16 @@ async fn publish(app: &App, args: &Train, customers: &Customers, params: &Search
             answer.threshold,
             answer.rows,
             answer.seconds,
-            figures(&answer.metrics)
+            answer.judging_seconds,
+            figures(&answer.metrics),
+            answer.repeated.as_ref().map_or_else(String::new, repeated)
         )
     })
+}
+
+fn repeated(repeated: &Repeated) -> String {
+    let Repeated { repeats, folds, auc, log_loss, brier, ece, .. } = repeated;
+    format!("\non {repeats} further splits into {folds} folds: AUC {auc}, log-loss {log_loss}, Brier {brier}, ECE {ece}")
 }
 
 fn search(
@@ -146,16 +160,19 @@ fn search(
     params: &SearchParams,
     trials_out: Option<&Path>,
     watch: &Stopwatch,
-) -> anyhow::Result<Trained> {
+) -> anyhow::Result<(Trained, f64)> {
     let mut lines = match trials_out {
         Some(path) => Some((BufWriter::new(create(path)?), path)),
         None => None,
     };
-    let mut failed = None;
+    let (mut failed, mut fitted) = (None, 0.0);
     let progress = Progress::start(params);
     let examples = Examples::of(customers).map_err(Ending::data)?;
     let trained = churn_learn::search(examples, params, &|| watch.seconds(), &mut |step| {
         progress.show(&step, watch);
+        if step == SearchStep::Fitted {
+            fitted = watch.seconds();
+        }
         if let (Some((lines, path)), SearchStep::Trial(report) | SearchStep::Blend(report)) = (&mut lines, &step)
             && failed.is_none()
         {
@@ -167,7 +184,7 @@ fn search(
     progress.0.finish_and_clear();
     match failed {
         Some(error) => Err(error),
-        None => Ok(trained),
+        None => Ok((trained, fitted)),
     }
 }
 
@@ -352,6 +369,7 @@ impl Progress {
             SearchStep::Final { learner, trials } => {
                 bar.set_message(format!("fitting {learner} on all customers after {trials} trials"));
             }
+            SearchStep::Fitted => bar.set_message("judging the model"),
         }
         if time.is_some() {
             bar.set_position(watch.elapsed().as_millis() as u64);

@@ -5,7 +5,7 @@ mod svg;
 use std::fmt::Write as _;
 
 use churn_learn::metrics::Interval;
-use churn_learn::{Artifact, Dependence, Evaluation};
+use churn_learn::{Artifact, Dependence, Evaluation, Repeated};
 
 use svg::{Plot, bars, escape, plot};
 
@@ -89,6 +89,13 @@ fn figures(html: &mut String, contents: &Artifact, evaluation: &Evaluation) {
         let _ = write!(html, "<tr><td>{name}</td><td>{value}</td><td>{}</td></tr>", between(interval));
     }
     html.push_str("</table>");
+    if let Some(Repeated { repeats, folds, auc, log_loss, brier, ece, f1 }) = &evaluation.repeated {
+        let _ = write!(
+            html,
+            "<p>The same settings on {repeats} further splits into {folds} folds, mean and standard deviation: AUC {auc}, log-loss \
+             {log_loss}, Brier score {brier}, calibration error {ece}, F1 {f1}.</p>"
+        );
+    }
 }
 
 fn between(interval: Option<Interval>) -> String {
