@@ -8,6 +8,7 @@ use churn_runtime::CancellationToken;
 use churn_runtime::exit::reasons;
 use churn_runtime::health::Component;
 use churn_runtime::metrics::{GaugeVec, IntCounter, Metrics, catalogue};
+use tokio::sync::Notify;
 
 use crate::{ModelSlot, Served, ServingError};
 
@@ -68,10 +69,11 @@ impl ChampionWatch {
         Ok(true)
     }
 
-    /// Looks again and again until asked to stop.
-    pub async fn run(mut self, every: Duration, stop: CancellationToken) {
+    /// Looks again and again until asked to stop: every so often, and at once when there are news.
+    pub async fn run(mut self, every: Duration, news: Arc<Notify>, stop: CancellationToken) {
         loop {
             tokio::select! {
+                () = news.notified() => {}
                 () = tokio::time::sleep(every) => {}
                 () = stop.cancelled() => return,
             }

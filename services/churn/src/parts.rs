@@ -35,7 +35,7 @@ pub(crate) struct Platform {
 }
 
 impl Platform {
-    /// Loads the champion and keeps looking for a new one until `stop`.
+    /// Loads the champion and keeps looking for a new one until `stop`: whenever one is announced, and now and then.
     ///
     /// # Errors
     /// The champion is refused, or the registry cannot be read.
@@ -43,7 +43,8 @@ impl Platform {
         let health = self.shared.health.component("model");
         let mut watch = ChampionWatch::new(self.registry.clone(), self.models.clone(), health, &self.shared.metrics);
         watch.look().await.map_err(Ending::of).context("load the champion")?;
-        tokio::spawn(watch.run(self.config.scorer.model_poll.get(), stop.clone()));
+        let news = churn_updates::listen(&self.cluster, &self.schemas, &self.shared.metrics, stop);
+        tokio::spawn(watch.run(self.config.scorer.model_poll.get(), news, stop.clone()));
         Ok(())
     }
 

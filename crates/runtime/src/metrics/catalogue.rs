@@ -68,6 +68,10 @@ catalogue! {
     /// Scorer: champions that were refused.
     SCORER_MODEL_REFUSALS: IntCounter = Spec::counter(
         "churn_scorer_model_refusals_total", "Champions refused as corrupt, incompatible or unreadable; the model before stays.");
+    /// All parts with a model: announcements of a promotion.
+    MODEL_UPDATES_HEARD: IntCounterVec = Spec::counter_vec(
+        "churn_model_updates_heard_total", &["result"],
+        "Announcements of another champion heard on model-updates.v1; result is read or unreadable. Each makes the part look.");
     /// Scorer: mean probability of the last batch.
     SCORER_MEAN_PROBABILITY: GaugeVec = Spec::gauge_vec(
         "churn_scorer_mean_probability_ratio", Unit::Ratio, &["model_version"], "Mean probability of churn in the last batch.");
