@@ -1,9 +1,8 @@
 //! One batch on its way from events to scores, in columns that are used again and again.
 
 use churn_domain::ScoreBatch;
-use churn_learn::{EncodeStats, Scratch};
 use churn_runtime::clock::{Stopwatch, now_ms};
-use churn_serving::Served;
+use churn_serving::{EncodeStats, Scored, Served};
 use churn_stream::deadletter::{DeadLetter, LetterLimit, Verdict};
 use churn_stream::{Outgoing, Record, RecordBatch, StreamError, TransactionalProducer};
 use churn_wire::{
@@ -25,9 +24,17 @@ pub(crate) struct Batch {
     letters: Vec<DeadLetter>,
     letter_classes: Vec<&'static str>,
     letter_limit: LetterLimit,
-    scratch: Scratch,
+    scored: Scored,
     stats: EncodeStats,
+    reasons: Asked,
     value: Vec<u8>,
+}
+
+/// How many reasons each score gets, and by how many threads they are found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) top: usize,
+    pub(crate) threads: usize,
 }
 
 /// Which record a row came from.
@@ -41,8 +48,13 @@ struct Origin {
 }
 
 impl Batch {
-    /// A batch that reads with `decoder` and writes to `topic` with `encoder`.
-    pub(crate) fn new(decoder: Decoder<EventCodec>, encoder: Encoder<ScoreCodec>, topic: &str) -> Self {
+    /// A batch that reads with `decoder` and writes to `topic` with `encoder`, each score with its reasons.
+    pub(crate) fn new(
+        decoder: Decoder<EventCodec>,
+        encoder: Encoder<ScoreCodec>,
+        topic: &str,
+        reasons: Asked,
+    ) -> Self {
         Self {
             decoder,
             encoder,
@@ -53,8 +65,9 @@ impl Batch {
             letters: Vec::new(),
             letter_classes: Vec::new(),
             letter_limit: LetterLimit::default(),
-            scratch: Scratch::default(),
+            scored: Scored::default(),
             stats: EncodeStats::default(),
+            reasons,
             value: Vec::new(),
         }
     }
@@ -106,8 +119,13 @@ impl Batch {
     /// Lets the model speak on every event.
     pub(crate) fn score(&mut self, champion: &Served, metrics: &ScorerMetrics) {
         let watch = Stopwatch::start();
-        let scores = &mut self.scores;
-        self.stats = champion.predict_into(&scores.event.features, &mut self.scratch, &mut scores.probability);
+        let (scores, Asked { top, threads }) = (&mut self.scores, self.reasons);
+        champion.score(&scores.event.features, top, threads, &mut self.scored);
+        self.stats = self.scored.stats();
+        for stretch in self.scored.stretches() {
+            scores.probability.extend_from_slice(&stretch.probability);
+            scores.reasons.append(&stretch.reasons);
+        }
         let (threshold, now) = (champion.threshold(), now_ms());
         for (row, &probability) in scores.probability.iter().enumerate() {
             scores.score_id.push(scores.event.score_id(row));

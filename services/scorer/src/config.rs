@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use churn_domain::FEATURE_COUNT;
 use churn_runtime::config::{ByteSize, Fault, HumanDuration, Validate, within};
 use churn_stream::StormConfig;
 use serde::{Deserialize, Serialize};
+
+/// Most threads that score one batch.
+const MOST_THREADS: usize = 4;
 
 /// How events are scored.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -23,8 +27,12 @@ pub struct ScorerConfig {
     /// How long a full transaction should take from its first event to its commit: slower ones make the next ones smaller, down to
     /// 500 events, faster ones larger, up to `batch_rows`.
     pub max_latency: HumanDuration,
-    /// How often the registry is asked for a new champion.
+    /// How often the registry is asked for a new champion. Announcements on `model-updates.v1` are heard at once; this finds what
+    /// was not announced, or not heard.
     pub model_poll: HumanDuration,
+    /// How many reasons each score gets: the features that moved it most, by their exact Shapley values. 0 turns them off, and
+    /// saves the scorer's processor what the reasons cost: several times as much as the score alone.
+    pub reasons: usize,
     /// When dead letters are a storm, and what then.
     pub storm: StormConfig,
 }
@@ -39,8 +47,16 @@ impl Default for ScorerConfig {
             max_delay: HumanDuration::from(Duration::from_millis(20)),
             max_latency: HumanDuration::from(Duration::from_millis(100)),
             model_poll: HumanDuration::from(Duration::from_secs(5)),
+            reasons: 3,
             storm: StormConfig::default(),
         }
+    }
+}
+
+impl ScorerConfig {
+    /// Threads that find the reasons of a large batch. More hold up the other parts of a process for little.
+    pub(crate) fn reason_threads(&self) -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
     }
 }
 
@@ -54,6 +70,9 @@ impl Validate for ScorerConfig {
         }
         if !(1..=100_000).contains(&self.batch_rows) {
             faults.push(Fault::new("batch_rows", "must be from 1 to 100000"));
+        }
+        if self.reasons > FEATURE_COUNT {
+            faults.push(Fault::new("reasons", format!("must be from 0 to {FEATURE_COUNT}")));
         }
         faults.extend(within("storm", self.storm.validate()));
         faults

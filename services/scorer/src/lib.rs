@@ -25,7 +25,7 @@ use churn_wire::{Codec, Decoder, Encoder, EventCodec, SchemaRegistry, ScoreCodec
 pub use config::ScorerConfig;
 pub use rehearsal::Rehearsal;
 
-use batch::Batch;
+use batch::{Asked, Batch};
 use metrics::ScorerMetrics;
 use pipeline::Pipeline;
 
@@ -58,7 +58,8 @@ impl Scorer {
             .map_err(Ending::of)
             .context("look up the schema of scores")?;
         let decoder = Decoder::<EventCodec>::new(schemas.clone(), &topics.events);
-        let batch = Batch::new(decoder, Encoder::new(schema_id), &topics.scores);
+        let asked = Asked { top: config.reasons, threads: config.reason_threads() };
+        let batch = Batch::new(decoder, Encoder::new(schema_id), &topics.scores, asked);
         let producer = cluster.transactional_producer(&stage, &config.transactional_id).await?;
         let consumer = cluster.consumer(&stage, &config.group, &[&topics.events]).await?;
         let limits = Limits {

@@ -6,7 +6,7 @@ use churn_runtime::metrics::Metrics;
 use churn_serving::Served;
 use churn_wire::{DecodeError, Decoder, Encoder, RegistryError, SchemaRegistry};
 
-use crate::batch::Batch;
+use crate::batch::{Asked, Batch};
 use crate::metrics::ScorerMetrics;
 
 /// Scores single values by the code that scores batches of the stream.
@@ -17,10 +17,12 @@ pub struct Rehearsal {
 }
 
 impl Rehearsal {
-    /// Reads what was written with the schemas that `schemas` knows; `schema_id` is written before a score.
-    pub fn new(schemas: Arc<SchemaRegistry>, schema_id: i32) -> Self {
+    /// Reads what was written with the schemas that `schemas` knows; `schema_id` is written before a score, which has so many
+    /// `reasons`.
+    pub fn new(schemas: Arc<SchemaRegistry>, schema_id: i32, reasons: usize) -> Self {
         let decoder = Decoder::new(schemas, "customer-events.v1");
-        let batch = Batch::new(decoder, Encoder::new(schema_id), "customer-scores.v1");
+        let asked = Asked { top: reasons, threads: 1 };
+        let batch = Batch::new(decoder, Encoder::new(schema_id), "customer-scores.v1", asked);
         Self { batch, metrics: ScorerMetrics::new(&Metrics::default()) }
     }
 
