@@ -6,11 +6,13 @@
 
 mod score;
 mod served;
+mod shadow;
 mod slot;
 mod watch;
 
 pub use churn_learn::EncodeStats;
 pub use score::{Scored, Stretch};
 pub use served::{Served, ServingError};
+pub use shadow::Shadowing;
 pub use slot::ModelSlot;
 pub use watch::ChampionWatch;

@@ -33,6 +33,13 @@ pub struct ScorerConfig {
     /// How many reasons each score gets: the features that moved it most, by their exact Shapley values. 0 turns them off, and
     /// saves the scorer's processor what the reasons cost: several times as much as the score alone.
     pub reasons: usize,
+    /// Versions of the model, such as `v7`, that score the same events in the champion's shadow, into `shadow-scores.v1`.
+    pub shadow: Vec<String>,
+    /// How long after a promotion the champion before it goes on in the shadow, so that the two can be compared on the same events;
+    /// 0s for not at all. A model in shadow costs the scorer a second score and a second record an event.
+    pub predecessor_shadow: HumanDuration,
+    /// Which part of the events the models in shadow score, from 0 to 1: chosen by the event's id, the same ones for all.
+    pub shadow_fraction: f64,
     /// When dead letters are a storm, and what then.
     pub storm: StormConfig,
 }
@@ -48,6 +55,9 @@ impl Default for ScorerConfig {
             max_latency: HumanDuration::from(Duration::from_millis(100)),
             model_poll: HumanDuration::from(Duration::from_secs(5)),
             reasons: 3,
+            shadow: Vec::new(),
+            predecessor_shadow: HumanDuration::from(Duration::from_secs(600)),
+            shadow_fraction: 1.0,
             storm: StormConfig::default(),
         }
     }
@@ -73,6 +83,9 @@ impl Validate for ScorerConfig {
         }
         if self.reasons > FEATURE_COUNT {
             faults.push(Fault::new("reasons", format!("must be from 0 to {FEATURE_COUNT}")));
+        }
+        if !(0.0..=1.0).contains(&self.shadow_fraction) {
+            faults.push(Fault::new("shadow_fraction", "must be from 0 to 1"));
         }
         faults.extend(within("storm", self.storm.validate()));
         faults

@@ -8,6 +8,7 @@ use churn_wire::{DecodeError, Decoder, Encoder, RegistryError, SchemaRegistry};
 
 use crate::batch::{Asked, Batch};
 use crate::metrics::ScorerMetrics;
+use crate::shadow::Shadows;
 
 /// Scores single values by the code that scores batches of the stream.
 #[derive(Debug)]
@@ -22,7 +23,8 @@ impl Rehearsal {
     pub fn new(schemas: Arc<SchemaRegistry>, schema_id: i32, reasons: usize) -> Self {
         let decoder = Decoder::new(schemas, "customer-events.v1");
         let asked = Asked { top: reasons, threads: 1 };
-        let batch = Batch::new(decoder, Encoder::new(schema_id), "customer-scores.v1", asked);
+        let shadows = Shadows::new("shadow-scores.v1", Encoder::new(schema_id), 1.0);
+        let batch = Batch::new(decoder, Encoder::new(schema_id), "customer-scores.v1", asked, shadows);
         Self { batch, metrics: ScorerMetrics::new(&Metrics::default()) }
     }
 

@@ -55,7 +55,7 @@ async fn stream(app: &App, part: PartName, shutdown: &Shutdown) -> anyhow::Resul
     let stop = shutdown.token();
     let source = if includes(part, PartName::Synthesizer) { Some(source(&platform).await?) } else { None };
     if includes(part, PartName::Scorer) || includes(part, PartName::Monitor) {
-        platform.watch_models(&stop).await?;
+        platform.watch_models(includes(part, PartName::Scorer), &stop).await?;
     }
     // One mirror: the part of which there is one.
     if includes(part, PartName::Monitor) {
