@@ -17,6 +17,7 @@ mod rows;
 mod run;
 mod security;
 mod store;
+mod swaps;
 mod synth;
 mod synth_files;
 mod synthesizer;
