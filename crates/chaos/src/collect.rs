@@ -180,18 +180,29 @@ async fn score_rows(connection: &mut PgConnection) -> Result<Vec<ScoreFact>> {
     );
     let rows: Vec<ScoreRow> =
         sqlx::query_as(AssertSqlSafe(query)).fetch_all(connection).await.context("read the stored scores")?;
-    let fact =
-        |(partition, offset, stream, sequence, customer, envelope, model, probability, verdict, features, contributions): ScoreRow| ScoreFact {
-            source: Place { partition, offset },
-            stream,
-            sequence,
-            content: line(&customer),
-            envelope,
-            model,
-            probability_bits: probability.to_bits(),
-            verdict,
-            reasons: features.into_iter().zip(contributions.into_iter().map(f32::to_bits)).collect(),
-        };
+    let fact = |(
+        partition,
+        offset,
+        stream,
+        sequence,
+        customer,
+        envelope,
+        model,
+        probability,
+        verdict,
+        features,
+        contributions,
+    ): ScoreRow| ScoreFact {
+        source: Place { partition, offset },
+        stream,
+        sequence,
+        content: line(&customer),
+        envelope,
+        model,
+        probability_bits: probability.to_bits(),
+        verdict,
+        reasons: features.into_iter().zip(contributions.into_iter().map(f32::to_bits)).collect(),
+    };
     Ok(rows.into_iter().map(fact).collect())
 }
 

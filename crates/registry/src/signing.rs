@@ -83,7 +83,8 @@ impl Keys {
         if !self.required() {
             return Ok(document);
         }
-        let signing = self.signing.as_ref().ok_or("is needed to move a pointer that registry.trusted_keys ask to be signed")?;
+        let signing =
+            self.signing.as_ref().ok_or("is needed to move a pointer that registry.trusted_keys ask to be signed")?;
         let body = document.strip_suffix(POINTER_END).ok_or("cannot sign a pointer that ends otherwise")?;
         let signature = hex(signing.0.sign(&[POINTER, body].concat()).as_ref());
         Ok([body, SIGNATURE_START, signature.as_bytes(), SIGNATURE_END].concat())

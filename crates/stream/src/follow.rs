@@ -99,6 +99,10 @@ fn hear(
                 builder.push(&message);
                 Ok(builder.finish())
             }
+            // Rights on the group that the client wants a name of: nobody joins it.
+            Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
+                continue;
+            }
             Some(Err(error)) => {
                 let gone = is_gone(&error);
                 let error = StreamError::kafka(place, &error);

@@ -57,11 +57,7 @@ pub fn moved(before: Option<&Champion>, after: &Champion) -> Option<ModelUpdate>
 ///
 /// # Errors
 /// It is not known to be on the topic.
-pub async fn announce(
-    cluster: &Cluster,
-    schemas: &SchemaRegistry,
-    update: &ModelUpdate,
-) -> Result<(), AnnounceError> {
+pub async fn announce(cluster: &Cluster, schemas: &SchemaRegistry, update: &ModelUpdate) -> Result<(), AnnounceError> {
     let topic = &cluster.topics().model_updates;
     let work = async {
         let mut value = Vec::new();

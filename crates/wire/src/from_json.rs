@@ -36,9 +36,8 @@ fn value(schema: &Schema, json: &Json) -> Result<Value, Wrong> {
         Schema::Union(union) => in_union(union, json)?,
         Schema::Array(array) => {
             let items = json.as_array().ok_or_else(|| wrong("a list"))?;
-            let item = |(at, item)| {
-                value(&array.items, item).map_err(|(path, message)| (format!("[{at}].{path}"), message))
-            };
+            let item =
+                |(at, item)| value(&array.items, item).map_err(|(path, message)| (format!("[{at}].{path}"), message));
             Value::Array(items.iter().enumerate().map(item).collect::<Result<_, _>>()?)
         }
         Schema::Record(inner) => record(inner, json.as_object().ok_or_else(|| wrong("an object"))?)?,

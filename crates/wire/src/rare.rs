@@ -67,7 +67,7 @@ pub struct ModelUpdate {
 
 impl ModelUpdate {
     /// The name of the one model there is.
-    pub const MODEL: &str = "churn";
+    pub const MODEL: &'static str = "churn";
 
     /// The record's key: the compacted topic keeps the latest update of each model and role.
     pub fn key(&self) -> String {

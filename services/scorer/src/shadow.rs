@@ -63,8 +63,8 @@ impl Shadows {
 
     /// The chosen rows, each with its place among them.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (usize, usize)> {
-        let none = if self.verdicts.is_empty() { 0 } else { self.rows.len() };
-        self.rows[..none].iter().copied().enumerate().map(|(place, row)| (row, place))
+        let spoken = if self.verdicts.is_empty() { 0 } else { self.rows.len() };
+        self.rows[..spoken].iter().copied().enumerate().map(|(place, row)| (row, place))
     }
 
     /// Writes the value of each model's score of the row at this place, one after another, into `value`; `event` are the bytes of
@@ -81,7 +81,7 @@ impl Shadows {
             write_prefix(self.encoder.schema_id(), value);
             value.extend_from_slice(event);
             self.encoder.codec().encode_tail_into(&verdicts.scores, place, value);
-            each(value)?;
+            each(value.as_slice())?;
         }
         Ok(())
     }

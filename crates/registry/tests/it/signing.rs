@@ -107,7 +107,11 @@ async fn a_pointer_that_nobody_trusted_has_signed_is_refused_unread(place: Place
     let second = alice.promote(&promotion("v2"), Some(&first)).await.unwrap();
     let reader = trusting(&place, ALICE).await;
     assert_eq!(reader.champion(Kind::Model).await.unwrap(), Some(second.clone()));
-    assert_eq!(place.registry.champion(Kind::Model).await.unwrap(), Some(second.clone()), "without a key nothing is asked for");
+    assert_eq!(
+        place.registry.champion(Kind::Model).await.unwrap(),
+        Some(second.clone()),
+        "without a key nothing is asked for"
+    );
     assert_eq!(reader.load_champion(&second).await.unwrap().manifest.version.to_string(), "v2");
     serde_json::from_slice::<serde_json::Value>(&place.read(POINTER)).unwrap();
 

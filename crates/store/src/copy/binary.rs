@@ -190,7 +190,12 @@ mod tests {
         let (length, value) = buffer.bytes().split_first_chunk().unwrap();
         assert_eq!((i32::from_be_bytes(*length) as usize, value[0]), (value.len(), 1));
         let read: serde_json::Value = serde_json::from_slice(&value[1..]).unwrap();
-        let read: Vec<_> = read.as_array().unwrap().iter().map(|one| (one["feature"].as_str().unwrap(), one["contribution"].as_f64().unwrap() as f32)).collect();
+        let read: Vec<_> = read
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| (one["feature"].as_str().unwrap(), one["contribution"].as_f64().unwrap() as f32))
+            .collect();
         assert_eq!(read, reasons);
         buffer.clear();
         buffer.reasons([].into_iter());

@@ -136,7 +136,12 @@ impl Reasons {
         }
         for row in 0..reasons.len() {
             if let Some((feature, by)) = reasons.row(row).find(|(feature, by)| !by.is_finite() || has_nul(feature)) {
-                self.add(row, format!("reasons hold {by} for {feature:?}, expected a finite number and a name without a zero byte"));
+                self.add(
+                    row,
+                    format!(
+                        "reasons hold {by} for {feature:?}, expected a finite number and a name without a zero byte"
+                    ),
+                );
             }
         }
     }

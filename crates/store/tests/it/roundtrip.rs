@@ -88,9 +88,8 @@ async fn every_column_of_a_score_comes_back_with_missing_and_unknown_values() ->
     let reasons = "select coalesce((select array_agg(format('%s=%s', r ->> 'feature', (r ->> 'contribution')::real) order by place)
         from jsonb_array_elements(reasons) with ordinality as all_of(r, place)), '{}') from churn.scored_event order by sequence";
     let found: Vec<Vec<String>> = sqlx::query_scalar(reasons).fetch_all(ready.store.pool()).await?;
-    let expected: Vec<Vec<String>> = (0..60)
-        .map(|row| batch.reasons.row(row).map(|(feature, by)| format!("{feature}={by}")).collect())
-        .collect();
+    let expected: Vec<Vec<String>> =
+        (0..60).map(|row| batch.reasons.row(row).map(|(feature, by)| format!("{feature}={by}")).collect()).collect();
     assert_eq!(found, expected);
     assert!(found.iter().any(Vec::is_empty) && found.iter().any(|reasons| reasons.len() == 2));
     let nulls = "select count(*) from churn.scored_event where reasons is null";

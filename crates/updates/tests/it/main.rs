@@ -97,7 +97,8 @@ async fn every_listener_hears_every_announcement_and_nonsense_is_only_one_more_r
     cluster.publish(&cluster.topics().model_updates, b"churn/champion", b"nonsense", PATIENCE).await?;
     for (news, metrics) in news.iter().zip(&metrics) {
         heard(news).await?;
-        let counted = |result: &str| metrics.counter_vec(&catalogue::MODEL_UPDATES_HEARD).with_label_values(&[result]).get();
+        let counted =
+            |result: &str| metrics.counter_vec(&catalogue::MODEL_UPDATES_HEARD).with_label_values(&[result]).get();
         assert_eq!((counted("read"), counted("unreadable")), (1, 1));
     }
     stop.cancel();

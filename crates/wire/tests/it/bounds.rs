@@ -118,7 +118,8 @@ fn reasons_without_bounds_are_refused() {
 fn reasons_come_in_any_blocks_that_avro_allows() {
     let good = encode::<ScoreCodec>(&plain_score());
     // "tenure" and "contract" as two blocks of one item, the second with its size in bytes before it.
-    let (tenure, contract) = ([&[12_u8][..], b"tenure", &0.5_f32.to_le_bytes()], [&[16][..], b"contract", &(-0.25_f32).to_le_bytes()]);
+    let (tenure, contract) =
+        ([&[12_u8][..], b"tenure", &0.5_f32.to_le_bytes()], [&[16][..], b"contract", &(-0.25_f32).to_le_bytes()]);
     let (tenure, contract) = (tenure.concat(), contract.concat());
     let together = [&[2, 4][..], &tenure, &contract, &[0]].concat();
     let start = good.strip_suffix(together.as_slice()).unwrap();

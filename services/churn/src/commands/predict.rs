@@ -5,8 +5,8 @@ use std::io::BufWriter;
 use std::path::Path;
 
 use anyhow::Context;
-use churn_domain::csv::{Customers, ReadOptions, UnknownCategory, Writer};
 use churn_domain::FEATURE_COUNT;
+use churn_domain::csv::{Customers, ReadOptions, UnknownCategory, Writer};
 use churn_registry::{Kind, Registry, Version};
 use churn_runtime::clock::Stopwatch;
 use churn_runtime::exit::Ending;

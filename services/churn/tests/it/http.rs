@@ -74,7 +74,9 @@ async fn predictions_and_samples_are_served_with_the_champion() -> Result<()> {
     let reasons = many["predictions"][1]["reasons"].as_array().context("reasons")?;
     let size = |at: usize| reasons[at]["contribution"].as_f64().unwrap_or(f64::NAN).abs();
     ensure!(reasons.len() == 3 && size(0) >= size(1) && size(1) >= size(2) && size(2) > 0.0, "{many}");
-    ensure!(reasons.iter().any(|reason| reason["feature"] == "contract" && reason["contribution"].as_f64() < Some(0.0)));
+    ensure!(
+        reasons.iter().any(|reason| reason["feature"] == "contract" && reason["contribution"].as_f64() < Some(0.0))
+    );
 
     let (status, faulty) =
         api.post("/v1/predict", json!({ "customers": [loyal, { "tenure": -3 }] }).to_string()).await?;

@@ -38,7 +38,7 @@ impl Stage {
         let registry = Registry::folder(stack.folder().join(".churn/registry"))?;
         let listen = format!("127.0.0.1:{}", free_port()?);
         let own = [("CHURN__SCORER__MODEL_POLL", "1h"), ("CHURN__HTTP__LISTEN", listen.as_str())];
-        let scorer = stack.part("scorer", &[&own, scorer].concat())?;
+        let scorer = stack.part("scorer", &[&own[..], scorer].concat())?;
         let config = KafkaConfig {
             brokers: kafka().bootstrap,
             topic_prefix: stack.prefix().to_owned(),
@@ -120,7 +120,8 @@ impl Stage {
             let served = Served::of_version(&self.registry, version).await?;
             let mut scored = Scored::default();
             served.score(&scores.event.features, REASONS, 2, &mut scored);
-            let said = scored.rows().map(|(probability, row, reasons)| (probability.to_bits(), owned(reasons.row(row))));
+            let said =
+                scored.rows().map(|(probability, row, reasons)| (probability.to_bits(), owned(reasons.row(row))));
             truth.insert((served.version().to_owned(), served.hash().to_owned()), said.collect());
         }
         Ok(truth)

@@ -103,7 +103,10 @@ mod tests {
         assert!(differ(json!([{ "feature": "contract", "contribution": { "min": 0 } }])).is_empty());
         assert!(differ(json!([{}, { "feature": "tenure" }])).is_empty());
         let wrong = differ(json!([{}, { "feature": "contract", "contribution": { "min": 0 } }]));
-        assert!(wrong[0].starts_with("reasons: [1]: ") && wrong[0].contains("\"tenure\"") && wrong[0].contains("min 0"), "{wrong:?}");
+        assert!(
+            wrong[0].starts_with("reasons: [1]: ") && wrong[0].contains("\"tenure\"") && wrong[0].contains("min 0"),
+            "{wrong:?}"
+        );
         assert!(differ(json!([{}, {}, {}]))[0].contains("there are 2 entries"));
         assert!(differ(json!(null))[0].contains("expected null"));
     }
