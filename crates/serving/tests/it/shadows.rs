@@ -80,7 +80,7 @@ async fn reasons_and_probabilities_are_the_same_on_any_number_of_threads() {
     fixture.watch.look().await.unwrap();
     let (served, customers) = (fixture.slot.current().unwrap(), customers().features);
     let rows: Vec<usize> = (0..3).flat_map(|_| 0..customers.len()).collect();
-    let customers = customers.select(rows.into_iter());
+    let customers = customers.select(rows);
     let expected = served.predict(&customers);
     let mut said = Vec::new();
     for (threads, top) in [(1, 3), (3, 3), (7, 0)] {
