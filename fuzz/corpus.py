@@ -19,12 +19,17 @@ def write(door: str, name: str, content: bytes | str) -> None:
 
 def avro() -> None:
     for which, record in enumerate(["customer-event", "customer-outcome", "customer-score"]):
-        for file in sorted((GOLDEN / record / "v1").glob("*.bin")):
+        # The door takes bytes of the present schema, which is that of the newest version.
+        present = max((GOLDEN / record).iterdir(), key=lambda folder: int(folder.name[1:]))
+        for file in sorted(present.glob("*.bin")):
             write("avro", f"good-{record}-{file.stem}", bytes([which]) + file.read_bytes())
-        whole = (GOLDEN / record / "v1" / "full.bin").read_bytes() if (GOLDEN / record / "v1" / "full.bin").exists() else b"\0" * 8
+        whole = (present / "full.bin").read_bytes() if (present / "full.bin").exists() else b"\0" * 8
         write("avro", f"bad-{record}-cut", bytes([which]) + whole[: len(whole) // 2])
         # The longest text that a length can claim.
         write("avro", f"bad-{record}-length", bytes([which]) + bytes.fromhex("feffffffffffffffff01") + whole)
+    # An array of reasons that claims to be without end, in the place of none.
+    score = (GOLDEN / "customer-score" / "v2" / "full.bin").read_bytes()
+    write("avro", "bad-customer-score-reasons", bytes([2]) + score[:-1] + bytes.fromhex("02feffffffffffffffff01"))
     write("avro", "bad-empty", b"")
 
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use churn_domain::{Column, EventBatch, FEATURES, Kind, LOCATION_FIELDS, OutcomeBatch, ScoreBatch};
+use churn_domain::{Column, EventBatch, FEATURES, Kind, LOCATION_FIELDS, OutcomeBatch, Reasons, ScoreBatch};
 use churn_wire::{Codec, Decoded, Decoder, EventCodec, OutcomeCodec, SchemaRegistry, ScoreCodec};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
@@ -139,7 +139,12 @@ fn score(batch: &ScoreBatch, row: usize) -> ScoreFact {
             batch.threshold[row],
             batch.scored_at_ms[row]
         ),
+        reasons: reasons(&batch.reasons, row),
     }
+}
+
+pub(crate) fn reasons(all: &Reasons, row: usize) -> Vec<(String, u32)> {
+    all.row(row).map(|(feature, contribution)| (feature.to_owned(), contribution.to_bits())).collect()
 }
 
 fn outcome(batch: &OutcomeBatch, row: usize) -> OutcomeFact {
@@ -157,8 +162,8 @@ fn outcome(batch: &OutcomeBatch, row: usize) -> OutcomeFact {
     }
 }
 
-/// One stored score: lineage, customer, envelope and verdict as text, and the two numbers that must not pass through text.
-type ScoreRow = (i32, i64, String, i64, Vec<Option<String>>, String, String, f64, String);
+/// One stored score: lineage, customer, envelope and verdict as text, and the numbers that must not pass through text.
+type ScoreRow = (i32, i64, String, i64, Vec<Option<String>>, String, String, f64, String, Vec<String>, Vec<f32>);
 
 async fn score_rows(connection: &mut PgConnection) -> Result<Vec<ScoreFact>> {
     let customer = ["customer_id"].into_iter().chain(FEATURES.map(|feature| feature.name)).chain(LOCATION_FIELDS);
@@ -167,23 +172,46 @@ async fn score_rows(connection: &mut PgConnection) -> Result<Vec<ScoreFact>> {
         "select source_partition, source_offset, stream, sequence, array[{customer}],
             (extract(epoch from event_time) * 1000)::bigint || ' ' || coalesce(synthesizer_version, 'null'),
             model_version || ' ' || model_hash, probability,
-            score_id || ' ' || label || ' ' || threshold || ' ' || (extract(epoch from scored_at) * 1000)::bigint
-         from churn.scored_event"
+            score_id || ' ' || label || ' ' || threshold || ' ' || (extract(epoch from scored_at) * 1000)::bigint,
+            {}, {}
+         from churn.scored_event",
+        each_reason("reason ->> 'feature'", "text"),
+        each_reason("reason ->> 'contribution'", "real"),
     );
     let rows: Vec<ScoreRow> =
         sqlx::query_as(AssertSqlSafe(query)).fetch_all(connection).await.context("read the stored scores")?;
-    let fact =
-        |(partition, offset, stream, sequence, customer, envelope, model, probability, verdict): ScoreRow| ScoreFact {
-            source: Place { partition, offset },
-            stream,
-            sequence,
-            content: line(&customer),
-            envelope,
-            model,
-            probability_bits: probability.to_bits(),
-            verdict,
-        };
+    let fact = |(
+        partition,
+        offset,
+        stream,
+        sequence,
+        customer,
+        envelope,
+        model,
+        probability,
+        verdict,
+        features,
+        contributions,
+    ): ScoreRow| ScoreFact {
+        source: Place { partition, offset },
+        stream,
+        sequence,
+        content: line(&customer),
+        envelope,
+        model,
+        probability_bits: probability.to_bits(),
+        verdict,
+        reasons: features.into_iter().zip(contributions.into_iter().map(f32::to_bits)).collect(),
+    };
     Ok(rows.into_iter().map(fact).collect())
+}
+
+/// A part of each stored reason, in their order.
+fn each_reason(part: &str, kind: &str) -> String {
+    format!(
+        "coalesce((select array_agg(({part})::{kind} order by place)
+            from jsonb_array_elements(reasons) with ordinality as each(reason, place)), '{{}}')"
+    )
 }
 
 async fn outcome_rows(connection: &mut PgConnection) -> Result<Vec<OutcomeFact>> {

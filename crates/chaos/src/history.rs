@@ -43,6 +43,8 @@ pub struct ScoreFact {
     pub probability_bits: u64,
     /// Identity, label, threshold, time of scoring.
     pub verdict: String,
+    /// Each feature with the bits of its contribution: not one may differ.
+    pub reasons: Vec<(String, u32)>,
 }
 
 /// An outcome: a committed record of the outcomes topic, or a row of `outcome`.
@@ -95,4 +97,7 @@ pub trait Truth {
 
     /// The bits of the probability that the named model gives an event of the history, by its position there.
     fn probability_bits(&self, model: &str, event: usize) -> Option<u64>;
+
+    /// The reasons that the named model gives for it.
+    fn reasons(&self, model: &str, event: usize) -> Option<Vec<(String, u32)>>;
 }

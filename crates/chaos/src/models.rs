@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use churn_domain::EventBatch;
+use churn_domain::{EventBatch, ScoreBatch};
 use churn_registry::{Kind, Registry};
-use churn_serving::Served;
+use churn_serving::{Scored, Served};
 use churn_synth::{EventSource, Generator, Recurrence};
 
-use crate::collect::customer;
+use crate::collect::{customer, reasons};
 use crate::history::Truth;
 
+/// Reasons of each score: the scorer's default (`scorer.reasons`).
+const REASONS: usize = 3;
 /// Customers drawn at a time.
 const CHUNK: u64 = 10_000;
 
@@ -19,7 +21,7 @@ const CHUNK: u64 = 10_000;
 #[derive(Debug)]
 pub(crate) struct Recomputed {
     customers: Vec<(String, bool)>,
-    scores: HashMap<String, Vec<u64>>,
+    scores: HashMap<String, ScoreBatch>,
 }
 
 /// How a model is named in rows.
@@ -44,8 +46,11 @@ impl Recomputed {
         let mut scores = HashMap::new();
         for version in registry.list(Kind::Model).await? {
             let model = Served::of_version(registry, version).await.with_context(|| format!("load model {version}"))?;
-            let bits = model.predict(&events.features).into_iter().map(f64::to_bits).collect();
-            scores.insert(model_name(model.version(), model.hash()), bits);
+            let (mut scored, mut said) = (Scored::default(), ScoreBatch::default());
+            model.score(&events.features, REASONS, 1, &mut scored);
+            said.probability.extend(scored.probabilities());
+            scored.stretches().iter().for_each(|stretch| said.reasons.append(&stretch.reasons));
+            scores.insert(model_name(model.version(), model.hash()), said);
         }
         Ok(Self { customers: draw(&source, last), scores })
     }
@@ -58,7 +63,12 @@ impl Truth for Recomputed {
     }
 
     fn probability_bits(&self, model: &str, event: usize) -> Option<u64> {
-        self.scores.get(model)?.get(event).copied()
+        self.scores.get(model)?.probability.get(event).map(|probability| probability.to_bits())
+    }
+
+    fn reasons(&self, model: &str, event: usize) -> Option<Vec<(String, u32)>> {
+        let said = &self.scores.get(model)?.reasons;
+        (event < said.len()).then(|| reasons(said, event))
     }
 }
 

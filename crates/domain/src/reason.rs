@@ -50,17 +50,48 @@ impl Reasons {
         self.contribution.push(contribution);
     }
 
-    /// Appends a reason by the feature's name, which need not be one of [`FEATURES`]: a newer program may know more.
+    /// Appends a reason by the feature's name, which need not be one of [`FEATURES`]: a newer program may know more. False when
+    /// there are too many names to tell them apart; the row is then to be discarded.
     #[inline]
-    pub fn push_name(&mut self, feature: &str, contribution: f32) {
+    pub fn push_name(&mut self, feature: &str, contribution: f32) -> bool {
         self.feature.push(Some(feature));
         self.contribution.push(contribution);
+        self.feature.get(self.feature.len() - 1) == Some(feature)
     }
 
     /// Ends the row at hand.
     #[inline]
     pub fn end_row(&mut self) {
         self.ends.push(u32::try_from(self.contribution.len()).expect("a batch has fewer than 2^32 reasons"));
+    }
+
+    /// Ends so many rows, all but the first of which have no reasons.
+    pub fn end_rows(&mut self, rows: usize) {
+        let end = u32::try_from(self.contribution.len()).expect("a batch has fewer than 2^32 reasons");
+        self.ends.resize(self.ends.len() + rows, end);
+    }
+
+    /// Appends all rows of another batch.
+    pub fn append(&mut self, other: &Self) {
+        let start = u32::try_from(self.contribution.len()).expect("a batch has fewer than 2^32 reasons");
+        for &code in other.feature.codes() {
+            match usize::from(code) {
+                feature if feature < FEATURE_COUNT => self.feature.push_code(code),
+                _ => self.feature.push(other.feature.word(code)),
+            }
+        }
+        self.contribution.extend_from_slice(&other.contribution);
+        self.ends.extend(other.ends.iter().map(|end| start + end));
+    }
+
+    /// The names among the reasons that are none of [`FEATURES`].
+    pub fn unknown(&self) -> impl Iterator<Item = &str> {
+        self.feature.unknown()
+    }
+
+    /// The contributions of all rows, one after another.
+    pub fn contributions(&self) -> &[f32] {
+        &self.contribution
     }
 
     /// The reasons of a row: feature and contribution to the log-odds.
@@ -126,6 +157,14 @@ mod tests {
         copy.push_from(&reasons, 0);
         assert_eq!(copy.row(0).collect::<Vec<_>>(), [("female", 1.0)]);
         assert_eq!(copy.row(1).collect::<Vec<_>>(), reasons.row(0).collect::<Vec<_>>());
+        let mut both = Reasons::default();
+        both.end_rows(2);
+        both.append(&reasons);
+        both.append(&copy);
+        assert_eq!((both.len(), both.row(1).len(), both.contributions().len()), (7, 0, 6));
+        assert_eq!(both.row(2).collect::<Vec<_>>(), reasons.row(0).collect::<Vec<_>>());
+        assert_eq!(both.row(6).collect::<Vec<_>>(), copy.row(1).collect::<Vec<_>>());
+        assert_eq!(both.unknown().collect::<Vec<_>>(), ["shoe_size"]);
         reasons.push(3, 9.0);
         reasons.truncate(1);
         reasons.end_row();

@@ -1,6 +1,6 @@
 //! Scores: an event together with what the model said of it.
 
-use crate::{EventBatch, Interned, ScoreId};
+use crate::{EventBatch, Interned, Reasons, ScoreId};
 
 /// Where a score's event came from, column by column.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,6 +34,8 @@ pub struct ScoreBatch {
     pub scored_at_ms: Vec<i64>,
     /// Where the event came from.
     pub lineage: Lineage,
+    /// Why: the features that moved the score most; none where nobody asked for them.
+    pub reasons: Reasons,
 }
 
 impl Default for ScoreBatch {
@@ -48,6 +50,7 @@ impl Default for ScoreBatch {
             model_hash: Interned::new(&[]),
             scored_at_ms: Vec::new(),
             lineage: Lineage::default(),
+            reasons: Reasons::default(),
         }
     }
 }
@@ -69,6 +72,7 @@ impl ScoreBatch {
         self.event.clear();
         self.model_version.clear();
         self.model_hash.clear();
+        self.reasons.clear();
     }
 
     /// Keeps the first `rows` scores.
@@ -82,6 +86,7 @@ impl ScoreBatch {
         self.model_hash.truncate(rows);
         self.scored_at_ms.truncate(rows);
         self.lineage.truncate(rows);
+        self.reasons.truncate(rows);
     }
 
     /// Appends the score `row` of another batch.
@@ -95,6 +100,7 @@ impl ScoreBatch {
         self.model_hash.push(other.model_hash.get(row));
         self.scored_at_ms.push(other.scored_at_ms[row]);
         self.lineage.push(other.lineage.schema_id[row], other.lineage.partition[row], other.lineage.offset[row]);
+        self.reasons.push_from(&other.reasons, row);
     }
 }
 

@@ -118,11 +118,15 @@ impl Champion {
         Ok(champion)
     }
 
-    /// The document as it is stored; afterwards it knows its own hash.
-    pub(crate) fn seal(&mut self) -> Result<Vec<u8>, String> {
+    /// The document without its signature.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, String> {
         let mut bytes = serde_json::to_vec_pretty(self).map_err(|error| error.to_string())?;
         bytes.push(b'\n');
-        self.content_sha256 = sha256(&bytes);
         Ok(bytes)
+    }
+
+    /// Lets the champion know its hash as it is stored.
+    pub(crate) fn seal(&mut self, stored: &[u8]) {
+        self.content_sha256 = sha256(stored);
     }
 }

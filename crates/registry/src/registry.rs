@@ -197,7 +197,7 @@ impl Registry {
     /// The champion of a kind, `None` where nothing was promoted yet.
     ///
     /// # Errors
-    /// The pointer is corrupt or from a newer program, or the storage failed.
+    /// The pointer is corrupt, from a newer program, or not signed as it has to be, or the storage failed.
     pub async fn champion(&self, kind: Kind) -> Result<Option<Champion>, RegistryError> {
         let key = pointer(kind);
         let bytes = match self.storage.read(&key, MAX_MANIFEST_BYTES).await? {
@@ -205,6 +205,10 @@ impl Registry {
             Found::TooLarge => return Err(self.corrupt(&key, format!("it is longer than {MAX_MANIFEST_BYTES} bytes"))),
             Found::Bytes(bytes) => bytes,
         };
+        if self.keys.required() {
+            let untrusted = |problem| RegistryError::Untrusted { path: self.storage.place(&key), problem };
+            self.keys.verify_pointer(&bytes).map_err(untrusted)?;
+        }
         self.check_format(&key, &bytes)?;
         Champion::parse(&bytes, kind).map(Some).map_err(|problem| self.corrupt(&key, problem))
     }
@@ -281,7 +285,9 @@ impl Registry {
         let promoted_at = timestamp(at_ms).map_err(invalid)?;
         let reign = Reign { version, manifest_sha256, promoted_at, by, reason, overridden };
         let mut champion = Champion::succeed(kind, reign, before, rolled_back);
-        let bytes = champion.seal().map_err(invalid)?;
+        let keyless = |problem| RegistryError::Key { setting: "registry.signing_key".into(), problem };
+        let bytes = self.keys.sign_pointer(champion.to_bytes().map_err(invalid)?).map_err(keyless)?;
+        champion.seal(&bytes);
         let expected = before.map(|champion| champion.content_sha256.as_str());
         if self.storage.replace(&pointer(kind), &bytes, expected).await? {
             return Ok(champion);

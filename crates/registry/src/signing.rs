@@ -1,5 +1,8 @@
-//! Signatures of manifests: Ed25519 (RFC 8032), detached, over the manifest's very bytes, so that they are checked before
-//! anything in the manifest is understood. A manifest lists the SHA-256 of every file, so its signature covers them all.
+//! Signatures: Ed25519 (RFC 8032), over a document's very bytes, so that they are checked before anything in it is understood.
+//!
+//! A manifest's is a file beside it; it lists the SHA-256 of every file, so its signature covers them all. The champion's pointer
+//! changes by one conditional write, so its signature is within it, as its last field. Without it whoever may write to the
+//! registry could point to any signed version, one that was never promoted included.
 
 use std::fmt;
 
@@ -7,8 +10,14 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
 use crate::digest::hex;
 
-/// What is signed begins so, and a signature given for anything else is none of a manifest.
-const CONTEXT: &[u8] = b"churnstream manifest v1\n";
+/// What is signed begins so, and a signature given for anything else is none of such a document.
+const MANIFEST: &[u8] = b"churnstream manifest v1\n";
+const POINTER: &[u8] = b"churnstream pointer v1\n";
+/// The end of a pointer without and with its signature: it covers all that comes before.
+const POINTER_END: &[u8] = b"\n}\n";
+const SIGNATURE_START: &[u8] = b",\n  \"signature\": \"";
+const SIGNATURE_END: &[u8] = b"\"\n}\n";
+const SIGNATURE_DIGITS: usize = 128;
 /// Head of an Ed25519 `SubjectPublicKeyInfo` (RFC 8410, section 4); the 32 bytes of the key follow.
 const SPKI_HEAD: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 const PRIVATE_LABEL: &str = "PRIVATE KEY";
@@ -61,31 +70,58 @@ impl Keys {
         Self { signing, trusted }
     }
 
-    /// Whether a manifest needs a signature.
+    /// Whether manifests and pointers need a signature.
     pub(crate) fn required(&self) -> bool {
         !self.trusted.is_empty()
     }
 
+    /// The pointer as it is stored: signed where signatures are needed.
+    ///
+    /// # Errors
+    /// There is no key to sign with.
+    pub(crate) fn sign_pointer(&self, document: Vec<u8>) -> Result<Vec<u8>, String> {
+        if !self.required() {
+            return Ok(document);
+        }
+        let signing =
+            self.signing.as_ref().ok_or("is needed to move a pointer that registry.trusted_keys ask to be signed")?;
+        let body = document.strip_suffix(POINTER_END).ok_or("cannot sign a pointer that ends otherwise")?;
+        let signature = hex(signing.0.sign(&[POINTER, body].concat()).as_ref());
+        Ok([body, SIGNATURE_START, signature.as_bytes(), SIGNATURE_END].concat())
+    }
+
+    /// Whether a pointer holds the signature of a trusted key for all the rest of it.
+    pub(crate) fn verify_pointer(&self, document: &[u8]) -> Result<(), String> {
+        let parts = || {
+            let (rest, digits) = document.strip_suffix(SIGNATURE_END)?.split_last_chunk::<SIGNATURE_DIGITS>()?;
+            Some((rest.strip_suffix(SIGNATURE_START)?, digits))
+        };
+        let (body, digits) = parts().ok_or(
+            "it has no signature, and registry.signing_key or registry.trusted_keys asks for one; if it is from before there were \
+             keys, move it away and promote the version again with the key",
+        )?;
+        self.verify_message(&[POINTER, body].concat(), digits)
+    }
+
     /// The signature file of a manifest, where there is a key to sign with.
     pub(crate) fn sign(&self, manifest: &[u8]) -> Option<Vec<u8>> {
-        let signature = self.signing.as_ref()?.0.sign(&message(manifest));
+        let signature = self.signing.as_ref()?.0.sign(&[MANIFEST, manifest].concat());
         Some(format!("{}\n", hex(signature.as_ref())).into_bytes())
     }
 
     /// Whether a signature file is that of a trusted key for this manifest.
     pub(crate) fn verify(&self, manifest: &[u8], signature: &[u8]) -> Result<(), String> {
-        let signature = unhex(signature.trim_ascii_end()).ok_or("its signature is not 128 hexadecimal digits")?;
-        let message = message(manifest);
-        let valid = |key: &TrustedKey| UnparsedPublicKey::new(&ED25519, key.0).verify(&message, &signature).is_ok();
+        self.verify_message(&[MANIFEST, manifest].concat(), signature.trim_ascii_end())
+    }
+
+    fn verify_message(&self, message: &[u8], digits: &[u8]) -> Result<(), String> {
+        let signature = unhex(digits).ok_or("its signature is not 128 hexadecimal digits")?;
+        let valid = |key: &TrustedKey| UnparsedPublicKey::new(&ED25519, key.0).verify(message, &signature).is_ok();
         if self.trusted.iter().any(valid) {
             return Ok(());
         }
         Err(format!("its signature is of none of the {} trusted keys, or of another content", self.trusted.len()))
     }
-}
-
-fn message(manifest: &[u8]) -> Vec<u8> {
-    [CONTEXT, manifest].concat()
 }
 
 /// The bytes between the lines of a PEM text (RFC 7468).

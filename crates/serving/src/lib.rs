@@ -4,11 +4,15 @@
 //! between two calls of [`ModelSlot::current`] and delays nobody; a model that is refused leaves the one before in place and is
 //! reported. The scorer and the api share this crate, and so the very same model object and encoder.
 
+mod score;
 mod served;
+mod shadow;
 mod slot;
 mod watch;
 
 pub use churn_learn::EncodeStats;
+pub use score::{Scored, Stretch};
 pub use served::{Served, ServingError};
+pub use shadow::Shadowing;
 pub use slot::ModelSlot;
 pub use watch::ChampionWatch;

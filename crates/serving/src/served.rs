@@ -1,7 +1,7 @@
 //! A model that has proved itself.
 
 use churn_domain::Table;
-use churn_learn::{Artifact as Contents, ArtifactError, EncodeStats, Scratch};
+use churn_learn::{Artifact as Contents, ArtifactError, Explainer};
 use churn_registry::{Artifact, Champion, Kind, Registry, RegistryError, Version};
 use churn_runtime::exit::{Fate, Fated};
 
@@ -50,6 +50,7 @@ pub struct Served {
     version: String,
     hash: String,
     contents: Contents,
+    explainer: Explainer,
 }
 
 impl Served {
@@ -80,7 +81,8 @@ impl Served {
         let version = artifact.manifest.version;
         let contents =
             Contents::from_files(&artifact.files).map_err(|source| ServingError::Refused { version, source })?;
-        Ok(Self { version: version.to_string(), hash: artifact.manifest_sha256, contents })
+        let explainer = Explainer::new(&contents.model);
+        Ok(Self { version: version.to_string(), hash: artifact.manifest_sha256, contents, explainer })
     }
 
     /// The version, such as `v3`.
@@ -103,9 +105,9 @@ impl Served {
         &self.contents
     }
 
-    /// Appends the calibrated probability of churn of every customer to `into`.
-    pub fn predict_into(&self, customers: &Table, scratch: &mut Scratch, into: &mut Vec<f64>) -> EncodeStats {
-        self.contents.model.predict(customers, 0..customers.len(), scratch, into)
+    /// What explains the model's scores.
+    pub fn explainer(&self) -> &Explainer {
+        &self.explainer
     }
 
     /// The calibrated probability of churn of every customer.

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use churn_registry::{Champion, Kind, Registry};
 use churn_runtime::CancellationToken;
+use churn_runtime::clock::now_ms;
 use churn_runtime::exit::reasons;
 use churn_runtime::health::Component;
 use churn_runtime::metrics::{GaugeVec, IntCounter, Metrics, catalogue};
+use tokio::sync::Notify;
 
-use crate::{ModelSlot, Served, ServingError};
+use crate::shadow::Shadows;
+use crate::{ModelSlot, Served, ServingError, Shadowing};
 
 /// Loads champions of a registry into a slot.
 #[derive(Debug)]
@@ -20,6 +23,7 @@ pub struct ChampionWatch {
     loaded: Option<Champion>,
     refused: Option<Champion>,
     retired: Option<Arc<Served>>,
+    shadows: Shadows,
     info: GaugeVec,
     swaps: IntCounter,
     refusals: IntCounter,
@@ -28,6 +32,7 @@ pub struct ChampionWatch {
 impl ChampionWatch {
     /// Watches the champion of `registry` for `slot`; `health` is up while a model is in place.
     pub fn new(registry: Registry, slot: ModelSlot, health: Component, metrics: &Metrics) -> Self {
+        let shadows = Shadows::new(registry.clone(), slot.clone(), Shadowing::default(), metrics);
         Self {
             registry,
             slot,
@@ -35,13 +40,22 @@ impl ChampionWatch {
             loaded: None,
             refused: None,
             retired: None,
+            shadows,
             info: metrics.gauge_vec(&catalogue::SCORER_MODEL_INFO),
             swaps: metrics.counter(&catalogue::SCORER_MODEL_SWAPS),
             refusals: metrics.counter(&catalogue::SCORER_MODEL_REFUSALS),
         }
     }
 
-    /// Looks once, and loads a champion that is not in place yet. Says whether the model was swapped.
+    /// The same, and loads models into the champion's shadow.
+    #[must_use]
+    pub fn with_shadows(mut self, who: Shadowing, metrics: &Metrics) -> Self {
+        self.shadows = Shadows::new(self.registry.clone(), self.slot.clone(), who, metrics);
+        self
+    }
+
+    /// Looks once, and loads a champion that is not in place yet, and whoever is to be in its shadow. Says whether the champion
+    /// was swapped.
     ///
     /// # Errors
     /// The registry cannot be read, or the new champion is refused; the model in place stays.
@@ -53,25 +67,21 @@ impl ChampionWatch {
             }
             return Ok(false);
         };
-        let loaded = self.loaded.as_ref().is_some_and(|loaded| same_model(loaded, &champion));
-        // What was refused is tried again when it is promoted again: somebody may have mended it.
-        if loaded || self.refused.as_ref() == Some(&champion) {
-            return Ok(false);
+        let swapped = self.follow(champion).await;
+        // The shadows are those of the champion in place, also while another one is refused.
+        if let Some(loaded) = &self.loaded
+            && self.shadows.follow(loaded, self.retired.as_ref(), now_ms()).await
+        {
+            self.tell();
         }
-        match Served::load(&self.registry, &champion).await {
-            Ok(served) => self.swap(served, champion),
-            Err(error) => {
-                self.refuse(&error, champion);
-                return Err(error);
-            }
-        }
-        Ok(true)
+        swapped
     }
 
-    /// Looks again and again until asked to stop.
-    pub async fn run(mut self, every: Duration, stop: CancellationToken) {
+    /// Looks again and again until asked to stop: every so often, and at once when there are news.
+    pub async fn run(mut self, every: Duration, news: Arc<Notify>, stop: CancellationToken) {
         loop {
             tokio::select! {
+                () = news.notified() => {}
                 () = tokio::time::sleep(every) => {}
                 () = stop.cancelled() => return,
             }
@@ -81,17 +91,50 @@ impl ChampionWatch {
         }
     }
 
-    fn swap(&mut self, served: Served, champion: Champion) {
+    async fn follow(&mut self, champion: Champion) -> Result<bool, ServingError> {
+        if self.loaded.as_ref().is_some_and(|loaded| same_model(loaded, &champion)) {
+            // The same bytes, perhaps with another past: a rollback and back again.
+            self.loaded = Some(champion);
+            return Ok(false);
+        }
+        // What was refused is tried again when it is promoted again: somebody may have mended it.
+        if self.refused.as_ref() == Some(&champion) {
+            return Ok(false);
+        }
+        match self.load(&champion).await {
+            Ok(served) => self.swap(served, champion),
+            Err(error) => {
+                self.refuse(&error, champion);
+                return Err(error);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn load(&self, champion: &Champion) -> Result<Arc<Served>, ServingError> {
+        Served::load(&self.registry, champion).await.map(Arc::new)
+    }
+
+    fn swap(&mut self, served: Arc<Served>, champion: Champion) {
         tracing::info!(model_version = served.version(), model_hash = served.hash(), "champion loaded");
-        self.info.reset();
-        self.info.with_label_values(&[served.version(), "champion"]).set(1.0);
         if self.loaded.is_some() {
             self.swaps.inc();
         }
         // The model before the last is freed here, off the hot path: every batch that held it has long ended.
         self.retired = self.slot.swap(served);
         self.loaded = Some(champion);
+        self.tell();
         self.health.up();
+    }
+
+    fn tell(&self) {
+        self.info.reset();
+        if let Some(served) = self.slot.current() {
+            self.info.with_label_values(&[served.version(), "champion"]).set(1.0);
+        }
+        for served in self.slot.shadows().iter() {
+            self.info.with_label_values(&[served.version(), "shadow"]).set(1.0);
+        }
     }
 
     /// What is wrong with an artifact stays wrong: it is refused once, not at every look. A registry that cannot be reached is

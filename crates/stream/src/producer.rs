@@ -6,12 +6,13 @@
 
 use std::time::{Duration, Instant};
 
-use churn_runtime::progress::Stage;
+use churn_runtime::progress::{Progress, Stage};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
+use crate::cluster::blocking;
 use crate::delivery::DeliveryContext;
 use crate::throttle::Throttle;
 use crate::{Cluster, Header, StreamError};
@@ -102,6 +103,22 @@ impl Cluster {
     /// The settings do not fit together.
     pub fn producer(&self, stage: &Stage) -> Result<Producer, StreamError> {
         Producer::create(self, &self.producer_settings(), stage)
+    }
+
+    /// Sends one record by a producer made for it, and waits until the broker has it: for what is said a few times a day.
+    ///
+    /// # Errors
+    /// The broker does not take it, or not in this time.
+    pub async fn publish(&self, topic: &str, key: &[u8], value: &[u8], within: Duration) -> Result<(), StreamError> {
+        let (cluster, topic) = (self.clone(), topic.to_owned());
+        let (key, value) = (key.to_owned(), value.to_owned());
+        blocking("send a record", move || {
+            // What nobody waits for needs no account in the process's progress.
+            let mut producer = cluster.producer(&Progress::new().stage("publish"))?;
+            producer.send(Outgoing::new(&topic, &key, &value))?;
+            producer.flush(within)
+        })
+        .await
     }
 }
 

@@ -94,6 +94,10 @@ fn scores() -> ScoreBatch {
         batch.model_hash.push(Some("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"));
         batch.scored_at_ms.push(1_764_000_000_100);
         lineage.push(100_001, 3, row as i64);
+        for place in 0..3 {
+            batch.reasons.push((row + 5 * place) % FEATURES.len(), 1.0 / (2 + row) as f32);
+        }
+        batch.reasons.end_row();
     }
     ScoreBatch { event, lineage, ..batch }
 }

@@ -34,6 +34,12 @@ fn value(schema: &Schema, json: &Json) -> Result<Value, Wrong> {
         Schema::Double => Value::Double(json.as_f64().ok_or_else(|| wrong("a number"))?),
         Schema::String => Value::String(json.as_str().ok_or_else(|| wrong("text"))?.to_owned()),
         Schema::Union(union) => in_union(union, json)?,
+        Schema::Array(array) => {
+            let items = json.as_array().ok_or_else(|| wrong("a list"))?;
+            let item =
+                |(at, item)| value(&array.items, item).map_err(|(path, message)| (format!("[{at}].{path}"), message));
+            Value::Array(items.iter().enumerate().map(item).collect::<Result<_, _>>()?)
+        }
         Schema::Record(inner) => record(inner, json.as_object().ok_or_else(|| wrong("an object"))?)?,
         _ => return Err(wrong("a type that can be written as JSON here")),
     })

@@ -65,6 +65,20 @@ pub struct ModelUpdate {
     pub updated_at: i64,
 }
 
+impl ModelUpdate {
+    /// The name of the one model there is.
+    pub const MODEL: &'static str = "churn";
+
+    /// The record's key: the compacted topic keeps the latest update of each model and role.
+    pub fn key(&self) -> String {
+        let role = match self.role {
+            Role::Champion => "champion",
+            Role::Shadow => "shadow",
+        };
+        format!("{}/{role}", self.model_name)
+    }
+}
+
 /// A record that is read and written one at a time.
 pub trait RareRecord: Serialize + DeserializeOwned {
     /// The record.

@@ -1,5 +1,6 @@
 //! The `api` section of the configuration.
 
+use churn_domain::FEATURE_COUNT;
 use churn_runtime::config::{Fault, Validate};
 use serde::{Deserialize, Serialize};
 
@@ -11,11 +12,13 @@ pub struct ApiConfig {
     pub max_predict_rows: usize,
     /// Most customers in one synthesize request.
     pub max_synthesize_rows: u64,
+    /// How many reasons a prediction carries: the features that moved it most, by their exact Shapley values. 0 turns them off.
+    pub reasons: usize,
 }
 
 impl Default for ApiConfig {
     fn default() -> Self {
-        Self { max_predict_rows: 10_000, max_synthesize_rows: 100_000 }
+        Self { max_predict_rows: 10_000, max_synthesize_rows: 100_000, reasons: 3 }
     }
 }
 
@@ -27,6 +30,9 @@ impl Validate for ApiConfig {
         }
         if !(1..=10_000_000).contains(&self.max_synthesize_rows) {
             faults.push(Fault::new("max_synthesize_rows", "must be from 1 to 10000000"));
+        }
+        if self.reasons > FEATURE_COUNT {
+            faults.push(Fault::new("reasons", format!("must be from 0 to {FEATURE_COUNT}")));
         }
         faults
     }

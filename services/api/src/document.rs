@@ -21,7 +21,7 @@ pub(crate) fn openapi() -> Value {
             "/v1/predict": { "post": predict() },
             "/v1/synthesize": { "post": synthesize() },
             "/v2/models/churn": { "get": plain("Open Inference Protocol v2: the model's tensors; also /v2, /v2/health/live, /v2/health/ready, and each below /versions/VERSION.") },
-            "/v2/models/churn/infer": { "post": plain("Open Inference Protocol v2: one input tensor a feature, churn_probability and churn_label out.") },
+            "/v2/models/churn/infer": { "post": plain("Open Inference Protocol v2: one input tensor a feature; churn_probability, churn_label, churn_reasons and churn_contributions out.") },
             "/v1/status": { "get": plain("What each stage has read, done and made durable.") },
             "/livez": { "get": plain("200 while the process lives.") },
             "/readyz": { "get": plain("200 when every component can do its work, else 503 with the reasons.") },
@@ -49,7 +49,12 @@ fn predict() -> Value {
             "threshold": { "type": "number", "description": "label is true from this probability on" },
             "predictions": { "type": "array", "items": { "type": "object", "properties": {
                 "probability": { "type": "number", "minimum": 0, "maximum": 1, "description": "calibrated probability that the customer leaves" },
-                "label": { "type": "boolean" }
+                "label": { "type": "boolean" },
+                "reasons": { "type": "array", "description": "the features that moved the probability most, the largest contribution first (api.reasons)",
+                  "items": { "type": "object", "properties": {
+                    "feature": { "enum": FEATURES.iter().map(|feature| feature.name).collect::<Vec<_>>() },
+                    "contribution": { "type": "number", "description": "what the feature added to the log-odds before calibration" }
+                } } }
             } } }
         }
     });

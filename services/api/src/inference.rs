@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use churn_domain::{FEATURES, Feature, Kind};
-use churn_serving::Served;
+use churn_serving::{Scored, Served};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -24,6 +24,11 @@ use crate::{Api, rows};
 const MODEL: &str = "churn";
 const PROBABILITY: &str = "churn_probability";
 const LABEL: &str = "churn_label";
+/// The features that moved each probability most, the largest contribution first, and what they added to the log-odds; rows with
+/// fewer are filled up with an empty name and 0. Only where `api.reasons` is not 0.
+const REASONS: &str = "churn_reasons";
+const CONTRIBUTIONS: &str = "churn_contributions";
+const OUTPUTS: [&str; 4] = [PROBABILITY, LABEL, REASONS, CONTRIBUTIONS];
 
 /// Model and version, as the path names them.
 type Named = BTreeMap<String, String>;
@@ -91,13 +96,19 @@ async fn model_ready(State(api): State<Arc<Api>>, Path(path): Path<Named>) -> Re
 async fn metadata(State(api): State<Arc<Api>>, Path(path): Path<Named>) -> Result<Json<Value>, Refusal> {
     let served = served(&api, &path)?;
     let tensor = |name: &str, datatype: &str| json!({ "name": name, "datatype": datatype, "shape": [-1] });
+    let top = api.config.reasons;
+    let mut outputs = vec![tensor(PROBABILITY, "FP64"), tensor(LABEL, "BOOL")];
+    if top > 0 {
+        let wide = |name: &str, datatype: &str| json!({ "name": name, "datatype": datatype, "shape": [-1, top] });
+        outputs.extend([wide(REASONS, "BYTES"), wide(CONTRIBUTIONS, "FP32")]);
+    }
     let inputs: Vec<Value> = FEATURES.iter().map(|feature| tensor(feature.name, datatype(feature))).collect();
     Ok(Json(json!({
         "name": MODEL,
         "versions": [served.version()],
         "platform": "churnstream",
         "inputs": inputs,
-        "outputs": [tensor(PROBABILITY, "FP64"), tensor(LABEL, "BOOL")],
+        "outputs": outputs,
     })))
 }
 
@@ -105,18 +116,18 @@ async fn infer(State(api): State<Arc<Api>>, Path(path): Path<Named>, body: Bytes
     let served = served(&api, &path)?;
     let request: Request =
         serde_json::from_slice(&body).map_err(|error| bad(format!("the body is no request: {error}")))?;
-    let outputs = outputs(&request.outputs)?;
+    let top = api.config.reasons;
+    let outputs = outputs(&request.outputs, top)?;
     let customers = customers(&request.inputs, api.config.max_predict_rows)?;
     let table = rows::read(&customers, "inputs").map_err(|errors| {
         bad(errors.iter().map(|error| format!("{} {}", error.path, error.message)).collect::<Vec<_>>().join("; "))
     })?;
-    let scored = tokio::task::block_in_place(|| served.predict(&table));
+    // Reasons cost several times the score: only who wants them pays.
+    let wanted = if outputs.contains(&REASONS) || outputs.contains(&CONTRIBUTIONS) { top } else { 0 };
+    let mut scored = Scored::default();
+    tokio::task::block_in_place(|| served.score(&table, wanted, 1, &mut scored));
     api.metrics.predicted(table.len());
-    let labels: Vec<bool> = scored.iter().map(|probability| *probability >= served.threshold()).collect();
-    let tensor = |name: &&str| match *name {
-        PROBABILITY => json!({ "name": PROBABILITY, "shape": [scored.len()], "datatype": "FP64", "data": scored }),
-        _ => json!({ "name": LABEL, "shape": [labels.len()], "datatype": "BOOL", "data": labels }),
-    };
+    let tensor = |name: &&str| tensor(name, &scored, top, served.threshold());
     let mut answer = json!({
         "model_name": MODEL,
         "model_version": served.version(),
@@ -126,6 +137,27 @@ async fn infer(State(api): State<Arc<Api>>, Path(path): Path<Named>, body: Bytes
         answer["id"] = id.into();
     }
     Ok(Json(answer))
+}
+
+fn tensor(name: &str, scored: &Scored, top: usize, threshold: f64) -> Value {
+    let rows = scored.probabilities().count();
+    let (datatype, shape, data): (_, _, Vec<Value>) = match name {
+        PROBABILITY => ("FP64", json!([rows]), scored.probabilities().map(Value::from).collect()),
+        LABEL => ("BOOL", json!([rows]), scored.probabilities().map(|p| Value::from(p >= threshold)).collect()),
+        REASONS => ("BYTES", json!([rows, top]), filled(scored, top, |(name, _)| name.into())),
+        _ => ("FP32", json!([rows, top]), filled(scored, top, |(_, contribution)| contribution.into())),
+    };
+    json!({ "name": name, "datatype": datatype, "shape": shape, "data": data })
+}
+
+/// One part of each reason, row by row, each row filled up.
+fn filled(scored: &Scored, top: usize, part: impl Fn((&str, f32)) -> Value) -> Vec<Value> {
+    let mut data = Vec::new();
+    for (_, row, reasons) in scored.rows() {
+        let reasons = reasons.row(row).chain(std::iter::repeat(("", 0.0)));
+        data.extend(reasons.take(top).map(&part));
+    }
+    data
 }
 
 fn bad(message: impl Into<String>) -> Refusal {
@@ -158,13 +190,14 @@ fn datatype(feature: &Feature) -> &'static str {
     }
 }
 
-fn outputs(wanted: &[Wanted]) -> Result<Vec<&str>, Refusal> {
+fn outputs(wanted: &[Wanted], top: usize) -> Result<Vec<&'static str>, Refusal> {
+    let known = if top > 0 { &OUTPUTS[..] } else { &OUTPUTS[..2] };
     if wanted.is_empty() {
-        return Ok(vec![PROBABILITY, LABEL]);
+        return Ok(known.to_vec());
     }
-    let known = |wanted: &Wanted| [PROBABILITY, LABEL].into_iter().find(|name| *name == wanted.name);
-    let outputs: Option<Vec<&str>> = wanted.iter().map(known).collect();
-    outputs.ok_or_else(|| bad(format!("an output is not known, expected {PROBABILITY} or {LABEL}")))
+    let find = |wanted: &Wanted| known.iter().copied().find(|name| *name == wanted.name);
+    let outputs: Option<Vec<&str>> = wanted.iter().map(find).collect();
+    outputs.ok_or_else(|| bad(format!("an output is not known, expected {}", known.join(", "))))
 }
 
 /// The tensors as one object of features a customer.

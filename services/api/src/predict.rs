@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use churn_domain::Table;
+use churn_domain::{Reasons, Table};
 use churn_runtime::http::ErrorResponse;
+use churn_serving::Scored;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -23,6 +24,16 @@ pub(crate) struct Predictions {
 struct Prediction {
     probability: f64,
     label: bool,
+    /// The features that moved it most, the largest contribution first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<Reason>,
+}
+
+#[derive(Debug, Serialize)]
+struct Reason {
+    feature: String,
+    /// To the log-odds before calibration.
+    contribution: f32,
 }
 
 /// Scores one customer (an object of features) or many (`{"customers": [..]}` or an array).
@@ -32,11 +43,17 @@ pub(crate) async fn handle(State(api): State<Arc<Api>>, body: Bytes) -> Result<J
         .current()
         .ok_or_else(|| ErrorResponse::unavailable("there is no model yet; `churn setup` trains one"))?;
     let table = parse(&body, api.config.max_predict_rows)?;
-    let scored = tokio::task::block_in_place(|| served.predict(&table));
+    let mut scored = Scored::default();
+    tokio::task::block_in_place(|| served.score(&table, api.config.reasons, 1, &mut scored));
     api.metrics.predicted(table.len());
     let threshold = served.threshold();
-    let prediction = |probability: f64| Prediction { probability, label: probability >= threshold };
-    let predictions = scored.into_iter().map(prediction).collect();
+    let reason = |(feature, contribution): (&str, f32)| Reason { feature: feature.to_owned(), contribution };
+    let prediction = |(probability, row, reasons): (f64, usize, &Reasons)| Prediction {
+        probability,
+        label: probability >= threshold,
+        reasons: reasons.row(row).map(reason).collect(),
+    };
+    let predictions = scored.rows().map(prediction).collect();
     Ok(Json(Predictions { model_version: served.version().to_owned(), threshold, predictions }))
 }
 

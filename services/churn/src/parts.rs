@@ -7,11 +7,11 @@ use axum::Router;
 use churn_api::routes;
 use churn_mlflow::Mirror;
 use churn_monitor::Monitor;
-use churn_registry::Registry;
+use churn_registry::{Registry, Version};
 use churn_runtime::CancellationToken;
 use churn_runtime::exit::Ending;
 use churn_scorer::Scorer;
-use churn_serving::{ChampionWatch, ModelSlot};
+use churn_serving::{ChampionWatch, ModelSlot, Shadowing};
 use churn_sink::Sink;
 use churn_store::Store;
 use churn_stream::Cluster;
@@ -35,16 +35,28 @@ pub(crate) struct Platform {
 }
 
 impl Platform {
-    /// Loads the champion and keeps looking for a new one until `stop`.
+    /// Loads the champion and keeps looking for a new one until `stop`: whenever one is announced, and now and then. Where this
+    /// process scores the stream, models are loaded into the champion's shadow as well.
     ///
     /// # Errors
     /// The champion is refused, or the registry cannot be read.
-    pub(crate) async fn watch_models(&self, stop: &CancellationToken) -> anyhow::Result<()> {
+    pub(crate) async fn watch_models(&self, scores: bool, stop: &CancellationToken) -> anyhow::Result<()> {
         let health = self.shared.health.component("model");
         let mut watch = ChampionWatch::new(self.registry.clone(), self.models.clone(), health, &self.shared.metrics);
+        if scores {
+            watch = watch.with_shadows(self.shadowing()?, &self.shared.metrics);
+        }
         watch.look().await.map_err(Ending::of).context("load the champion")?;
-        tokio::spawn(watch.run(self.config.scorer.model_poll.get(), stop.clone()));
+        let news = churn_updates::listen(&self.cluster, &self.schemas, &self.shared.metrics, stop);
+        tokio::spawn(watch.run(self.config.scorer.model_poll.get(), news, stop.clone()));
         Ok(())
+    }
+
+    fn shadowing(&self) -> anyhow::Result<Shadowing> {
+        let config = &self.config.scorer;
+        let versions = config.shadow.iter().map(|version| version.parse::<Version>().map_err(Ending::usage));
+        let versions = versions.collect::<Result<_, _>>().context("scorer.shadow")?;
+        Ok(Shadowing { versions, predecessor: config.predecessor_shadow.get() })
     }
 
     /// Keeps MLflow up to date until `stop`, where one is configured. Nothing waits for it.

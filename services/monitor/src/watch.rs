@@ -195,6 +195,7 @@ mod tests {
             batch.model_hash.push(Some("hash"));
             batch.scored_at_ms.push(1_700_000_000_000);
             batch.lineage.push(1, 0, sequence);
+            batch.reasons.end_row();
         }
         batch
     }

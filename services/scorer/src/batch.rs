@@ -1,11 +1,11 @@
 //! One batch on its way from events to scores, in columns that are used again and again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use churn_domain::{EventBatch, ScoreBatch};
-use churn_learn::{EncodeStats, Scratch};
 use churn_runtime::clock::{Stopwatch, now_ms};
-use churn_serving::Served;
+use churn_serving::{EncodeStats, Scored, Served};
 use churn_stream::deadletter::{DeadLetter, LetterLimit, Verdict};
 use churn_stream::{Outgoing, Record, RecordBatch, StreamError, TransactionalProducer};
 use churn_wire::{
@@ -14,6 +14,7 @@ use churn_wire::{
 };
 
 use crate::metrics::ScorerMetrics;
+use crate::shadow::Shadows;
 
 /// Events of a batch, what the model says of them, and what could not be read.
 #[derive(Debug)]
@@ -29,9 +30,19 @@ pub(crate) struct Batch {
     letters: Vec<DeadLetter>,
     letter_classes: Vec<&'static str>,
     letter_limit: LetterLimit,
-    scratch: Scratch,
+    scored: Scored,
     stats: EncodeStats,
+    reasons: Asked,
+    shadows: Shadows,
     value: Vec<u8>,
+    shadow_value: Vec<u8>,
+}
+
+/// How many reasons each score gets, and by how many threads they are found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) top: usize,
+    pub(crate) threads: usize,
 }
 
 /// Which record a row came from.
@@ -45,13 +56,15 @@ struct Origin {
 }
 
 impl Batch {
-    /// A batch that reads with `decoder` and writes to `topic` with `encoder`, and takes events whose time lies no more than
-    /// `max_ahead` ahead of the clock.
+    /// A batch that reads with `decoder` and writes to `topic` with `encoder`, each score with its reasons, and takes events whose
+    /// time lies no more than `max_ahead` ahead of the clock.
     pub(crate) fn new(
         decoder: Decoder<EventCodec>,
         encoder: Encoder<ScoreCodec>,
         topic: &str,
         max_ahead: Duration,
+        reasons: Asked,
+        shadows: Shadows,
     ) -> Self {
         Self {
             decoder,
@@ -64,9 +77,12 @@ impl Batch {
             letters: Vec::new(),
             letter_classes: Vec::new(),
             letter_limit: LetterLimit::default(),
-            scratch: Scratch::default(),
+            scored: Scored::default(),
             stats: EncodeStats::default(),
+            reasons,
+            shadows,
             value: Vec::new(),
+            shadow_value: Vec::new(),
         }
     }
 
@@ -126,11 +142,16 @@ impl Batch {
         self.letters.first().is_some_and(|letter| letter.topic() == topic) && self.letter_limit.refused()
     }
 
-    /// Lets the model speak on every event.
-    pub(crate) fn score(&mut self, champion: &Served, metrics: &ScorerMetrics) {
+    /// Lets the champion speak on every event, and those in its shadow on theirs.
+    pub(crate) fn score(&mut self, champion: &Served, shadows: &[Arc<Served>], metrics: &ScorerMetrics) {
         let watch = Stopwatch::start();
-        let scores = &mut self.scores;
-        self.stats = champion.predict_into(&scores.event.features, &mut self.scratch, &mut scores.probability);
+        let (scores, Asked { top, threads }) = (&mut self.scores, self.reasons);
+        champion.score(&scores.event.features, top, threads, &mut self.scored);
+        self.stats = self.scored.stats();
+        for stretch in self.scored.stretches() {
+            scores.probability.extend_from_slice(&stretch.probability);
+            scores.reasons.append(&stretch.reasons);
+        }
         let (threshold, now) = (champion.threshold(), now_ms());
         for (row, &probability) in scores.probability.iter().enumerate() {
             scores.score_id.push(scores.event.score_id(row));
@@ -141,6 +162,11 @@ impl Batch {
             scores.scored_at_ms.push(now);
         }
         metrics.step("predict", watch.elapsed());
+        let watch = Stopwatch::start();
+        self.shadows.score(shadows, champion, &self.scores);
+        if !shadows.is_empty() {
+            metrics.step("shadow", watch.elapsed());
+        }
     }
 
     /// Takes one value of the events' topic instead of a batch: scored as in the stream, or refused as there.
@@ -160,7 +186,7 @@ impl Batch {
             Err(error) => return Ok(Err(error)),
         };
         self.scores.lineage.push(schema_id, 0, 0);
-        self.score(champion, metrics);
+        self.score(champion, &[], metrics);
         let mut score = Vec::new();
         self.encoder.encode_into(&self.scores, 0, &mut score);
         Ok(Ok(score))
@@ -175,23 +201,35 @@ impl Batch {
         records: &[RecordBatch],
         producer: &mut TransactionalProducer,
     ) -> Result<(), StreamError> {
+        let mut shadowed = self.shadows.rows().peekable();
         for (row, origin) in self.origins.iter().enumerate() {
+            let place = shadowed.next_if(|(shadowed, _)| *shadowed == row).map(|(_, place)| place);
             let Some(record) = records.get(origin.batch).and_then(|batch| batch.get(origin.record)) else { continue };
             self.value.clear();
             write_prefix(self.encoder.schema_id(), &mut self.value);
+            let start = self.value.len();
             match (origin.ours, record.value()) {
                 (Some(length), Some(value)) => self.value.extend_from_slice(&value[value.len() - length..]),
                 _ => self.event_codec.encode_into(&self.scores.event, row, &mut self.value),
             }
+            let end = self.value.len();
             self.encoder.codec().encode_tail_into(&self.scores, row, &mut self.value);
-            producer.send(Outgoing {
-                topic: &self.topic,
-                partition: Some(record.partition()),
-                key: record.key(),
-                value: Some(&self.value),
-                timestamp_ms: Some(self.scores.event.event_time_ms[row]),
-                headers: &[],
-            })?;
+            let time = self.scores.event.event_time_ms[row];
+            let mut send = |topic: &str, value: &[u8]| {
+                producer.send(Outgoing {
+                    topic,
+                    partition: Some(record.partition()),
+                    key: record.key(),
+                    value: Some(value),
+                    timestamp_ms: Some(time),
+                    headers: &[],
+                })
+            };
+            send(&self.topic, &self.value)?;
+            if let Some(place) = place {
+                let (event, shadows) = (&self.value[start..end], &self.shadows);
+                shadows.values(place, event, &mut self.shadow_value, |value| send(shadows.topic(), value))?;
+            }
         }
         for letter in &self.letters {
             letter.send_with(|outgoing| producer.send(outgoing))?;
@@ -202,6 +240,11 @@ impl Batch {
     /// Number of events that were scored.
     pub(crate) fn scored(&self) -> usize {
         self.origins.len()
+    }
+
+    /// The models in shadow, each with the number of events that it scored.
+    pub(crate) fn shadowed(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.shadows.spoke()
     }
 
     /// Classes of what was refused, one a record.

@@ -1,14 +1,15 @@
 //! The scorer: enriches each customer event with a calibrated probability of churn and the id of its score.
 //!
 //! Promise: each event is scored exactly once for readers of committed records, with the champion of the moment, and a new
-//! champion is swapped in between two batches without a dropped or delayed event. What is no event goes to the dead letters in
-//! the same transaction. It knows neither Postgres nor the other parts.
+//! champion is swapped in between two batches without a dropped or delayed event. What is no event goes to the dead letters, and
+//! what models in shadow say to their own topic, in the same transaction. It knows neither Postgres nor the other parts.
 
 mod batch;
 mod config;
 mod metrics;
 mod pipeline;
 mod rehearsal;
+mod shadow;
 
 use std::sync::Arc;
 
@@ -25,9 +26,10 @@ use churn_wire::{Codec, Decoder, Encoder, EventCodec, SchemaRegistry, ScoreCodec
 pub use config::ScorerConfig;
 pub use rehearsal::Rehearsal;
 
-use batch::Batch;
+use batch::{Asked, Batch};
 use metrics::ScorerMetrics;
 use pipeline::Pipeline;
+use shadow::Shadows;
 
 /// Name of the stage in progress, metrics and dead letters.
 const STAGE: &str = "scorer";
@@ -58,7 +60,14 @@ impl Scorer {
             .map_err(Ending::of)
             .context("look up the schema of scores")?;
         let decoder = Decoder::<EventCodec>::new(schemas.clone(), &topics.events);
-        let batch = Batch::new(decoder, Encoder::new(schema_id), &topics.scores, config.max_ahead.get());
+        let asked = Asked { top: config.reasons, threads: config.reason_threads() };
+        let shadow_schema = schemas
+            .id_of(&topics.shadow, ScoreCodec::RECORD)
+            .await
+            .map_err(Ending::of)
+            .context("look up the schema of scores in shadow")?;
+        let shadows = Shadows::new(&topics.shadow, Encoder::new(shadow_schema), config.shadow_fraction);
+        let batch = Batch::new(decoder, Encoder::new(schema_id), &topics.scores, config.max_ahead.get(), asked, shadows);
         let producer = cluster.transactional_producer(&stage, &config.transactional_id).await?;
         let consumer = cluster.consumer(&stage, &config.group, &[&topics.events]).await?;
         let limits = Limits {

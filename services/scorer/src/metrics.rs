@@ -11,6 +11,7 @@ use crate::batch::Batch;
 #[derive(Debug, Clone)]
 pub(crate) struct ScorerMetrics {
     scored: IntCounterVec,
+    shadowed: IntCounterVec,
     unknown: Vec<IntCounter>,
     missing: Vec<IntCounter>,
     batch_records: Histogram,
@@ -25,6 +26,7 @@ impl ScorerMetrics {
             |counters: IntCounterVec| FEATURES.iter().map(|f| counters.with_label_values(&[f.name])).collect();
         Self {
             scored: metrics.counter_vec(&catalogue::SCORER_EVENTS),
+            shadowed: metrics.counter_vec(&catalogue::SCORER_SHADOW_EVENTS),
             unknown: by_feature(metrics.counter_vec(&catalogue::SCORER_UNKNOWN_CATEGORIES)),
             missing: by_feature(metrics.counter_vec(&catalogue::SCORER_MISSING_VALUES)),
             batch_records: metrics.histogram(&catalogue::SCORER_BATCH_RECORDS),
@@ -42,6 +44,9 @@ impl ScorerMetrics {
     pub(crate) fn committed(&self, model_version: &str, batch: &Batch) {
         self.batch_records.observe(batch.scored() as f64);
         self.scored.with_label_values(&[model_version]).inc_by(batch.scored() as u64);
+        for (version, events) in batch.shadowed() {
+            self.shadowed.with_label_values(&[version]).inc_by(events as u64);
+        }
         for (counter, count) in self.unknown.iter().zip(&batch.stats().unknown) {
             counter.inc_by(*count);
         }

@@ -1,6 +1,6 @@
 //! The loop: read, score, commit.
 //!
-//! Delivery: the scores of a batch, its dead letters and the positions of its events commit in one Kafka transaction, so each
+//! Delivery: the scores of a batch, those of models in shadow, its dead letters and the positions of its events commit in one Kafka transaction, so each
 //! event is scored exactly once for readers of committed records. A batch that cannot commit is undone and read again.
 
 use std::sync::Arc;
@@ -177,7 +177,8 @@ impl Pipeline {
             }
         };
         self.metrics.step("model", started.elapsed());
-        block_in_place(|| self.batch.score(&champion, &self.metrics));
+        let shadows = self.models.shadows();
+        block_in_place(|| self.batch.score(&champion, &shadows, &self.metrics));
         Ok(Some(champion))
     }
 

@@ -7,8 +7,9 @@ use churn_serving::Served;
 use churn_wire::{DecodeError, Decoder, Encoder, RegistryError, SchemaRegistry};
 
 use crate::ScorerConfig;
-use crate::batch::Batch;
+use crate::batch::{Asked, Batch};
 use crate::metrics::ScorerMetrics;
+use crate::shadow::Shadows;
 
 /// Scores single values by the code that scores batches of the stream.
 #[derive(Debug)]
@@ -18,11 +19,14 @@ pub struct Rehearsal {
 }
 
 impl Rehearsal {
-    /// Reads what was written with the schemas that `schemas` knows; `schema_id` is written before a score.
-    pub fn new(schemas: Arc<SchemaRegistry>, schema_id: i32) -> Self {
+    /// Reads what was written with the schemas that `schemas` knows; `schema_id` is written before a score, which has so many
+    /// `reasons`.
+    pub fn new(schemas: Arc<SchemaRegistry>, schema_id: i32, reasons: usize) -> Self {
         let max_ahead = ScorerConfig::default().max_ahead.get();
         let decoder = Decoder::new(schemas, "customer-events.v1");
-        let batch = Batch::new(decoder, Encoder::new(schema_id), "customer-scores.v1", max_ahead);
+        let asked = Asked { top: reasons, threads: 1 };
+        let shadows = Shadows::new("shadow-scores.v1", Encoder::new(schema_id), 1.0);
+        let batch = Batch::new(decoder, Encoder::new(schema_id), "customer-scores.v1", max_ahead, asked, shadows);
         Self { batch, metrics: ScorerMetrics::new(&Metrics::default()) }
     }
 

@@ -18,6 +18,10 @@ impl Truth for Made {
         };
         Some((event as f64 / 100.0 + shift).to_bits())
     }
+
+    fn reasons(&self, model: &str, event: usize) -> Option<Vec<(String, u32)>> {
+        Some(vec![(format!("feature {model}"), (event as f32).to_bits())])
+    }
 }
 
 fn made() -> Made {
@@ -53,6 +57,7 @@ fn good() -> History {
             model: model.into(),
             probability_bits: truth.probability_bits(model, position).unwrap(),
             verdict: format!("id {sequence}"),
+            reasons: truth.reasons(model, position).unwrap(),
         };
         history.scores.push((place(sequence).partition, score.clone()));
         history.rows.push(score);
@@ -174,6 +179,8 @@ fn an_event_that_is_not_the_seeds_is_found() {
 #[test]
 fn a_probability_that_differs_in_its_last_bit_is_found() {
     assert!(judged(|h| h.rows[2].probability_bits ^= 1).changed > 0);
+    assert!(judged(|h| h.rows[2].reasons[0].1 ^= 1).changed > 0);
+    assert!(judged(|h| h.scores[2].1.reasons.clear()).changed > 0);
 }
 
 #[test]

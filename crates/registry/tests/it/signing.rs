@@ -1,6 +1,6 @@
 //! With a key configured, nothing is even parsed that nobody trusted has signed.
 
-use churn_registry::{Artifact, Kind, Registry, RegistryConfig, RegistryError};
+use churn_registry::{Artifact, Kind, Promotion, Registry, RegistryConfig, RegistryError};
 use churn_runtime::config::{Secret, Validate};
 use churn_runtime::exit::{Fate, Fated};
 
@@ -11,6 +11,7 @@ on_both!(
     what_is_unsigned_or_signed_by_another_is_refused,
     a_signed_manifest_that_was_changed_is_refused_before_it_is_parsed,
     a_signature_of_another_version_does_not_count,
+    a_pointer_that_nobody_trusted_has_signed_is_refused_unread,
 );
 
 /// RFC 8410, section 10.3 and 10.1.
@@ -91,6 +92,63 @@ async fn a_signature_of_another_version_does_not_count(place: Place) {
     place.write("models/v2/manifest.json", place.read("models/v1/manifest.json"));
     let refused = load(&alice, "v2").await.unwrap_err().to_string();
     assert!(refused.contains("it says that it is model v1"), "{refused}");
+}
+
+async fn a_pointer_that_nobody_trusted_has_signed_is_refused_unread(place: Place) {
+    const POINTER: &str = "models/champion.json";
+    let alice = signing_with(&place, ALICE).await;
+    for version in ["a", "b"] {
+        alice.publish(draft(version)).await.unwrap();
+    }
+    let refused = trusting(&place, ALICE).await.promote(&promotion("v1"), None).await.unwrap_err();
+    assert!(refused.to_string().contains("registry.signing_key"), "who cannot sign moves nothing: {refused}");
+    let first = alice.promote(&promotion("v1"), None).await.unwrap();
+    let signed = place.read(POINTER);
+    let second = alice.promote(&promotion("v2"), Some(&first)).await.unwrap();
+    let reader = trusting(&place, ALICE).await;
+    assert_eq!(reader.champion(Kind::Model).await.unwrap(), Some(second.clone()));
+    assert_eq!(
+        place.registry.champion(Kind::Model).await.unwrap(),
+        Some(second.clone()),
+        "without a key nothing is asked for"
+    );
+    assert_eq!(reader.load_champion(&second).await.unwrap().manifest.version.to_string(), "v2");
+    serde_json::from_slice::<serde_json::Value>(&place.read(POINTER)).unwrap();
+
+    // The first version and its own hash, which is a signed version like any other, in the second's pointer.
+    let (first_hash, second_hash) = (&first.manifest_sha256, &second.manifest_sha256);
+    let text = String::from_utf8(place.read(POINTER)).unwrap();
+    let forged = text.replacen("\"v2\"", "\"v1\"", 1).replacen(second_hash, first_hash, 1);
+    let unsigned = format!("{}\n}}\n", &forged[..forged.find(",\n  \"signature\"").unwrap()]);
+    let of_generator = text.replacen("\"kind\": \"model\"", "\"kind\": \"generator\"", 1);
+    for (pointer, complaint) in [
+        (forged.as_str(), "of another content"),
+        (&unsigned, "no signature"),
+        (&of_generator, "of another content"),
+        ("?", "no signature"),
+    ] {
+        place.write(POINTER, pointer);
+        let refused = reader.champion(Kind::Model).await.unwrap_err();
+        assert!(matches!(refused, RegistryError::Untrusted { .. }), "{refused}");
+        assert!(refused.to_string().contains(complaint), "{refused}");
+    }
+    place.write(POINTER, &text);
+    let bob = trusting(&place, BOB).await.champion(Kind::Model).await.unwrap_err().to_string();
+    assert!(bob.contains("none of the 1 trusted keys"), "{bob}");
+    // An old pointer is what was once true: no signature tells it from a rollback (docs/security.md).
+    place.write(POINTER, &signed);
+    assert_eq!(reader.champion(Kind::Model).await.unwrap().unwrap().version.to_string(), "v1");
+}
+
+fn promotion(version: &str) -> Promotion {
+    Promotion {
+        kind: Kind::Model,
+        version: version.parse().unwrap(),
+        by: "test".into(),
+        reason: "test".into(),
+        overridden: Some("a test has no gate".into()),
+        at_ms: 0,
+    }
 }
 
 #[test]

@@ -47,6 +47,9 @@ catalogue! {
     /// Scorer: events scored, by model version.
     SCORER_EVENTS: IntCounterVec = Spec::counter_vec(
         "churn_scorer_events_scored_total", &["model_version"], "Events scored and committed.");
+    /// Scorer: events scored in shadow, by model version.
+    SCORER_SHADOW_EVENTS: IntCounterVec = Spec::counter_vec(
+        "churn_scorer_shadow_scored_total", &["model_version"], "Events scored and committed by a model in shadow.");
     /// Scorer: values that the encoder has never seen, by feature.
     SCORER_UNKNOWN_CATEGORIES: IntCounterVec = Spec::counter_vec(
         "churn_scorer_unknown_categories_total", &["feature"], "Values of a category that the model was not trained on.");
@@ -58,7 +61,7 @@ catalogue! {
         "churn_scorer_batch_records", Unit::Count, RECORDS, "Records in one batch.");
     /// Scorer: time of each step of a batch.
     SCORER_BATCH_SECONDS: HistogramVec = Spec::histogram_vec(
-        "churn_scorer_batch_seconds", Unit::Seconds, &["step"], SECONDS, "Time of one step of a batch: decode, model (waiting for it), predict, produce, commit.");
+        "churn_scorer_batch_seconds", Unit::Seconds, &["step"], SECONDS, "Time of one step of a batch: decode, model (waiting for it), predict (with reasons), shadow, produce, commit.");
     /// Scorer: the model that scores.
     SCORER_MODEL_INFO: GaugeVec = Spec::gauge_vec(
         "churn_scorer_model_info", Unit::Info, &["model_version", "role"], "1 for each loaded model; role is champion or shadow.");
@@ -68,6 +71,13 @@ catalogue! {
     /// Scorer: champions that were refused.
     SCORER_MODEL_REFUSALS: IntCounter = Spec::counter(
         "churn_scorer_model_refusals_total", "Champions refused as corrupt, incompatible or unreadable; the model before stays.");
+    /// Scorer: models that could not be loaded into the shadow.
+    SCORER_SHADOW_REFUSALS: IntCounter = Spec::counter(
+        "churn_scorer_shadow_refusals_total", "Models refused as corrupt, incompatible or unreadable that were to score in shadow.");
+    /// All parts with a model: announcements of a promotion.
+    MODEL_UPDATES_HEARD: IntCounterVec = Spec::counter_vec(
+        "churn_model_updates_heard_total", &["result"],
+        "Announcements of another champion heard on model-updates.v1; result is read or unreadable. Each makes the part look.");
     /// Scorer: mean probability of the last batch.
     SCORER_MEAN_PROBABILITY: GaugeVec = Spec::gauge_vec(
         "churn_scorer_mean_probability_ratio", Unit::Ratio, &["model_version"], "Mean probability of churn in the last batch.");

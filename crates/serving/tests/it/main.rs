@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
+mod shadows;
 mod swaps;
 
 use std::fs;
@@ -56,10 +57,14 @@ impl Fixture {
     }
 
     async fn point_to(&self, version: Version) {
+        self.point_to_at(version, 0).await;
+    }
+
+    async fn point_to_at(&self, version: Version, at_ms: i64) {
         let before = self.registry.champion(Kind::Model).await.unwrap();
         let (by, reason) = ("test".into(), "test".into());
         let overridden = Some("a test has no gate".into());
-        let promotion = Promotion { kind: Kind::Model, version, by, reason, overridden, at_ms: 0 };
+        let promotion = Promotion { kind: Kind::Model, version, by, reason, overridden, at_ms };
         self.registry.promote(&promotion, before.as_ref()).await.unwrap();
     }
 

@@ -1,5 +1,7 @@
 //! Values in the binary format of COPY.
 
+use std::io::Write as _;
+
 use uuid::Uuid;
 
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -7,6 +9,8 @@ const TRAILER: i16 = -1;
 const NULL: i32 = -1;
 /// Postgres counts microseconds from 2000-01-01 UTC; this is that moment in epoch milliseconds.
 const POSTGRES_EPOCH_MS: i64 = 946_684_800_000;
+/// First byte of a jsonb: the version of its binary form, of which there is one; the text follows.
+const JSONB_VERSION: u8 = 1;
 /// Signs of a numeric.
 const POSITIVE: u16 = 0x0000;
 const NEGATIVE: u16 = 0x4000;
@@ -78,6 +82,41 @@ impl CopyBuffer {
         }
     }
 
+    /// Reasons as jsonb, null where there are none: `[{"feature": .., "contribution": ..}, ..]`, in their order. The caller has
+    /// made sure that the numbers are finite and the names hold no NUL.
+    pub(crate) fn reasons<'a>(&mut self, reasons: impl ExactSizeIterator<Item = (&'a str, f32)>) {
+        if reasons.len() == 0 {
+            return self.null();
+        }
+        let start = self.bytes.len();
+        self.null();
+        self.bytes.push(JSONB_VERSION);
+        for (place, (feature, contribution)) in reasons.enumerate() {
+            self.bytes.extend_from_slice(if place == 0 { b"[" } else { b"," });
+            self.bytes.extend_from_slice(b"{\"feature\":");
+            self.json_string(feature);
+            // The shortest digits that are this number again, in a form that JSON has too. Memory takes everything.
+            let _ = write!(self.bytes, ",\"contribution\":{contribution:?}}}");
+        }
+        self.bytes.push(b']');
+        let length = (self.bytes.len() - start - 4) as i32;
+        self.bytes[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    }
+
+    fn json_string(&mut self, text: &str) {
+        self.bytes.push(b'"');
+        for byte in text.bytes() {
+            match byte {
+                b'"' | b'\\' => self.bytes.extend_from_slice(&[b'\\', byte]),
+                0..0x20 => {
+                    let _ = write!(self.bytes, "\\u{byte:04x}");
+                }
+                _ => self.bytes.push(byte),
+            }
+        }
+        self.bytes.push(b'"');
+    }
+
     /// A time from epoch milliseconds, which the caller has checked to be within the years 1 to 9999.
     pub(crate) fn timestamp(&mut self, epoch_ms: i64) {
         self.bigint((epoch_ms - POSTGRES_EPOCH_MS) * 1_000);
@@ -141,6 +180,26 @@ mod tests {
         assert_eq!(numeric(100_000_000), [1, 1, 0, 2, 100]);
         assert_eq!(numeric(999_999_999), [3, 1, 0, 2, 999, 9_999, 9_900]);
         assert_eq!(numeric(-150), [2, 0, 0x4000, 2, 1, 5_000]);
+    }
+
+    #[test]
+    fn reasons_are_a_jsonb_whose_text_any_reader_of_json_understands() {
+        let reasons = [("contract", 1.25), ("a \"quoted\" \\ name\n", -1e-7), ("tenure", 3e38)];
+        let mut buffer = CopyBuffer::default();
+        buffer.reasons(reasons.iter().copied());
+        let (length, value) = buffer.bytes().split_first_chunk().unwrap();
+        assert_eq!((i32::from_be_bytes(*length) as usize, value[0]), (value.len(), 1));
+        let read: serde_json::Value = serde_json::from_slice(&value[1..]).unwrap();
+        let read: Vec<_> = read
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| (one["feature"].as_str().unwrap(), one["contribution"].as_f64().unwrap() as f32))
+            .collect();
+        assert_eq!(read, reasons);
+        buffer.clear();
+        buffer.reasons([].into_iter());
+        assert_eq!(buffer.bytes(), (-1_i32).to_be_bytes());
     }
 
     #[test]

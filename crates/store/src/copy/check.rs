@@ -32,6 +32,7 @@ pub(crate) fn rejected_scores(batch: &ScoreBatch) -> Vec<Rejected> {
             reasons.add(row, format!("probability is {probability}, expected a number from 0 to 1"));
         }
     }
+    reasons.reasons(&batch.reasons);
     reasons.into_rejected(Target::Score)
 }
 
@@ -124,6 +125,23 @@ impl Reasons {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// Looks at the rows only where a number or a name is bad.
+    fn reasons(&mut self, reasons: &churn_domain::Reasons) {
+        if reasons.contributions().iter().all(|by| by.is_finite()) && !reasons.unknown().any(has_nul) {
+            return;
+        }
+        for row in 0..reasons.len() {
+            if let Some((feature, by)) = reasons.row(row).find(|(feature, by)| !by.is_finite() || has_nul(feature)) {
+                self.add(
+                    row,
+                    format!(
+                        "reasons hold {by} for {feature:?}, expected a finite number and a name without a zero byte"
+                    ),
+                );
             }
         }
     }

@@ -3,7 +3,7 @@
 use churn_domain::{FEATURES, LOCATION_FIELDS};
 
 const EVENT: [&str; 6] = ["score_id", "stream", "sequence", "customer_id", "event_time", "synthesizer_version"];
-const SCORE: [&str; 9] = [
+const SCORE: [&str; 10] = [
     "probability",
     "label",
     "threshold",
@@ -13,6 +13,7 @@ const SCORE: [&str; 9] = [
     "event_schema_id",
     "source_partition",
     "source_offset",
+    "reasons",
 ];
 const OUTCOME: [&str; 7] = ["score_id", "stream", "sequence", "customer_id", "event_time", "churned", "observed_at"];
 

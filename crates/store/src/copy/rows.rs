@@ -8,7 +8,7 @@ use churn_domain::{Column, FEATURE_COUNT, FEATURES, Kind, Locations, OutcomeBatc
 use super::binary::CopyBuffer;
 use super::columns::{list, outcome_columns, reference_columns, score_columns};
 
-const SCORE_FIELDS: i16 = 15 + FEATURE_COUNT as i16 + LOCATION_COLUMNS;
+const SCORE_FIELDS: i16 = 16 + FEATURE_COUNT as i16 + LOCATION_COLUMNS;
 const LOCATION_COLUMNS: i16 = 5;
 const OUTCOME_FIELDS: i16 = 7;
 const REFERENCE_FIELDS: i16 = 3 + FEATURE_COUNT as i16 + LOCATION_COLUMNS;
@@ -82,6 +82,7 @@ impl Rows for ScoreRows<'_> {
         into.integer(batch.lineage.schema_id[row]);
         into.integer(batch.lineage.partition[row]);
         into.bigint(batch.lineage.offset[row]);
+        into.reasons(batch.reasons.row(row));
     }
 }
 

@@ -75,6 +75,11 @@ pub(crate) fn scores(from: i64, count: i64) -> ScoreBatch {
         batch.model_hash.push(Some("c0ffee"));
         batch.scored_at_ms.push(NOON_MS + sequence + 7);
         batch.lineage.push(1, 0, sequence);
+        if sequence % 4 != 3 {
+            batch.reasons.push((sequence % 19) as usize, 0.125 + sequence as f32);
+            batch.reasons.push(((sequence + 7) % 19) as usize, -1.0 / (1.0 + sequence as f32));
+        }
+        batch.reasons.end_row();
     }
     batch
 }

@@ -85,6 +85,16 @@ async fn every_column_of_a_score_comes_back_with_missing_and_unknown_values() ->
         .collect();
     assert_eq!(stored(&ready, rest).await?, expected);
 
+    let reasons = "select coalesce((select array_agg(format('%s=%s', r ->> 'feature', (r ->> 'contribution')::real) order by place)
+        from jsonb_array_elements(reasons) with ordinality as all_of(r, place)), '{}') from churn.scored_event order by sequence";
+    let found: Vec<Vec<String>> = sqlx::query_scalar(reasons).fetch_all(ready.store.pool()).await?;
+    let expected: Vec<Vec<String>> =
+        (0..60).map(|row| batch.reasons.row(row).map(|(feature, by)| format!("{feature}={by}")).collect()).collect();
+    assert_eq!(found, expected);
+    assert!(found.iter().any(Vec::is_empty) && found.iter().any(|reasons| reasons.len() == 2));
+    let nulls = "select count(*) from churn.scored_event where reasons is null";
+    assert_eq!(ready.number(nulls).await?, 15);
+
     let times = "(extract(epoch from event_time) * 1000)::bigint, (extract(epoch from scored_at) * 1000)::bigint";
     let expected: Vec<_> = (0..60)
         .map(|row| vec![Some(event.event_time_ms[row].to_string()), Some(batch.scored_at_ms[row].to_string())])
@@ -115,14 +125,18 @@ async fn rows_that_postgres_cannot_store_are_named_and_the_others_stored() -> Re
     batch.event.customer_id = [Some("a"), Some("b\0"), Some("c"), None, Some("e"), Some("f")].into_iter().collect();
     batch.probability[2] = f64::NAN;
     batch.event.event_time_ms[4] = i64::MAX;
+    batch.reasons = churn_domain::Reasons::default();
+    batch.reasons.end_rows(5);
+    batch.reasons.push(0, f32::NAN);
+    batch.reasons.end_row();
     results.observed_at_ms[0] = i64::MIN;
     let written = writer.write(&batch, &results, &advance(&claim, 6)).await?;
     let rejected: Vec<(usize, &str)> =
         written.rejected.iter().map(|rejected| (rejected.row, rejected.reason.as_str())).collect();
-    let words = ["zero byte", "probability", "customer_id is missing", "event_time", "observed_at"];
-    assert_eq!(rejected.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [1, 2, 3, 4, 0]);
+    let words = ["zero byte", "probability", "customer_id is missing", "event_time", "reasons", "observed_at"];
+    assert_eq!(rejected.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 0]);
     assert!(rejected.iter().zip(words).all(|((_, reason), word)| reason.contains(word)), "{rejected:?}");
-    assert_eq!((written.rows, written.outcomes, written.conflicts.len()), (2, 2, 0));
+    assert_eq!((written.rows, written.outcomes, written.conflicts.len()), (1, 2, 0));
     Ok(())
 }
 

@@ -42,7 +42,7 @@ impl Words {
         for ((feature, known), column) in FEATURES.iter().zip(&self.0).zip(table.columns_mut()) {
             reader.field(feature.name);
             match column {
-                Column::Category(words) => match reader.one_of(known) {
+                Column::Category(words) => match reader.one_of::<1>(known) {
                     Some(code) => words.push_code(code),
                     None => words.push(reader.optional_string()?),
                 },

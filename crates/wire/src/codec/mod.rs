@@ -7,6 +7,7 @@ mod event;
 mod features;
 mod outcome;
 mod read;
+mod reasons;
 mod score;
 mod write;
 

@@ -121,6 +121,11 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
+    pub(super) fn float(&mut self) -> Read<f32> {
+        Ok(f32::from_le_bytes(self.array()?))
+    }
+
+    #[inline]
     pub(super) fn fixed<const N: usize>(&mut self) -> Read<[u8; N]> {
         self.array()
     }
@@ -146,12 +151,22 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Which of these encoded values comes next; then it is read.
+    /// Items of the next block of an array, 0 at its end. Whoever wrote it may have written the block's size too.
     #[inline]
-    pub(super) fn one_of(&mut self, encoded: &[Box<[u8]>]) -> Option<u16> {
-        // The second byte is the length, which mostly tells words apart without a call to compare them.
-        let length = self.rest.get(1);
-        let mut candidates = encoded.iter().zip(0..).filter(|(bytes, _)| bytes.get(1) == length);
+    pub(super) fn block(&mut self) -> Read<u64> {
+        let items = self.long()?;
+        if items < 0 {
+            self.long()?;
+        }
+        Ok(items.unsigned_abs())
+    }
+
+    /// Which of these encoded values comes next; then it is read. `LENGTH` is the place of the byte that holds their length.
+    #[inline]
+    pub(super) fn one_of<const LENGTH: usize>(&mut self, encoded: &[Box<[u8]>]) -> Option<u16> {
+        // The length mostly tells words apart without a call to compare them.
+        let length = self.rest.get(LENGTH);
+        let mut candidates = encoded.iter().zip(0..).filter(|(bytes, _)| bytes.get(LENGTH) == length);
         let (rest, code) = candidates.find_map(|(bytes, code)| Some((self.rest.strip_prefix(&**bytes)?, code)))?;
         self.rest = rest;
         Some(code)

@@ -3,6 +3,7 @@
 use churn_domain::{ScoreBatch, ScoreId};
 
 use super::read::{Read, Reader};
+use super::reasons::{Names, put_reasons};
 use super::write::{put_boolean, put_double, put_long, put_string};
 use super::{Codec, EventCodec};
 use crate::{DecodeError, Record};
@@ -11,6 +12,7 @@ use crate::{DecodeError, Record};
 #[derive(Clone, Debug, Default)]
 pub struct ScoreCodec {
     event: EventCodec,
+    names: Names,
 }
 
 impl ScoreCodec {
@@ -27,6 +29,7 @@ impl ScoreCodec {
         put_long(out, i64::from(batch.lineage.schema_id[row]));
         put_long(out, i64::from(batch.lineage.partition[row]));
         put_long(out, batch.lineage.offset[row]);
+        put_reasons(out, &batch.reasons, row);
     }
 
     fn read(&self, reader: &mut Reader<'_>, batch: &mut ScoreBatch) -> Read<()> {
@@ -41,6 +44,7 @@ impl ScoreCodec {
         let schema_id = reader.field("event_schema_id").small_ordinal()?;
         let partition = reader.field("source_partition").small_ordinal()?;
         batch.lineage.push(schema_id, partition, reader.field("source_offset").ordinal()?);
+        self.names.read(reader, &mut batch.reasons)?;
         reader.end()
     }
 }

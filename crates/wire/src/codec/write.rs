@@ -31,6 +31,11 @@ pub(super) fn put_double(out: &mut Vec<u8>, value: f64) {
 }
 
 #[inline]
+pub(super) fn put_float(out: &mut Vec<u8>, value: f32) {
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+#[inline]
 pub(super) fn put_boolean(out: &mut Vec<u8>, value: bool) {
     out.push(u8::from(value));
 }

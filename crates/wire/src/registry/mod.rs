@@ -13,7 +13,7 @@ use confluent::Confluent;
 pub use error::RegistryError;
 pub use setup::{Plan, PlannedSchema, Registration, plan_all, register_all};
 
-use crate::{Record, SchemaRef, WireConfig};
+use crate::{DecodeError, ErrorClass, Framed, RareRecord, Record, SchemaRef, WireConfig};
 
 /// Every version of a subject reads every other: the rule of all our subjects.
 const FULL_TRANSITIVE: &str = "FULL_TRANSITIVE";
@@ -161,6 +161,34 @@ impl SchemaRegistry {
             Backend::Builtin(builtin) => builtin.register(subject, schema),
             Backend::Confluent(confluent) => confluent.register(subject, schema).await,
         }
+    }
+
+    /// Reads a rare record's value. `header` is the value of [`VALUE_SCHEMA_ID_HEADER`](crate::VALUE_SCHEMA_ID_HEADER), if the
+    /// message has it.
+    ///
+    /// # Errors
+    /// The registry gave no answer: try again later. The inner error says that the value is no such record, now or later.
+    pub async fn read_rare<R: RareRecord>(
+        &self,
+        value: Option<&[u8]>,
+        header: Option<&[u8]>,
+    ) -> Result<Result<R, DecodeError>, RegistryError> {
+        let Some(value) = value else {
+            return Ok(Err(DecodeError::record(ErrorClass::Framing, "the value is null, expected a record")));
+        };
+        let Framed { schema, payload } = match Framed::parse(value, header) {
+            Ok(framed) => framed,
+            Err(error) => return Ok(Err(error)),
+        };
+        let Some(registered) = self.fetch(schema).await? else {
+            let problem = format!("the registry ({}) has no {schema}", self.place());
+            return Ok(Err(DecodeError::record(ErrorClass::UnknownSchema, problem)));
+        };
+        if registered.language != "AVRO" || registered.has_references {
+            let problem = format!("{schema}: expected Avro without references, found {}", registered.language);
+            return Ok(Err(DecodeError::record(ErrorClass::IncompatibleSchema, problem)));
+        }
+        Ok(R::decode(payload, &registered.text))
     }
 
     /// Deletes the subjects of these topics with all their versions: for a run that made topics of its own.

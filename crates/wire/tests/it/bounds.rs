@@ -93,6 +93,48 @@ fn scores_that_are_no_probabilities_or_of_another_event_are_refused() {
     assert_out_of_range::<ScoreCodec>(&score, "source_offset", Value::Long(-1));
 }
 
+/// An array of reasons as an Avro value.
+fn reasons(items: &[(&str, f32)]) -> Value {
+    let item = |(feature, contribution): &(&str, f32)| {
+        Value::Record(vec![
+            ("feature".into(), Value::String((*feature).into())),
+            ("contribution".into(), Value::Float(*contribution)),
+        ])
+    };
+    Value::Array(items.iter().map(item).collect())
+}
+
+#[test]
+fn reasons_without_bounds_are_refused() {
+    let score = plain_score();
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        assert_out_of_range::<ScoreCodec>(&score, "reasons", reasons(&[("tenure", 0.5), ("contract", bad)]));
+    }
+    assert_out_of_range::<ScoreCodec>(&score, "reasons", reasons(&[("", 0.5)]));
+    assert_out_of_range::<ScoreCodec>(&score, "reasons", reasons(&[("tenure", 0.5); 65]));
+}
+
+#[test]
+fn reasons_come_in_any_blocks_that_avro_allows() {
+    let good = encode::<ScoreCodec>(&plain_score());
+    // "tenure" and "contract" as two blocks of one item, the second with its size in bytes before it.
+    let (tenure, contract) =
+        ([&[12_u8][..], b"tenure", &0.5_f32.to_le_bytes()], [&[16][..], b"contract", &(-0.25_f32).to_le_bytes()]);
+    let (tenure, contract) = (tenure.concat(), contract.concat());
+    let together = [&[2, 4][..], &tenure, &contract, &[0]].concat();
+    let start = good.strip_suffix(together.as_slice()).unwrap();
+    let apart = [start, &[2, 2], &tenure, &[1, 26], &contract, &[0]].concat();
+    let mut batch = churn_domain::ScoreBatch::default();
+    ScoreCodec::default().decode_into(&apart, &mut batch).unwrap();
+    assert_eq!(batch.reasons.row(0).collect::<Vec<_>>(), [("tenure", 0.5), ("contract", -0.25)]);
+    let mut again = Vec::new();
+    ScoreCodec::default().encode_into(&batch, 0, &mut again);
+    assert_eq!(again, good);
+    // The smallest number there is has no opposite.
+    let monstrous = [start, &[2], &[0xff; 9], &[1, 26], &contract, &[0]].concat();
+    ScoreCodec::default().decode_into(&monstrous, &mut batch).unwrap_err();
+}
+
 #[test]
 fn unknown_words_and_missing_values_are_accepted() {
     let mut batch = EventBatch::default();

@@ -66,6 +66,14 @@ fn score_value(batch: &ScoreBatch) -> Vec<(String, Value)> {
         ("source_partition".into(), Value::Int(batch.lineage.partition[0])),
         ("source_offset".into(), Value::Long(batch.lineage.offset[0])),
     ]);
+    let reason = |(feature, contribution): (&str, f32)| {
+        Value::Record(vec![
+            ("feature".into(), Value::String(feature.into())),
+            ("contribution".into(), Value::Float(contribution)),
+        ])
+    };
+    let reasons: Vec<Value> = batch.reasons.row(0).map(reason).collect();
+    fields.push(("reasons".into(), optional((!reasons.is_empty()).then_some(Value::Array(reasons)))));
     fields
 }
 

@@ -75,6 +75,7 @@ fn score_lengths(batch: &ScoreBatch) -> Vec<usize> {
     lengths.extend([batch.score_id.len(), batch.probability.len(), batch.label.len(), batch.threshold.len()]);
     lengths.extend([batch.model_version.len(), batch.model_hash.len(), batch.scored_at_ms.len()]);
     lengths.extend([batch.lineage.schema_id.len(), batch.lineage.partition.len(), batch.lineage.offset.len()]);
+    lengths.push(batch.reasons.len());
     lengths
 }
 

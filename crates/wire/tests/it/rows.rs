@@ -53,7 +53,9 @@ fn push_feature(kind: Kind, column: &mut Column, share: f64, choice: u8) {
 pub(crate) fn score() -> impl Strategy<Value = ScoreBatch> {
     let verdict = (0.0..=1.0_f64, any::<bool>(), 0.0..=1.0_f64, "[0-9]{1,4}", "[0-9a-f]{64}");
     let lineage = (EventBatch::TIME_BOUNDS_MS, 0..i32::MAX, 0..i32::MAX, 0..i64::MAX);
-    (event(), verdict, lineage).prop_map(|(event, verdict, lineage)| {
+    let reason = (proptest::option::of(any::<u8>()), "[a-z]{1,9}", -9.0..9.0_f32);
+    let reasons = proptest::collection::vec(reason, 0..6);
+    (event(), verdict, lineage, reasons).prop_map(|(event, verdict, lineage, reasons)| {
         let mut batch = ScoreBatch { score_id: vec![event.score_id(0)], event, ..ScoreBatch::default() };
         batch.probability.push(verdict.0);
         batch.label.push(verdict.1);
@@ -62,6 +64,13 @@ pub(crate) fn score() -> impl Strategy<Value = ScoreBatch> {
         batch.model_hash.push(Some(&verdict.4));
         batch.scored_at_ms.push(lineage.0);
         batch.lineage.push(lineage.1, lineage.2, lineage.3);
+        for (feature, name, contribution) in &reasons {
+            match feature {
+                Some(feature) => batch.reasons.push(usize::from(*feature) % FEATURES.len(), *contribution),
+                None => assert!(batch.reasons.push_name(name, *contribution)),
+            }
+        }
+        batch.reasons.end_row();
         batch
     })
 }
@@ -104,6 +113,9 @@ pub(crate) fn plain_score() -> ScoreBatch {
     batch.model_hash.push(Some("ab"));
     batch.scored_at_ms.push(1_764_000_000_001);
     batch.lineage.push(1, 2, 3);
+    batch.reasons.push(4, 0.5);
+    batch.reasons.push(14, -0.25);
+    batch.reasons.end_row();
     batch
 }
 

@@ -5,13 +5,12 @@ use std::io::BufWriter;
 use std::path::Path;
 
 use anyhow::Context;
+use churn_domain::FEATURE_COUNT;
 use churn_domain::csv::{Customers, ReadOptions, UnknownCategory, Writer};
-use churn_domain::{FEATURE_COUNT, Reasons, Table};
-use churn_learn::{Explainer, ScoringModel, Scratch};
 use churn_registry::{Kind, Registry, Version};
 use churn_runtime::clock::Stopwatch;
 use churn_runtime::exit::Ending;
-use churn_serving::Served;
+use churn_serving::{Scored, Served};
 use serde::Serialize;
 use tokio::task::block_in_place;
 
@@ -41,20 +40,19 @@ pub(super) async fn run(app: &App, args: &cli::Predict) -> anyhow::Result<()> {
     bad_rows::report(&customers);
     let served = load(&app.registry().await?, args.model.as_deref()).await?;
     let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
-    let model = &served.contents().model;
-    let explainer = (args.reasons > 0).then(|| Explainer::new(model));
+    let mut scored = Scored::default();
     let watch = Stopwatch::start();
-    let scored = block_in_place(|| score(model, explainer.as_ref(), args.reasons, &customers.features, threads));
+    block_in_place(|| served.score(&customers.features, args.reasons, threads, &mut scored));
     let seconds = watch.seconds();
     write(&args.out, &customers, &scored, args.reasons.min(FEATURE_COUNT), &served)?;
-    let probabilities = scored.iter().flat_map(|part| &part.probability);
+    let probabilities = scored.probabilities();
     let answer = Answer {
         rows: customers.len(),
         bad_rows: customers.bad_row_count,
         model_version: served.version().to_owned(),
         threshold: served.threshold(),
         mean_probability: probabilities.clone().sum::<f64>() / customers.len().max(1) as f64,
-        predicted_churn: probabilities.filter(|p| **p >= served.threshold()).count(),
+        predicted_churn: probabilities.filter(|p| *p >= served.threshold()).count(),
         reasons: args.reasons.min(FEATURE_COUNT),
         threads,
         scoring_seconds: seconds,
@@ -73,44 +71,6 @@ pub(super) async fn run(app: &App, args: &cli::Predict) -> anyhow::Result<()> {
     })
 }
 
-/// Scores of customers that stand next to each other, with their reasons where they are asked for.
-#[derive(Debug, Default)]
-struct Scored {
-    probability: Vec<f64>,
-    reasons: Reasons,
-}
-
-/// Scores all customers, each thread a stretch of them; the parts are in the customers' order.
-fn score(
-    model: &ScoringModel,
-    explainer: Option<&Explainer>,
-    top: usize,
-    customers: &Table,
-    threads: usize,
-) -> Vec<Scored> {
-    let stretch = customers.len().div_ceil(threads).max(1);
-    let part = |from: usize| {
-        let rows = from..customers.len().min(from + stretch);
-        let (mut scratch, mut scored) = (Scratch::default(), Scored::default());
-        let Scored { probability, reasons } = &mut scored;
-        match explainer {
-            Some(explainer) => {
-                model.predict_with_reasons(explainer, top, customers, rows, &mut scratch, probability, reasons);
-            }
-            None => {
-                model.predict(customers, rows, &mut scratch, probability);
-            }
-        }
-        scored
-    };
-    std::thread::scope(|scope| {
-        let part = &part;
-        let starts = (0..customers.len()).step_by(stretch);
-        let parts: Vec<_> = starts.map(|from| scope.spawn(move || part(from))).collect();
-        parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-    })
-}
-
 pub(super) async fn load(registry: &Registry, version: Option<&str>) -> anyhow::Result<Served> {
     if let Some(version) = version {
         let version: Version = version.parse().map_err(Ending::usage).context("--model")?;
@@ -122,7 +82,7 @@ pub(super) async fn load(registry: &Registry, version: Option<&str>) -> anyhow::
     Served::load(registry, &champion).await.map_err(Ending::of).context("load the champion")
 }
 
-fn write(path: &Path, customers: &Customers, scored: &[Scored], top: usize, served: &Served) -> anyhow::Result<()> {
+fn write(path: &Path, customers: &Customers, scored: &Scored, top: usize, served: &Served) -> anyhow::Result<()> {
     let file = File::create(path).map_err(Ending::data).with_context(|| format!("create {}", path.display()))?;
     let ids = customers.customer_id.as_ref();
     let before: &[&str] = if ids.is_some() { &["customer_id"] } else { &[] };
@@ -137,7 +97,7 @@ fn write(path: &Path, customers: &Customers, scored: &[Scored], top: usize, serv
     let mut writer = Writer::new(BufWriter::new(file), label.is_some(), location.is_some(), before, &after)?;
     let mut values: Vec<String> = Vec::new();
     let mut row = 0;
-    for part in scored {
+    for part in scored.stretches() {
         for (at, probability) in part.probability.iter().enumerate() {
             let id = ids.and_then(|ids| ids.get(row));
             let verdict = if *probability >= served.threshold() { "Yes" } else { "No" };

@@ -15,18 +15,23 @@ use churn_runtime::http::RunningServer;
 use churn_runtime::shutdown::Shutdown;
 use churn_serving::{ChampionWatch, ModelSlot};
 use churn_store::Store;
+use churn_stream::Cluster;
 use churn_synth::Generator;
 use churn_synthesizer::Source;
 use churn_wire::SchemaRegistry;
+use tokio::sync::Notify;
 
 use super::{admin, setup};
 use crate::app::{App, Shared};
 use crate::bootstrap;
 use crate::cli::PartName;
+use crate::config::Config;
 use crate::parts::{Platform, Running};
 
 /// Time between two questions to a server whether it is there.
 const ASK_EVERY: Duration = Duration::from_secs(2);
+/// Time between two attempts of the api to reach Kafka.
+const LISTEN_AGAIN: Duration = Duration::from_secs(30);
 /// How long requests that are open at the end may take.
 const CLOSE: Duration = Duration::from_secs(1);
 
@@ -50,7 +55,7 @@ async fn stream(app: &App, part: PartName, shutdown: &Shutdown) -> anyhow::Resul
     let stop = shutdown.token();
     let source = if includes(part, PartName::Synthesizer) { Some(source(&platform).await?) } else { None };
     if includes(part, PartName::Scorer) || includes(part, PartName::Monitor) {
-        platform.watch_models(&stop).await?;
+        platform.watch_models(includes(part, PartName::Scorer), &stop).await?;
     }
     // One mirror: the part of which there is one.
     if includes(part, PartName::Monitor) {
@@ -151,12 +156,47 @@ async fn api(app: &App, shutdown: &Shutdown) -> anyhow::Result<()> {
         tracing::warn!(error = reasons(&error), "no model is in place");
     }
     let config = app.config();
-    tokio::spawn(watch.run(config.scorer.model_poll.get(), shutdown.token()));
+    let news = news(app, &shared, &shutdown.token());
+    tokio::spawn(watch.run(config.scorer.model_poll.get(), news, shutdown.token()));
     let routes = churn_api::routes(config.api.clone(), models, generator, &shared.metrics);
     let server = serve("api", app, &shared, routes).await?;
     tracing::info!(listen = %server.local_addr(), "the api answers");
     shutdown.requested().await;
     close(Ok(()), server.stop(app.grace()).await)
+}
+
+/// Listens for promotions in the background where a Kafka is configured: the api runs as well without.
+fn news(app: &App, shared: &Shared, stop: &CancellationToken) -> Arc<Notify> {
+    let (news, config) = (Arc::new(Notify::new()), app.config().clone());
+    if config.kafka.brokers.trim().is_empty() {
+        return news;
+    }
+    let (told, shared, stop) = (Arc::clone(&news), shared.clone(), stop.clone());
+    tokio::spawn(async move {
+        let connected = stop.run_until_cancelled(connect_for_news(&config, &shared)).await;
+        let Some((cluster, schemas)) = connected else { return };
+        let heard = churn_updates::listen(&cluster, &schemas, &shared.metrics, &stop);
+        while stop.run_until_cancelled(heard.notified()).await.is_some() {
+            told.notify_one();
+        }
+    });
+    news
+}
+
+async fn connect_for_news(config: &Config, shared: &Shared) -> (Cluster, Arc<SchemaRegistry>) {
+    loop {
+        let connected = async {
+            let schemas = SchemaRegistry::open(&config.schema_registry).context("open the schema registry")?;
+            anyhow::Ok((setup::connect_kafka(config, shared).await?, Arc::new(schemas)))
+        };
+        match connected.await {
+            Ok(connected) => return connected,
+            Err(error) => {
+                tracing::warn!(error = %format!("{error:#}"), "promotions are not heard; the slow poll finds them")
+            }
+        }
+        tokio::time::sleep(LISTEN_AGAIN).await;
+    }
 }
 
 async fn serve(part: &str, app: &App, shared: &Shared, extra: Router) -> anyhow::Result<RunningServer> {

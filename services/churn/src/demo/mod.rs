@@ -112,7 +112,7 @@ impl Demo {
     async fn stream(self, servers: &Servers) -> anyhow::Result<Report> {
         let (produce, consume, serve) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let platform = &self.platform;
-        platform.watch_models(&consume).await?;
+        platform.watch_models(true, &consume).await?;
         // Consumers first: the embedded broker keeps records only for those that are there.
         let mut consumers = Running::default();
         consumers.spawn("sink", platform.sink().await?.run(consume.clone()));

@@ -71,6 +71,12 @@ async fn predictions_and_samples_are_served_with_the_champion() -> Result<()> {
     let probability = |index: usize| many["predictions"][index]["probability"].as_f64().unwrap_or(f64::NAN);
     ensure!(probability(0) > probability(1), "{many}");
     ensure!(one["predictions"][0] == many["predictions"][0], "one and many differ: {one} {many}");
+    let reasons = many["predictions"][1]["reasons"].as_array().context("reasons")?;
+    let size = |at: usize| reasons[at]["contribution"].as_f64().unwrap_or(f64::NAN).abs();
+    ensure!(reasons.len() == 3 && size(0) >= size(1) && size(1) >= size(2) && size(2) > 0.0, "{many}");
+    ensure!(
+        reasons.iter().any(|reason| reason["feature"] == "contract" && reason["contribution"].as_f64() < Some(0.0))
+    );
 
     let (status, faulty) =
         api.post("/v1/predict", json!({ "customers": [loyal, { "tenure": -3 }] }).to_string()).await?;
@@ -164,7 +170,17 @@ async fn the_open_inference_protocol_is_spoken_as_it_is_specified() -> Result<()
     for row in 0..2 {
         ensure!(output["data"][row] == same["predictions"][row]["probability"], "{answer} {same}");
         ensure!(answer["outputs"][1]["data"][row] == same["predictions"][row]["label"], "{answer} {same}");
+        for place in 0..3 {
+            let (reason, at) = (&same["predictions"][row]["reasons"][place], row * 3 + place);
+            ensure!(answer["outputs"][2]["data"][at] == reason["feature"], "{answer} {same}");
+            let single = |number: &Value| number.as_f64().map(|number| number as f32);
+            let (one, other) = (&answer["outputs"][3]["data"][at], &reason["contribution"]);
+            ensure!(single(one).is_some() && single(one) == single(other), "{answer} {same}");
+        }
     }
+    let names: Vec<_> = model["outputs"].as_array().context("outputs")?.iter().map(|output| &output["name"]).collect();
+    ensure!(names == ["churn_probability", "churn_label", "churn_reasons", "churn_contributions"], "{model}");
+    ensure!(answer["outputs"][2]["shape"] == json!([2, 3]) && answer["outputs"][2]["datatype"] == "BYTES", "{answer}");
     let one =
         json!({ "inputs": [tensor("tenure", "FP32", json!([1]), json!([5]))], "outputs": [{ "name": "churn_label" }] });
     let (_, one) = api.post("/v2/models/churn/versions/v1/infer", one.to_string()).await?;

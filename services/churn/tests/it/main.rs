@@ -21,6 +21,7 @@ mod run;
 mod security;
 mod stall;
 mod store;
+mod swaps;
 mod synth;
 mod synth_files;
 mod synthesizer;

@@ -7,7 +7,7 @@ use churn_registry::{Decision, Draft, Kind, Registry};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use crate::run::{json as answer, run, stderr, stdout};
+use crate::run::{json as answer, run, run_with, stderr, stdout};
 
 fn model(folder: &Path, args: &[&str]) -> Output {
     let args: Vec<&str> = ["model"].iter().chain(args).copied().collect();
@@ -70,6 +70,23 @@ async fn the_champion_moves_by_the_gate_or_by_a_recorded_reason_and_back_again()
     assert_eq!(marks, [false, false, true]);
     let gates: Vec<_> = listed.as_array().unwrap().iter().map(|model| model["gate"].clone()).collect();
     assert_eq!(gates, [Value::Null, json!("refused"), json!("passed")]);
+}
+
+#[tokio::test]
+async fn a_promotion_stands_although_kafka_is_away_and_the_operator_is_warned() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path();
+    registry(path, &[None, Some(true)]).await;
+    assert_eq!(told(path, &["promote", "v1"])["announced"], false, "no Kafka is configured");
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let brokers = format!("127.0.0.1:{port}");
+    let env = [("CHURN__KAFKA__BROKERS", brokers.as_str()), ("CHURN__KAFKA__CONNECT_TIMEOUT", "1s")];
+    let output = run_with(path, &["model", "promote", "v2", "--json"], &env);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!((&answer(&output)["to"], &answer(&output)["announced"]), (&json!("v2"), &json!(false)));
+    assert!(stderr(&output).contains("not announced") && stderr(&output).contains(&brokers), "{}", stderr(&output));
+    assert_eq!(told(path, &["show"])["manifest"]["version"], "v2");
 }
 
 #[tokio::test]

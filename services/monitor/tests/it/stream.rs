@@ -106,6 +106,7 @@ pub(crate) fn scores(sequences: impl IntoIterator<Item = i64>, version: &str) ->
         batch.model_hash.push(Some("0123abcd"));
         batch.scored_at_ms.push(1_700_000_001_000);
         batch.lineage.push(1, 0, sequence);
+        batch.reasons.end_row();
     }
     batch
 }

@@ -31,10 +31,25 @@ fn compare(fields: &Map<String, Value>, found: &Value) -> Vec<String> {
     fields.iter().filter_map(compare).collect()
 }
 
+/// A list begins with the expected entries; an entry's fields that are not named may be anything.
+fn list(expected: &[Value], found: &[Value]) -> Option<String> {
+    expected.iter().enumerate().find_map(|(at, expected)| {
+        let differences = match (expected, found.get(at)) {
+            (_, None) => vec![format!("there are {} entries, expected {expected}", found.len())],
+            (Value::Object(fields), Some(found)) => compare(fields, found),
+            (expected, Some(found)) => difference(expected, found).into_iter().collect(),
+        };
+        (!differences.is_empty()).then(|| format!("[{at}]: {}", differences.join("; ")))
+    })
+}
+
 /// `{min, max}` bounds a number, `{contains}` is part of a text, all else has to be equal.
 fn difference(expected: &Value, found: &Value) -> Option<String> {
     if let Value::Object(rule) = expected {
         return rule.iter().find_map(|(word, bound)| broken(word, bound, found));
+    }
+    if let (Value::Array(expected), Value::Array(found)) = (expected, found) {
+        return list(expected, found);
     }
     let equal = match (expected.as_f64(), found.as_f64()) {
         (Some(expected), Some(found)) => (expected - found).abs() <= TOLERANCE,
@@ -75,6 +90,25 @@ mod tests {
         assert!(score(json!({ "label": false, "city": null, "model_version": { "contains": "v" } })).is_empty());
         assert!(score(json!({ "probability": { "min": 0.25, "max": 0.3 } })).is_empty());
         assert!(score(json!({ "probability": 0.250_000_000_1 })).is_empty());
+    }
+
+    #[test]
+    fn a_list_begins_with_what_is_expected_of_it() {
+        let found = json!({ "reasons": [{ "feature": "contract", "contribution": 1.5 }, { "feature": "tenure", "contribution": -0.5 }] });
+        let differ = |expected: Value| {
+            let fields = Map::from_iter([("reasons".to_owned(), expected)]);
+            differences(&Expectation::Score(fields), &Made::Score(found.clone()))
+        };
+        assert!(differ(json!([])).is_empty());
+        assert!(differ(json!([{ "feature": "contract", "contribution": { "min": 0 } }])).is_empty());
+        assert!(differ(json!([{}, { "feature": "tenure" }])).is_empty());
+        let wrong = differ(json!([{}, { "feature": "contract", "contribution": { "min": 0 } }]));
+        assert!(
+            wrong[0].starts_with("reasons: [1]: ") && wrong[0].contains("\"tenure\"") && wrong[0].contains("min 0"),
+            "{wrong:?}"
+        );
+        assert!(differ(json!([{}, {}, {}]))[0].contains("there are 2 entries"));
+        assert!(differ(json!(null))[0].contains("expected null"));
     }
 
     #[test]

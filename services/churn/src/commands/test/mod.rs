@@ -59,7 +59,7 @@ struct Answer {
 pub(super) async fn run(app: &App, args: &cli::Test) -> anyhow::Result<()> {
     let cases = read(&args.cases)?;
     let served = predict::load(&app.registry().await?, args.model.as_deref().or(cases.model.as_deref())).await?;
-    let mut bench = Bench::new();
+    let mut bench = Bench::new(app.config().scorer.reasons);
     let mut verdicts = Vec::with_capacity(cases.cases.len());
     for (place, case) in cases.cases.iter().enumerate() {
         let made = bench.run(place, case, &served).await.with_context(|| format!("case {:?}", case.name))?;
@@ -102,9 +102,9 @@ struct Bench {
 }
 
 impl Bench {
-    fn new() -> Self {
+    fn new(reasons: usize) -> Self {
         let schemas = Arc::new(SchemaRegistry::builtin());
-        Self { scorer: Rehearsal::new(schemas.clone(), SCORE_SCHEMA), schemas }
+        Self { scorer: Rehearsal::new(schemas.clone(), SCORE_SCHEMA, reasons), schemas }
     }
 
     async fn run(&mut self, place: usize, case: &Case, served: &Served) -> anyhow::Result<Made> {
