@@ -47,8 +47,13 @@ impl Stack {
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> serde_json::Value {
+        json(&self.run(args))
+    }
+
+    /// A command that may fail, with an answer in JSON.
+    pub(crate) fn run(&self, args: &[&str]) -> std::process::Output {
         let env: Vec<(&str, &str)> = self.env.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        json(&run_with(self.folder.path(), &[args, &["--json"]].concat(), &env))
+        run_with(self.folder.path(), &[args, &["--json"]].concat(), &env)
     }
 
     pub(crate) fn part(&self, name: &str, more: &[(&str, &str)]) -> Result<Program> {
