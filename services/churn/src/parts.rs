@@ -51,7 +51,10 @@ impl Platform {
     }
 
     /// Keeps MLflow up to date until `stop`, where one is configured. Nothing waits for it but a promotion, for a while.
-    fn mirror_models(&self, stop: &CancellationToken) -> anyhow::Result<Option<Mirror>> {
+    ///
+    /// # Errors
+    /// Its address cannot be used.
+    pub(crate) fn mirror_models(&self, stop: &CancellationToken) -> anyhow::Result<Option<Mirror>> {
         if self.config.mlflow.url.is_empty() {
             return Ok(None);
         }

@@ -53,6 +53,10 @@ async fn stream(app: &App, part: PartName, shutdown: &Shutdown) -> anyhow::Resul
     if includes(part, PartName::Scorer) || includes(part, PartName::Monitor) {
         platform.watch_models(&stop).await?;
     }
+    // One mirror: of the parts that are told of MLflow's address, the trainer keeps it; a monitor where it alone is told.
+    if part == PartName::Monitor {
+        platform.mirror_models(&stop)?;
+    }
     let trainer = if includes(part, PartName::Trainer) { Some(platform.trainer(&stop).await?) } else { None };
     let mut extra = trainer.as_ref().map_or_else(Router::new, Trainer::routes);
     if part == PartName::All {
