@@ -7,6 +7,7 @@
 pub mod csv;
 mod event;
 mod feature;
+pub mod holdout;
 mod id;
 mod interned;
 mod location;

@@ -1,9 +1,12 @@
 //! Bringing MLflow up to date with the registry.
 
+use std::sync::Arc;
+
 use churn_registry::{Artifact, Champion, Kind, Registry, RegistryError, Version};
 use churn_runtime::CancellationToken;
 use churn_runtime::exit::{Fate, Fated, reasons};
 use serde::Serialize;
+use tokio::sync::Mutex;
 
 use crate::client::{Api, Registered};
 use crate::describe::Description;
@@ -30,12 +33,13 @@ impl Mirrored {
     }
 }
 
-/// Keeps MLflow up to date with a registry.
-#[derive(Debug)]
+/// Keeps MLflow up to date with a registry. Clones take turns.
+#[derive(Clone, Debug)]
 pub struct Mirror {
-    api: Api,
+    api: Arc<Api>,
     registry: Registry,
     config: MlflowConfig,
+    turn: Arc<Mutex<()>>,
 }
 
 impl Mirror {
@@ -44,15 +48,16 @@ impl Mirror {
     /// # Errors
     /// The address cannot be used.
     pub fn new(config: &MlflowConfig, registry: Registry) -> Result<Self, MlflowError> {
-        Ok(Self { api: Api::new(config)?, registry, config: config.clone() })
+        Ok(Self { api: Arc::new(Api::new(config)?), registry, config: config.clone(), turn: Arc::default() })
     }
 
     /// Adds what is missing and moves the aliases. May be called again at any time; a round that failed half-way is finished by
-    /// the next one. Two mirrors of one registry at the same moment may add a version twice: run one.
+    /// the next one. Two mirrors of one registry at the same moment, other than clones, may add a version twice: run one.
     ///
     /// # Errors
     /// MLflow or the registry gave no answer or refused: the rest waits for the next round.
     pub async fn round(&self) -> Result<Mirrored, MlflowError> {
+        let _turn = self.turn.lock().await;
         let mut mirrored = Mirrored::default();
         let experiment = self.api.experiment().await?;
         for kind in [Kind::Generator, Kind::Model] {

@@ -11,24 +11,31 @@ mod config;
 mod connect;
 mod copy;
 mod error;
+mod labelled;
+mod lease;
 mod migrate;
+mod models;
 mod monitor_state;
 mod partition;
 mod permission;
 mod position;
 pub mod private;
 mod reference;
+mod retrain;
 mod sink;
 mod store;
 
 pub use audit::Audit;
 pub use config::{PostgresConfig, PrivateConfig};
 pub use error::StoreError;
+pub use labelled::Labelled;
 pub use migrate::MigrationStatus;
+pub use models::ModelRow;
 pub use monitor_state::MonitorState;
 pub use partition::{DAY_MS, Partition, PartitionSize};
 pub use permission::Duty;
 pub use position::StoredPosition;
+pub use retrain::{Account, NewRequest, Outcome, RequestStatus, Taken, Waiting};
 pub use sink::{
     Claim, Conflict, OffsetAdvance, Rejected, Resolution, SinkWriter, Staged, Target, TopicPartition, WriteError,
     Written,

@@ -57,7 +57,8 @@ impl DecodeError {
         Self { class, field, message: message.to_string() }
     }
 
-    pub(crate) fn record(class: ErrorClass, message: impl ToString) -> Self {
+    /// An error of the whole record.
+    pub fn record(class: ErrorClass, message: impl ToString) -> Self {
         Self::new(class, Self::RECORD, message)
     }
 }

@@ -23,6 +23,7 @@ NAMES = {
     "scorer_group": ["churn-scorer"],
     "sink_group": ["churn-sink"],
     "monitor_group": ["churn-monitor"],
+    "trainer_group": ["churn-trainer"],
     "scorer_transactions": ["churn-scorer-"],
     "synthesizer_transactions": ["synthesizer-"],
     "prefix": [""],

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use churn_domain::Locations;
 use churn_domain::csv::{Customers, ReadOptions};
-use churn_learn::TrainStep;
+use churn_domain::holdout::{self, Split};
+use churn_learn::{Examples, TrainStep};
 use churn_registry::{Champion, Draft, Kind, Promotion, Registry};
 use churn_runtime::clock::now_ms;
 use churn_runtime::exit::Ending;
@@ -78,9 +79,15 @@ pub(crate) async fn model(registry: &Registry, config: &Config, bar: &ProgressBa
         return Ok(false);
     }
     let customers = shipped::customers(config.data.customers.as_deref(), ReadOptions::default())?;
+    // Held out from the first model on, so that every later one can be compared with it.
+    let split = holdout::split(&customers);
     let params = churn_learn::TrainParams::default();
     let trained = block_in_place(|| {
-        churn_learn::train(&customers, &params, &mut |progress| {
+        let all = Examples::of(&customers)?;
+        let features = customers.features.select(split.learn.iter().copied());
+        let label: Vec<bool> = split.learn.iter().map(|&row| all.label[row]).collect();
+        let examples = Examples { features: &features, label: &label, weight: None };
+        churn_learn::train_on(examples, &params, &mut |progress| {
             bar.set_length(progress.total as u64);
             bar.set_position(progress.done as u64);
             bar.set_message(step(&progress.step));
@@ -91,7 +98,7 @@ pub(crate) async fn model(registry: &Registry, config: &Config, bar: &ProgressBa
     let described = object(json!({ "seed": params.seed, "folds": params.folds }));
     let metrics = object(serde_json::to_value(&trained.artifact.report).context("describe the model")?);
     let files = trained.artifact.to_files().context("write the model")?;
-    publish(registry, Kind::Model, described, lineage(config, &customers), metrics, files).await?;
+    publish(registry, Kind::Model, described, lineage(config, &split), metrics, files).await?;
     Ok(true)
 }
 
@@ -161,11 +168,12 @@ fn step(step: &TrainStep) -> String {
     }
 }
 
-fn lineage(config: &Config, customers: &Customers) -> Map<String, Value> {
-    object(json!({ "data": source(config), "rows": customers.len() }))
+fn lineage(config: &Config, split: &Split) -> Map<String, Value> {
+    object(json!({ "data": source(config), "rows": split.learn.len(), "held_out": split.held_out.len() }))
 }
 
-fn source(config: &Config) -> String {
+/// Where the rows come from that everything is fitted on.
+pub(crate) fn source(config: &Config) -> String {
     config.data.customers.as_ref().map_or("shipped".to_owned(), |path| path.display().to_string())
 }
 

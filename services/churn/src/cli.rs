@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Predict(Predict),
     /// Searches for the best model on a file, and puts it into the registry.
     Train(Train),
+    /// Asks the trainer for a new model.
+    Retrain(crate::commands::retrain::Retrain),
     /// Fits generators of synthetic customers and samples from them.
     #[command(subcommand)]
     Synth(Synth),
@@ -86,6 +88,7 @@ pub(crate) enum PartName {
     Scorer,
     Sink,
     Monitor,
+    Trainer,
     Api,
     All,
 }

@@ -14,6 +14,7 @@ use churn_sink::SinkConfig;
 use churn_store::PostgresConfig;
 use churn_stream::KafkaConfig;
 use churn_synthesizer::SynthesizerConfig;
+use churn_trainer::TrainerConfig;
 use churn_wire::WireConfig;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) sink: SinkConfig,
     /// The monitor.
     pub(crate) monitor: MonitorConfig,
+    /// The trainer.
+    pub(crate) trainer: TrainerConfig,
     /// The api.
     pub(crate) api: ApiConfig,
     /// How long draining may take after a request to stop, before the process gives up with exit code 1.
@@ -66,6 +69,7 @@ impl Default for Config {
             scorer: ScorerConfig::default(),
             sink: SinkConfig::default(),
             monitor: MonitorConfig::default(),
+            trainer: TrainerConfig::default(),
             api: ApiConfig::default(),
             grace: HumanDuration::from(std::time::Duration::from_secs(30)),
         }
@@ -96,6 +100,7 @@ impl Validate for Config {
         faults.extend(within("scorer", self.scorer.validate()));
         faults.extend(within("sink", self.sink.validate()));
         faults.extend(within("monitor", self.monitor.validate()));
+        faults.extend(within("trainer", self.trainer.validate()));
         faults.extend(within("api", self.api.validate()));
         faults
     }

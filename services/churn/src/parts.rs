@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use axum::Router;
 use churn_api::routes;
+use churn_domain::csv::ReadOptions;
 use churn_mlflow::Mirror;
 use churn_monitor::Monitor;
 use churn_registry::{Registry, Version};
@@ -17,11 +18,13 @@ use churn_store::Store;
 use churn_stream::Cluster;
 use churn_synth::Generator;
 use churn_synthesizer::{Source, Synthesizer};
+use churn_trainer::{Baseline, Tools, Trainer};
 use churn_wire::SchemaRegistry;
 use tokio::task::JoinSet;
 
 use crate::app::Shared;
 use crate::config::Config;
+use crate::{bootstrap, shipped};
 
 /// The servers that parts talk to, and what they share in this process.
 #[derive(Debug)]
@@ -59,16 +62,17 @@ impl Platform {
         Ok(Shadowing { versions, predecessor: config.predecessor_shadow.get() })
     }
 
-    /// Keeps MLflow up to date until `stop`, where one is configured. Nothing waits for it.
+    /// Keeps MLflow up to date until `stop`, where one is configured. Nothing waits for it but a promotion, for a while.
     ///
     /// # Errors
     /// Its address cannot be used.
-    pub(crate) fn mirror_models(&self, stop: &CancellationToken) -> anyhow::Result<()> {
-        if !self.config.mlflow.url.is_empty() {
-            let mirror = Mirror::new(&self.config.mlflow, self.registry.clone()).map_err(Ending::of)?;
-            tokio::spawn(mirror.run(stop.clone()));
+    pub(crate) fn mirror_models(&self, stop: &CancellationToken) -> anyhow::Result<Option<Mirror>> {
+        if self.config.mlflow.url.is_empty() {
+            return Ok(None);
         }
-        Ok(())
+        let mirror = Mirror::new(&self.config.mlflow, self.registry.clone()).map_err(Ending::of)?;
+        tokio::spawn(mirror.clone().run(stop.clone()));
+        Ok(Some(mirror))
     }
 
     pub(crate) async fn synthesizer(&self, source: Source) -> anyhow::Result<Synthesizer> {
@@ -111,6 +115,25 @@ impl Platform {
         // A process has one monitor.
         let _ = self.shared.monitor.set(monitor.handle());
         Ok(monitor)
+    }
+
+    /// The trainer, and with it the one mirror of the registry.
+    pub(crate) async fn trainer(&self, stop: &CancellationToken) -> anyhow::Result<Trainer> {
+        let config = &self.config;
+        let store = Store::connect(&config.postgres).await.map_err(Ending::of);
+        let tools = Tools {
+            store: store.context("connect the trainer to Postgres (postgres.url)")?,
+            registry: self.registry.clone(),
+            baseline: Baseline::new(
+                shipped::customers(config.data.customers.as_deref(), ReadOptions::default())?,
+                bootstrap::source(config),
+            ),
+            mirror: self.mirror_models(stop)?,
+        };
+        let Shared { progress, metrics, health, .. } = &self.shared;
+        Trainer::start(config.trainer.clone(), &self.cluster, &self.schemas, tools, progress, metrics, health)
+            .await
+            .context("start the trainer")
     }
 
     pub(crate) fn api(&self, generator: Option<Arc<Generator>>) -> Router {

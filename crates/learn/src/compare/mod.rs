@@ -4,12 +4,14 @@
 
 mod bootstrap;
 mod delong;
+mod gate;
 
 use churn_domain::{FEATURES, Table, feature_index};
 use serde::{Deserialize, Serialize};
 
 pub use bootstrap::{PairedBootstrap, paired_bootstrap};
 pub use delong::{DeLong, delong};
+pub use gate::{Comparison, Gate, GateFigures, Verdict};
 
 use crate::metrics::{SLICED, ece, group, log_loss};
 

@@ -10,6 +10,8 @@ use super::spec::{MetricSpec, Spec, Unit};
 
 /// From one millisecond to a minute: a commit, a batch, a request.
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+/// From a second to an hour: a training.
+const LONG_SECONDS: &[f64] = &[1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 3600.0];
 /// From a single record to more than any batch holds.
 const RECORDS: &[f64] = &[1.0, 10.0, 50.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0, 25_000.0, 50_000.0];
 
@@ -215,6 +217,34 @@ catalogue! {
     /// Monitor: records that could not be read.
     MONITOR_BAD_RECORDS: IntCounterVec = Spec::counter_vec(
         "churn_monitor_bad_records_total", &["class"], "Records that could not be read and were passed over.");
+
+    /// Trainer: requests, by reason.
+    TRAINER_REQUESTS: IntCounterVec = Spec::counter_vec(
+        "churn_trainer_requests_total", &["reason"],
+        "Requests for a new model that were not known before: drift, performance, alert, schedule or manual.");
+    /// Trainer: requests that wait.
+    TRAINER_WAITING: Gauge = Spec::gauge(
+        "churn_trainer_waiting_requests", Unit::Count, "Requests for a new model that wait for a training.");
+    /// Trainer: whether this process works.
+    TRAINER_LEASE: Gauge = Spec::gauge(
+        "churn_trainer_lease_held", Unit::Count, "1 while this process is the trainer that works, 0 while it stands by.");
+    /// Trainer: trainings, by how they ended.
+    TRAINER_TRAININGS: IntCounterVec = Spec::counter_vec(
+        "churn_trainer_trainings_total", &["outcome"], "Trainings that ended: promoted, rejected or failed.");
+    /// Trainer: time of a training.
+    TRAINER_SECONDS: Histogram = Spec::histogram(
+        "churn_trainer_training_seconds", Unit::Seconds, LONG_SECONDS, "Time from taking up a request to its end.");
+    /// Trainer: rows of the last training, by origin.
+    TRAINER_ROWS: GaugeVec = Spec::gauge_vec(
+        "churn_trainer_training_rows", Unit::Count, &["origin"],
+        "Customers of the last training: of the stream (recent), of the file (shipped), and held out.");
+    /// Trainer: promotions taken back.
+    TRAINER_ROLLBACKS: IntCounter = Spec::counter(
+        "churn_trainer_rollbacks_total", "Promotions taken back because the predecessor turned out better.");
+    /// Trainer: programs run after a change of the champion, by result.
+    TRAINER_PROGRAMS: IntCounterVec = Spec::counter_vec(
+        "churn_trainer_after_promotion_total", &["result"],
+        "Runs of trainer.after_promotion that ended: ok, failed or timeout.");
 
     /// Api: customers scored.
     API_PREDICTED: IntCounter = Spec::counter(

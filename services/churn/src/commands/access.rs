@@ -101,6 +101,7 @@ impl Names {
             ("{scorer_group}", group(&config.scorer.group)),
             ("{sink_group}", group(&config.sink.group)),
             ("{monitor_group}", group(&config.monitor.group)),
+            ("{trainer_group}", group(&config.trainer.group)),
             ("{scorer_transactions}", numbered(&config.scorer.transactional_id)),
             ("{synthesizer_transactions}", numbered(&config.synthesizer.stream)),
             ("{prefix}", prefix.clone()),

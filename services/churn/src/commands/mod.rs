@@ -13,6 +13,7 @@ mod model_report;
 pub(crate) mod offsets;
 mod predict;
 mod produce;
+pub(crate) mod retrain;
 mod run;
 pub(crate) mod setup;
 pub(crate) mod store;
@@ -43,6 +44,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Synth(command) => block_on(synth::run(&start(Vec::new())?, command)),
         Command::Predict(args) => block_on(predict::run(&start(Vec::new())?, &args)),
         Command::Train(args) => block_on(train::run(&start(Vec::new())?, &args)),
+        Command::Retrain(args) => block_on(retrain::run(&start(Vec::new())?, &args)),
         Command::Model(command) => block_on(model::run(&start(Vec::new())?, command)),
         Command::Offsets(command) => block_on(offsets::run(&start(Vec::new())?, command)),
         Command::Store(command) => block_on(store::run(&start(Vec::new())?, command)),

@@ -18,6 +18,7 @@ use churn_store::Store;
 use churn_stream::Cluster;
 use churn_synth::Generator;
 use churn_synthesizer::Source;
+use churn_trainer::Trainer;
 use churn_wire::SchemaRegistry;
 use tokio::sync::Notify;
 
@@ -57,19 +58,20 @@ async fn stream(app: &App, part: PartName, shutdown: &Shutdown) -> anyhow::Resul
     if includes(part, PartName::Scorer) || includes(part, PartName::Monitor) {
         platform.watch_models(includes(part, PartName::Scorer), &stop).await?;
     }
-    // One mirror: the part of which there is one.
-    if includes(part, PartName::Monitor) {
+    // One mirror: of the parts that are told of MLflow's address, the trainer keeps it; a monitor where it alone is told.
+    if part == PartName::Monitor {
         platform.mirror_models(&stop)?;
     }
-    let extra = match part {
-        PartName::All => platform
-            .api(source.as_ref().map(|source| source.generator.clone()))
-            .merge(platform.shared.scenarios.routes()),
-        PartName::Synthesizer => platform.shared.scenarios.routes(),
-        _ => Router::new(),
-    };
+    let trainer = if includes(part, PartName::Trainer) { Some(platform.trainer(&stop).await?) } else { None };
+    let mut extra = trainer.as_ref().map_or_else(Router::new, Trainer::routes);
+    if part == PartName::All {
+        extra = extra.merge(platform.api(source.as_ref().map(|source| source.generator.clone())));
+    }
+    if includes(part, PartName::Synthesizer) {
+        extra = extra.merge(platform.shared.scenarios.routes());
+    }
     let server = serve(&name(part), app, &platform.shared, extra).await?;
-    let result = parts(&platform, part, source, shutdown).await;
+    let result = parts(&platform, part, source, trainer, shutdown).await;
     close(result, server.stop(CLOSE).await)
 }
 
@@ -85,14 +87,26 @@ fn components(part: PartName) -> &'static [&'static str] {
         PartName::Scorer => &["kafka", "model", "scorer"],
         PartName::Sink => &["kafka", "database", "postgres", "sink"],
         PartName::Monitor => &["kafka", "model", "monitor"],
+        PartName::Trainer => &["kafka", "database", "trainer", "training"],
         PartName::Api => &["model"],
-        PartName::All => &["kafka", "database", "model", "monitor", "postgres", "scorer", "sink", "synthesizer"],
+        PartName::All => &[
+            "kafka",
+            "database",
+            "model",
+            "monitor",
+            "postgres",
+            "scorer",
+            "sink",
+            "synthesizer",
+            "trainer",
+            "training",
+        ],
     }
 }
 
 async fn connect(app: &App, part: PartName, shared: Shared) -> anyhow::Result<Platform> {
     let config = app.config().clone();
-    if includes(part, PartName::Sink) {
+    if includes(part, PartName::Sink) || includes(part, PartName::Trainer) {
         setup::require_postgres(&config)?;
     }
     let registry = app.registry().await?;
@@ -103,7 +117,13 @@ async fn connect(app: &App, part: PartName, shared: Shared) -> anyhow::Result<Pl
 }
 
 /// Runs the parts until the first of them ends, by itself or asked to, and drains the others with it.
-async fn parts(platform: &Platform, part: PartName, source: Option<Source>, shutdown: &Shutdown) -> anyhow::Result<()> {
+async fn parts(
+    platform: &Platform,
+    part: PartName,
+    source: Option<Source>,
+    trainer: Option<Trainer>,
+    shutdown: &Shutdown,
+) -> anyhow::Result<()> {
     let mut parts = Running::default();
     let stop = shutdown.token();
     ask_servers(platform, part, &stop).await?;
@@ -115,6 +135,9 @@ async fn parts(platform: &Platform, part: PartName, source: Option<Source>, shut
     }
     if includes(part, PartName::Monitor) {
         parts.spawn("monitor", platform.monitor().await?.run(stop.clone()));
+    }
+    if let Some(trainer) = trainer {
+        parts.spawn("trainer", trainer.run(stop.clone()));
     }
     if let Some(source) = source {
         parts.spawn("synthesizer", platform.synthesizer(source).await?.run(stop.clone()));
@@ -136,7 +159,7 @@ async fn ask_servers(platform: &Platform, part: PartName, stop: &CancellationTok
     let health = &platform.shared.health;
     let cluster = platform.cluster.clone();
     tokio::spawn(health.component("kafka").watch(ASK_EVERY, stop.clone(), async move || cluster.ping().await));
-    if includes(part, PartName::Sink) {
+    if includes(part, PartName::Sink) || includes(part, PartName::Trainer) {
         let store = Store::connect(&platform.config.postgres)
             .await
             .map_err(Ending::of)

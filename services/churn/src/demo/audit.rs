@@ -6,6 +6,7 @@ use churn_runtime::exit::Ending;
 use churn_store::Target;
 
 use super::Clock;
+use super::closed_loop::LoopStep;
 use super::report::{Percentiles, Report};
 use super::servers::Servers;
 use crate::parts::Platform;
@@ -15,6 +16,7 @@ pub(super) async fn run(
     platform: &Platform,
     clock: &Clock,
     monitor: &MonitorHandle,
+    closed_loop: Vec<LoopStep>,
 ) -> anyhow::Result<Report> {
     let progress = &platform.shared.progress;
     let stage = |name: &str| progress.stage(name).snapshot();
@@ -41,5 +43,6 @@ pub(super) async fn run(
         first_row_seconds: clock.first_row,
         streamed_seconds: clock.last_row,
         scenarios: platform.shared.scenarios.begun(),
+        closed_loop,
     })
 }

@@ -58,6 +58,27 @@ impl Live {
         say::reader(self.print(&text))
     }
 
+    /// Says something once, above whatever is drawn; as [`Self::draw`].
+    ///
+    /// # Errors
+    /// As [`Self::draw`].
+    pub(crate) fn note(&mut self, text: &str) -> io::Result<bool> {
+        let mut out = io::stdout().lock();
+        let said = (|| {
+            if self.drawn > 0 {
+                execute!(
+                    out,
+                    cursor::MoveToPreviousLine(self.drawn),
+                    terminal::Clear(terminal::ClearType::FromCursorDown)
+                )?;
+                self.drawn = 0;
+            }
+            writeln!(out, "{text}")?;
+            out.flush()
+        })();
+        say::reader(said)
+    }
+
     fn before(&self, stage: &StageSnapshot) -> u64 {
         self.last.iter().find(|last| last.stage == stage.stage).map_or(0, |last| last.durable)
     }

@@ -1,7 +1,9 @@
 //! `churn demo`: every part in one process, on a broker and a Postgres of its own, shown live and audited at the end.
 
 mod audit;
+mod closed_loop;
 mod live;
+mod pace;
 mod report;
 mod servers;
 
@@ -9,9 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use axum::Router;
 use churn_monitor::MonitorHandle;
+use churn_registry::{Champion, Kind, RegistryError};
 use churn_runtime::CancellationToken;
-use churn_runtime::clock::Stopwatch;
+use churn_runtime::clock::{Stopwatch, now_ms};
 use churn_runtime::config::{HumanDuration, Origin};
 use churn_runtime::exit::Ending;
 use churn_runtime::shutdown::Shutdown;
@@ -26,6 +30,7 @@ use crate::commands::{admin, setup};
 use crate::parts::{Platform, Running};
 use crate::say;
 
+use closed_loop::ClosedLoop;
 use live::{Live, Watched};
 use report::{LiveModel, Report};
 use servers::Servers;
@@ -48,6 +53,7 @@ pub(crate) fn app(global: &Global, flags: Vec<Flag>) -> anyhow::Result<App> {
         if listen {
             loaded.config.http.listen.set_port(0);
         }
+        pace::quicken(loaded);
     })
 }
 
@@ -68,6 +74,7 @@ pub(crate) async fn run(app: App, args: cli::Demo) -> anyhow::Result<()> {
         bar.finish_and_clear();
         anyhow::Ok(generator)
     })?;
+    let before = registry.champion(Kind::Model).await.map_err(Ending::of).context("look up the champion")?;
     let setup_started = Stopwatch::start();
     setup::database(app.config(), &servers.store).await?;
     let platform = Platform {
@@ -86,6 +93,7 @@ pub(crate) async fn run(app: App, args: cli::Demo) -> anyhow::Result<()> {
             generators: Arc::new(bootstrap::RegistryGenerators(app.registry().await?)),
             scenarios: platform.shared.scenarios.clone(),
         },
+        champion: before,
         platform,
         shutdown,
         duration,
@@ -102,6 +110,8 @@ struct Demo {
     quiet: bool,
     platform: Platform,
     source: Source,
+    /// The champion model before the demo.
+    champion: Option<Champion>,
     shutdown: Shutdown,
     duration: Option<Duration>,
     grace: Duration,
@@ -120,24 +130,47 @@ impl Demo {
         let monitor = platform.monitor().await?;
         let watched = monitor.handle();
         consumers.spawn("monitor", monitor.run(consume.clone()));
-        let server = self.serve(&serve).await?;
+        let trainer = platform.trainer(&consume).await?;
+        let (trained, routes) = (trainer.handle(), trainer.routes());
+        consumers.spawn("trainer", trainer.run(consume.clone()));
+        let server = self.serve(routes, &serve).await?;
         let mut producers = Running::default();
         let synthesizer = platform.synthesizer(self.source.clone()).await?;
         producers.spawn("synthesizer", synthesizer.run(produce.clone()));
 
         let mut clock = Clock::start(self.setup_started);
-        self.watch(&mut clock, &watched, &mut consumers, &mut producers).await?;
+        let (slot, scenarios) = (platform.models.clone(), platform.shared.scenarios.clone());
+        let mut closed_loop = ClosedLoop::new(trained, slot, scenarios, now_ms());
+        self.watch(&mut clock, &watched, &mut closed_loop, &mut consumers, &mut producers).await?;
         produce.cancel();
         self.drain(&mut clock, &mut consumers, &mut producers).await?;
         consume.cancel();
         tokio::time::timeout(self.grace, consumers.all()).await.context("the parts did not stop in time (grace)")??;
-        let outcome = audit::run(servers, platform, &clock, &watched).await;
+        closed_loop.look(&watched.snapshot(), now_ms());
+        let outcome = audit::run(servers, platform, &clock, &watched, closed_loop.steps).await;
+        self.leave_as_found().await?;
         server.stop(Duration::from_secs(1)).await.context("stop the HTTP server")?;
         outcome
     }
 
-    async fn serve(&self, close: &CancellationToken) -> anyhow::Result<http::RunningServer> {
-        let api = self.platform.api(Some(self.source.generator.clone())).merge(self.source.scenarios.routes());
+    /// What a model has learned from the demo's stream is of no use after it: the champion from before returns.
+    async fn leave_as_found(&self) -> anyhow::Result<()> {
+        let registry = &self.platform.registry;
+        let Some(before) = &self.champion else { return Ok(()) };
+        let now = registry.champion(Kind::Model).await.map_err(Ending::of).context("look up the champion")?;
+        let Some(now) = now.filter(|now| now.version != before.version) else { return Ok(()) };
+        let reason = "the demo's stream has ended";
+        let returned = registry.roll_back(&now, Some(before.version), "churn demo", reason, now_ms()).await;
+        match returned {
+            // Somebody else has promoted meanwhile.
+            Ok(_) | Err(RegistryError::Overtaken { .. }) => Ok(()),
+            Err(error) => Err(Ending::of(error)).context("return to the champion from before the demo"),
+        }
+    }
+
+    async fn serve(&self, retrain: Router, close: &CancellationToken) -> anyhow::Result<http::RunningServer> {
+        let api = self.platform.api(Some(self.source.generator.clone()));
+        let api = api.merge(self.source.scenarios.routes()).merge(retrain);
         let server = admin::serve("demo", &self.platform.config, &self.platform.shared, api, close).await?;
         say::note(&format!(
             "serving http://{0}/docs, /metrics, /v1/status; Ctrl-C drains and ends",
@@ -151,6 +184,7 @@ impl Demo {
         &self,
         clock: &mut Clock,
         monitor: &MonitorHandle,
+        closed_loop: &mut ClosedLoop,
         consumers: &mut Running,
         producers: &mut Running,
     ) -> anyhow::Result<()> {
@@ -172,7 +206,18 @@ impl Demo {
                         return Ok(());
                     }
                 }
-                _ = look.tick() => clock.look(&self.platform.shared),
+                _ = look.tick() => {
+                    clock.look(&self.platform.shared);
+                    let new = closed_loop.look(&monitor.snapshot(), now_ms());
+                    let steps = &closed_loop.steps[closed_loop.steps.len() - new..];
+                    if !self.quiet {
+                        for step in steps {
+                            if !live.note(&step.to_string()).context("draw")? {
+                                return Ok(());
+                            }
+                        }
+                    }
+                }
                 () = &mut over => return Ok(()),
                 () = self.shutdown.requested() => return Ok(()),
                 ended = consumers.next() => bail!("the {} ended before its time", ended?),

@@ -3,6 +3,8 @@
 use churn_synthesizer::Begun;
 use serde::Serialize;
 
+use super::closed_loop::LoopStep;
+
 /// What a run did, as `--report` writes it. Rows are counted in Postgres and ids compared there: nothing is derived from the
 /// program's own counters but what is named so.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,6 +37,8 @@ pub(crate) struct Report {
     pub(crate) streamed_seconds: f64,
     /// What the stream went through, and with which event it began.
     pub(crate) scenarios: Vec<Begun>,
+    /// What the closed loop did, and when.
+    pub(crate) closed_loop: Vec<LoopStep>,
 }
 
 /// Milliseconds.
@@ -97,6 +101,9 @@ impl std::fmt::Display for Report {
         for begun in &self.scenarios {
             writeln!(f, "scenario          {:>12} from event {} on, {}", begun.name, begun.sequence, begun.at)?;
         }
+        for step in &self.closed_loop {
+            writeln!(f, "closed loop       {step}")?;
+        }
         let model = &self.model;
         write!(
             f,
@@ -128,6 +135,7 @@ mod tests {
             first_row_seconds: None,
             streamed_seconds: 10.0,
             scenarios: Vec::new(),
+            closed_loop: Vec::new(),
         }
     }
 

@@ -47,7 +47,12 @@ impl Stack {
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> serde_json::Value {
-        json(&run_with(self.folder.path(), &[args, &["--json"]].concat(), &self.env()))
+        json(&self.run(args))
+    }
+
+    /// A command that may fail, with an answer in JSON.
+    pub(crate) fn run(&self, args: &[&str]) -> std::process::Output {
+        run_with(self.folder.path(), &[args, &["--json"]].concat(), &self.env())
     }
 
     pub(crate) fn part(&self, name: &str, more: &[(&str, &str)]) -> Result<Program> {

@@ -67,3 +67,36 @@ fn a_demo_goes_through_its_scenarios_and_reports_with_which_event_they_began() {
     assert!((8_000..=9_000).contains(&produced), "{report}");
     assert_eq!((report["lost"].as_u64(), report["rows_stored"].as_u64()), (Some(0), Some(produced)), "{report}");
 }
+
+#[test]
+fn the_loop_closes_when_the_concept_drifts_and_the_demo_leaves_its_champion_as_found() {
+    let folder = TempDir::new().unwrap();
+    let args = ["demo", "--scenario", "concept-drift", "--at", "8s", "--rate", "1500", "--duration", "48s", "--json"];
+    let report = json(&run(folder.path(), &args));
+    let steps: Vec<(&str, f64)> = report["closed_loop"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| (step["step"].as_str().unwrap(), step["at_seconds"].as_f64().unwrap()))
+        .collect();
+    let mut last = 0.0;
+    for wanted in ["scenario", "risen", "requested", "started", "trained", "judged", "promoted", "swapped", "recovered"]
+    {
+        let (_, at) =
+            steps.iter().find(|(step, _)| *step == wanted).unwrap_or_else(|| panic!("no {wanted}: {report:#}"));
+        // What the monitor publishes and what the trainer hears of it are looked at in turn: a moment may lie between.
+        assert!(*at >= last - 1.5, "{wanted} at {at} after {last}: {steps:?}");
+        last = at.max(last);
+    }
+    assert!(last < 60.0, "{steps:?}");
+    assert_eq!((report["lost"].as_u64(), report["model"]["version"].as_str()), (Some(0), Some("v2")), "{report:#}");
+    let log_loss = report["model"]["log_loss"].as_f64().unwrap();
+    assert!(log_loss < 0.55, "{report:#}");
+
+    let listed = json(&run(folder.path(), &["model", "list", "--json"])).to_string();
+    assert!(listed.contains("\"v2\""), "the model of the demo is kept: {listed}");
+    let predicted = json(&run(folder.path(), &["predict", "--data", &shipped_data(), "--out", "scored.csv", "--json"]));
+    assert_eq!(predicted["rows"], 7_043);
+    let scored = fs::read_to_string(folder.path().join("scored.csv")).unwrap();
+    assert!(scored.lines().nth(1).unwrap().ends_with(",v1"), "the champion from before has returned");
+}

@@ -16,6 +16,7 @@ mod lifecycle;
 mod model;
 mod outage;
 mod recreated;
+mod retrain;
 mod rows;
 mod run;
 mod security;

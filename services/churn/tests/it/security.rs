@@ -13,7 +13,7 @@ use crate::http::free_port;
 use crate::run::{churn, json, run_with, stderr, stdout};
 
 const PATIENCE: Duration = Duration::from_secs(120);
-const PARTS: [&str; 5] = ["setup", "synthesizer", "scorer", "sink", "monitor"];
+const PARTS: [&str; 6] = ["setup", "synthesizer", "scorer", "sink", "monitor", "trainer"];
 /// Passwords of Kafka and Postgres, and the token: none may ever be seen.
 const SECRETS: [&str; 3] = ["kafka-s3cret", "pg-s3cret", "http-s3cret"];
 
