@@ -8,7 +8,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 SEED ?= 1
 FAULTS ?= 50
 
-.PHONY: help demo check-deploy check-cluster build test lint fmt bench chaos deny fuzz check-alerts test-servers test-servers-down warehouse check-warehouse bench-warehouse clean
+.PHONY: help demo check-deploy check-cluster build test lint fmt bench chaos deny fuzz check-alerts check-monitoring test-servers test-servers-down warehouse check-warehouse bench-warehouse clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,8 +31,11 @@ fmt: ## format the code
 chaos: ## break the whole stack on purpose: SEED=1 FAULTS=50; ends with the verdict
 	@scripts/chaos.sh $(SEED) $(FAULTS)
 
-check-alerts: ## seconds from a scenario's first event to a webhook, through a real Prometheus and Alertmanager: ARGS="concept-drift 15"
+check-alerts: ## seconds from a scenario's first event to a webhook, through a real Prometheus and Alertmanager: ARGS="concept-drift 15", "all" or "quiet 600"
 	@scripts/check-alerts.sh $(ARGS)
+
+check-monitoring: ## rules, routes, notifications, and every panel of every dashboard against a demo
+	@scripts/check-monitoring.sh
 
 bench: ## run the benchmarks, each stage against its own limit on real servers among them
 	@scripts/bench.sh

@@ -3,7 +3,6 @@
 
 check-manifests.py schemas OUT CRD...      JSON schemas for kubeconform: the built-in kinds' to OUT/core, those of the CRDs to OUT/crd
 check-manifests.py environments PROGRAM MANIFEST  runs `PROGRAM config check` in the environment that each container would have
-check-manifests.py alarms RULES MANIFEST   compares the groups of Prometheus's rules with the PrometheusRule's
 """
 
 import json
@@ -124,14 +123,6 @@ def check_environments(program: str, path: str) -> None:
     print(f"the program takes the environment of {', '.join(checked)}")
 
 
-def check_alarms(rules: str, path: str) -> None:
-    """The same alarms everywhere."""
-    wanted = yaml.safe_load(pathlib.Path(rules).read_text())["groups"]
-    found = yaml.safe_load(pathlib.Path(path).read_text())["spec"]["groups"]
-    if wanted != found:
-        raise SystemExit(f"{path} does not say what {rules} says")
-
-
 def main() -> None:
     """Dispatches on the first argument."""
     match sys.argv[1:]:
@@ -141,8 +132,6 @@ def main() -> None:
                 crd_schemas(pathlib.Path(out) / "crd", crd)
         case ["environments", program, manifest]:
             check_environments(program, manifest)
-        case ["alarms", rules, manifest]:
-            check_alarms(rules, manifest)
         case _:
             raise SystemExit(__doc__)
 

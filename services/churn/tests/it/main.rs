@@ -13,6 +13,7 @@ mod health;
 mod http;
 mod lifecycle;
 mod model;
+mod monitoring;
 mod rows;
 mod run;
 mod security;
