@@ -52,7 +52,7 @@ def watch(stack, name, at, most, postgres):
         asked = dashboards.check(stack, postgres), dashboards.check_series(stack, reference)
     report = stack.finish()
     start = began(report["scenarios"][0])
-    after = sorted((received - start, alert["alertname"], alert) for received, alert in stack.fired())
+    after = sorted(((received - start, alert["alertname"], alert) for received, alert in stack.fired()), key=lambda one: one[:2])
     early = [alert for seconds, _, alert in after if seconds < 0]
     if early:
         sys.exit(f"{name}: an alert came before it began: {early}")
