@@ -9,7 +9,7 @@ SEED ?= 1
 FAULTS ?= 50
 MINUTES ?= 10
 
-.PHONY: help demo check-deploy check-cluster build test lint fmt bench chaos outage deny fuzz check-alerts test-servers test-servers-down warehouse check-warehouse bench-warehouse clean soak
+.PHONY: help demo check-deploy check-cluster build test lint fmt bench chaos outage deny fuzz check-alerts test-servers test-servers-down warehouse check-warehouse bench-warehouse clean soak check-monitoring
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +36,11 @@ outage: ## Postgres away for two minutes under load, and what the parts made of 
 	@scripts/outage.sh $(ARGS)
 
 check-alerts: ## seconds from a scenario's first event to a webhook, through a real Prometheus and Alertmanager: ARGS="concept-drift 15"
+check-alerts: ## seconds from a scenario's first event to a webhook, through a real Prometheus and Alertmanager: ARGS="concept-drift 15", "all" or "quiet 600"
 	@scripts/check-alerts.sh $(ARGS)
+
+check-monitoring: ## rules, routes, notifications, and every panel of every dashboard against a demo
+	@scripts/check-monitoring.sh
 
 bench: ## run the benchmarks, each stage against its own limit on real servers among them
 	@scripts/bench.sh

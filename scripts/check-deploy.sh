@@ -36,7 +36,6 @@ install_tools() {
   fi
   local missing=()
   have buildah || missing+=(buildah crun)
-  have promtool || missing+=(prometheus)
   ((${#missing[@]} == 0)) || apt_install "${missing[@]}"
 }
 
@@ -102,7 +101,6 @@ check_k8s() {
   kubectl kustomize "$tools/retention" >"$scratch/retention.yaml"
   conform "$scratch/retention.yaml"
   "$tools/py/bin/python" scripts/check-manifests.py environments "$program" "$scratch/retention.yaml"
-  "$tools/py/bin/python" scripts/check-manifests.py alarms compose/observability/alerts.yaml k8s/components/prometheus-operator/rules.yaml
   "$tools/py/bin/python" k8s/components/strimzi/generate.py | diff - k8s/components/strimzi/users.yaml ||
     die "the Strimzi users are not those of docs/permissions.toml: run k8s/components/strimzi/generate.py > k8s/components/strimzi/users.yaml"
   # Why these four are left out is in k8s/README.md.
@@ -127,17 +125,6 @@ check_compose() {
     ! compose_config compose/.env.sample "${files[@]}" 2>"$scratch/refused" || die "$combination starts with empty secrets"
     grep -q 'is empty' "$scratch/refused" || die "$combination is refused for another reason: $(cat "$scratch/refused")"
   done
-}
-
-check_alarms() {
-  cp -r compose/observability "$scratch/prometheus"
-  cd "$scratch/prometheus"
-  touch token
-  # promtool insists on the file of the token, which Compose mounts.
-  sed -i 's#/run/secrets/http_token#token#' prometheus.yaml
-  promtool check config prometheus.yaml
-  promtool test rules alerts.test.yaml
-  cd "$root"
 }
 
 check_dockerfile() {
@@ -234,7 +221,7 @@ if [ "${1:-}" = --one ]; then
   "$2"
   exit
 fi
-if (($# == 0)); then set -- scripts compose alarms workflows k8s terraform dockerfile image; fi
+if (($# == 0)); then set -- scripts compose workflows k8s terraform dockerfile image; fi
 step "tools for the checks" "$root/scripts/check-deploy.sh" --one install_tools
 for check in "$@"; do
   [ "$(type -t "check_$check")" = function ] || die "there is no check named $check"

@@ -4,7 +4,6 @@
 check-manifests.py schemas OUT CRD...      JSON schemas for kubeconform: the built-in kinds' to OUT/core, those of the CRDs to OUT/crd
 check-manifests.py environments PROGRAM MANIFEST  runs `PROGRAM config check` in the environment that each container would have
 check-manifests.py cloud-init OUT           takes what `terraform console` printed for the template (on stdin), and writes its scripts to OUT
-check-manifests.py alarms RULES MANIFEST   compares the groups of Prometheus's rules with the PrometheusRule's
 """
 
 import json
@@ -126,14 +125,6 @@ def check_environments(program: str, path: str) -> None:
     print(f"the program takes the environment of {', '.join(checked)}")
 
 
-def check_alarms(rules: str, path: str) -> None:
-    """The same alarms everywhere."""
-    wanted = yaml.safe_load(pathlib.Path(rules).read_text())["groups"]
-    found = yaml.safe_load(pathlib.Path(path).read_text())["spec"]["groups"]
-    if wanted != found:
-        raise SystemExit(f"{path} does not say what {rules} says")
-
-
 def check_cloud_init(out: str) -> None:
     """The filled-in template is YAML of the kinds that cloud-init has; its files that are programs go to `out`, for shellcheck."""
     text = json.loads(json.loads(sys.stdin.read()))
@@ -167,8 +158,6 @@ def main() -> None:
             check_environments(program, manifest)
         case ["cloud-init", out]:
             check_cloud_init(out)
-        case ["alarms", rules, manifest]:
-            check_alarms(rules, manifest)
         case _:
             raise SystemExit(__doc__)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests' servers need and what is not there yet: a JDK, Maven and Postgres by apt
+# Installs what the tests' servers need and what is not there yet: a JDK, Maven, Postgres, Prometheus and Alertmanager by apt
 # (root only; otherwise it says the command), Kafka and the schema registry by Maven, an S3 server by Go and MLflow by pip,
 # all into .tools/.
 set -euo pipefail
@@ -123,6 +123,7 @@ ensure_mlflow() {
 
 mkdir -p .tools
 ensure_packages
+scripts/ensure-monitoring.sh
 ensure_xgboost
 ensure_kafka
 ensure_registry

@@ -25,4 +25,5 @@ step "test servers" scripts/test-servers.sh up
 step "tests" cargo test --workspace --no-fail-fast
 step "faults" a_short_chaos_run
 step "warehouse" scripts/check-warehouse.sh
+step "monitoring" scripts/check-monitoring.sh
 echo "==> all passed in $SECONDS s"

@@ -77,6 +77,9 @@ pub(crate) enum Command {
     Test(Test),
     /// Prints the least rights that each part needs in Postgres and Kafka, as statements and commands to run.
     Access(Access),
+    /// Says which metrics the parts show.
+    #[command(subcommand)]
+    Metrics(MetricsCommand),
     /// Shows and checks the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -397,6 +400,12 @@ pub(crate) struct ModelExport {
 pub(crate) enum ExportFormat {
     /// XGBoost's JSON, which `xgboost.Booster(model_file=...)` loads.
     XgboostJson,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum MetricsCommand {
+    /// Prints every metric with type, unit, labels and meaning, as the page docs/metrics.md.
+    Reference,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]

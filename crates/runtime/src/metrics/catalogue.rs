@@ -133,6 +133,13 @@ catalogue! {
     CLIENTS_RENEWED: IntCounterVec = Spec::counter_vec(
         "churn_kafka_clients_renewed_total", &["stage"],
         "Kafka clients that were beyond repair (cut off from every broker, or past their transaction's time) and made anew.");
+    /// All stages: how fast records come.
+    STAGE_PACE: GaugeVec = Spec::gauge_vec(
+        "churn_stage_records_per_second", Unit::Count, &["stage"],
+        "Records a second that a stage has received over the last ten seconds.");
+    /// All stages: how long no record has come.
+    STAGE_IDLE: GaugeVec = Spec::gauge_vec(
+        "churn_stage_idle_seconds", Unit::Seconds, &["stage"], "Seconds since a stage received its last record.");
     /// All stages: records behind, by partition.
     CONSUMER_LAG: GaugeVec = Spec::gauge_vec(
         "churn_consumer_lag_records", Unit::Count, &["stage", "topic", "partition"],

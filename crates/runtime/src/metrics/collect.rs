@@ -6,7 +6,7 @@ use prometheus::{Counter, Gauge, GaugeVec, IntCounterVec, Opts};
 
 use super::catalogue::{
     CLIENTS_RENEWED, COMPONENT_READY, CONSUMER_LAG, PROCESS_CPU, PROCESS_PEAK, PROCESS_RESIDENT, PROCESS_START, STAGE_DONE,
-    STAGE_DURABLE, STAGE_READ,
+    STAGE_DURABLE, STAGE_IDLE, STAGE_PACE, STAGE_READ,
 };
 use super::process;
 use super::spec::MetricSpec;
@@ -77,24 +77,34 @@ pub(super) fn of_progress(progress: Progress) -> impl Collector + 'static {
         STAGE_DONE.describe(),
         STAGE_DURABLE.describe(),
         CLIENTS_RENEWED.describe(),
+        STAGE_PACE.describe(),
+        STAGE_IDLE.describe(),
         CONSUMER_LAG.describe(),
     ];
     OnDemand::new(&specs, move || {
         let [read, done, durable, renewed] = [&STAGE_READ, &STAGE_DONE, &STAGE_DURABLE, &CLIENTS_RENEWED]
             .map(|spec| IntCounterVec::new(opts(spec.describe()), spec.describe().labels));
         let (read, done, durable, renewed) = (read?, done?, durable?, renewed?);
+        let [pace, idle, lags] = [&STAGE_PACE, &STAGE_IDLE, &CONSUMER_LAG]
+            .map(|spec| GaugeVec::new(opts(spec.describe()), spec.describe().labels));
+        let (pace, idle, lags) = (pace?, idle?, lags?);
         for stage in progress.snapshot() {
             let label = [stage.stage.as_str()];
             read.with_label_values(&label).inc_by(stage.read);
             done.with_label_values(&label).inc_by(stage.done);
             durable.with_label_values(&label).inc_by(stage.durable);
             renewed.with_label_values(&label).inc_by(stage.clients_renewed);
+            for (gauge, figure) in [(&pace, stage.pace.per_second), (&idle, stage.pace.idle_seconds)] {
+                if let Some(figure) = figure {
+                    gauge.with_label_values(&label).set(figure);
+                }
+            }
         }
-        let lags = GaugeVec::new(opts(CONSUMER_LAG.describe()), CONSUMER_LAG.describe().labels)?;
         for lag in progress.lags() {
             lags.with_label_values(&[&lag.stage, &lag.topic, &lag.partition.to_string()]).set(lag.records as f64);
         }
-        Ok([read.collect(), done.collect(), durable.collect(), renewed.collect(), lags.collect()].concat())
+        let families = [read.collect(), done.collect(), durable.collect(), renewed.collect(), pace.collect(), idle.collect()];
+        Ok([families.concat(), lags.collect()].concat())
     })
 }
 

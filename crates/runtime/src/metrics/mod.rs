@@ -10,6 +10,7 @@
 
 pub mod catalogue;
 mod collect;
+mod label;
 pub mod process;
 mod spec;
 
@@ -17,6 +18,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use label::{LABELS, Label};
 use prometheus::core::Collector;
 pub use prometheus::{Counter, Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec};
 use prometheus::{HistogramOpts, Registry, TextEncoder};

@@ -26,6 +26,29 @@ fn every_name_is_declared_once() {
     assert_eq!(names.len(), catalogue().len());
 }
 
+/// One Prometheus holds some hundred thousand series at ease; parts are many, and each of them may give so many.
+#[test]
+fn every_label_is_bounded_and_no_metric_floods_the_monitoring() {
+    for spec in catalogue() {
+        for name in spec.labels {
+            assert!(
+                LABELS.iter().any(|label| label.name == *name),
+                "{}: label {name} has no bound in LABELS",
+                spec.name
+            );
+        }
+        assert!(spec.most_series() <= 4_000, "{}: {} series", spec.name, spec.most_series());
+    }
+    for label in LABELS {
+        assert!(
+            catalogue().iter().any(|spec| spec.labels.contains(&label.name)),
+            "no metric has the label {}",
+            label.name
+        );
+    }
+    assert!(LABELS.is_sorted_by_key(|label| label.name), "by name, so that each is there once");
+}
+
 #[test]
 fn the_whole_catalogue_registers_twice_without_a_clash() {
     let metrics = Metrics { registry: Registry::new(), collectors: Arc::default() };
@@ -60,6 +83,7 @@ fn progress_and_health_are_shown_as_they_are_when_asked() {
         "{text}"
     );
     assert!(text.contains("churn_component_ready{component=\"kafka\"} 1\n"), "{text}");
+    assert!(text.contains("churn_stage_idle_seconds{stage=\"scorer\"} "), "{text}");
     stage.revoked("events", 1);
     assert!(!metrics.render().contains("churn_consumer_lag_records{"), "a revoked partition has no lag");
 }

@@ -12,6 +12,7 @@
 mod change;
 mod histogram;
 mod latency;
+mod pace;
 mod positions;
 mod stage;
 
@@ -24,6 +25,7 @@ use tokio::sync::futures::Notified;
 use change::Change;
 pub use histogram::LatencyHistogram;
 pub use latency::{Latency, LatencySnapshot};
+pub use pace::PaceSnapshot;
 use positions::Positions;
 use stage::StageState;
 pub use stage::{Lag, PartitionGauge, Stage, StageSnapshot};

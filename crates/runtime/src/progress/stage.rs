@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use serde::Serialize;
 
 use super::latency::{Latency, LatencySnapshot};
+use super::pace::{Pace, PaceSnapshot};
 use super::positions::Positions;
 use super::{Change, Shared};
 
@@ -21,6 +22,7 @@ pub(crate) struct StageState {
     pub(crate) renewed: AtomicU64,
     pub(crate) consumed: Positions,
     pub(crate) latency: Latency,
+    pub(crate) pace: Pace,
 }
 
 /// A stage's handle on [`super::Progress`]: cheap to clone, all clones report to the same stage.
@@ -41,6 +43,7 @@ impl Stage {
     /// `n` more records received.
     pub fn read(&self, n: u64) {
         self.state.read.fetch_add(n, Ordering::Relaxed);
+        self.state.pace.count(n);
     }
 
     /// `n` more records processed, though not yet safe.
@@ -139,6 +142,7 @@ impl Stage {
             lag: self.shared.stage_lags(state).iter().map(|lag| lag.records).sum(),
             latency: state.latency.total(),
             recent_latency: state.latency.recent(),
+            pace: state.pace.snapshot(),
         }
     }
 }
@@ -191,6 +195,8 @@ pub struct StageSnapshot {
     pub latency: LatencySnapshot,
     /// Latency of the last ten seconds, milliseconds.
     pub recent_latency: LatencySnapshot,
+    /// How records come.
+    pub pace: PaceSnapshot,
 }
 
 /// How far one stage is behind in one partition.

@@ -7,6 +7,7 @@ mod config;
 pub(crate) mod dlq;
 pub(crate) mod drift;
 pub(crate) mod health;
+mod metrics;
 pub(crate) mod model;
 mod model_export;
 mod model_report;
@@ -40,6 +41,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
     let start = |flags| App::start(&global, flags);
     match command {
         Command::Config(command) => config::run(command, &global),
+        Command::Metrics(command) => metrics::run(command, &global),
         Command::Drift(command) => drift::run(&start(Vec::new())?, command),
         Command::Synth(command) => block_on(synth::run(&start(Vec::new())?, command)),
         Command::Predict(args) => block_on(predict::run(&start(Vec::new())?, &args)),

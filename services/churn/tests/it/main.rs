@@ -14,6 +14,7 @@ mod hostile;
 mod http;
 mod lifecycle;
 mod model;
+mod monitoring;
 mod outage;
 mod recreated;
 mod retrain;
