@@ -72,7 +72,8 @@ class Judge:
         return json.loads(self.run("run", "--rm", "--no-deps", "-T", "setup", *arguments, "--json"))
 
     def query(self, sql: str) -> list[str]:
-        said = self.run("exec", "-T", "postgres", "psql", "-h", "127.0.0.1", "-U", "churn", "-d", "churn", "-tAc", sql)
+        password = f"PGPASSWORD={self.env['POSTGRES_PASSWORD']}"
+        said = self.run("exec", "-T", "-e", password, "postgres", "psql", "-h", "127.0.0.1", "-U", "churn", "-d", "churn", "-tAc", sql)
         return said.strip().split("|")
 
     def containers(self) -> dict[str, dict]:
