@@ -9,7 +9,7 @@ SEED ?= 1
 FAULTS ?= 50
 MINUTES ?= 10
 
-.PHONY: help demo check-deploy check-cluster build test lint fmt bench chaos outage deny fuzz check-alerts test-servers test-servers-down warehouse check-warehouse bench-warehouse clean soak check-monitoring
+.PHONY: help demo check-deploy check-cluster build test lint fmt bench chaos outage deny fuzz check-alerts test-servers test-servers-down warehouse check-warehouse bench-warehouse clean soak check-monitoring check-wiring check-upgrade
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,12 @@ deny: ## licences, known faults and sources of the dependencies (needs cargo-den
 
 check-deploy: ## check compose, Kubernetes, Terraform, workflows and image; ARGS="compose image" for some of it
 	@scripts/check-deploy.sh $(ARGS)
+
+check-wiring: ## start the compose files' platform in containers and judge it (root; needs no Docker)
+	@scripts/check-wiring.sh
+
+check-upgrade: ## a rolling upgrade from an older version under load, back, and forth: ARGS="COMMIT"
+	@scripts/check-upgrade.sh $(ARGS)
 
 check-cluster: ## the production overlay in a real control plane with fake nodes (built once, 20 minutes)
 	@scripts/check-cluster.sh

@@ -212,7 +212,7 @@ check_cloud_init() {
 }
 
 check_scripts() {
-  shellcheck -x -P scripts scripts/*.sh k8s/overlays/local/secrets.sh .ci/run
+  shellcheck -x -P scripts scripts/*.sh scripts/check-wiring/bin/{rpk,docker-entrypoint.sh,minio} k8s/overlays/local/secrets.sh .ci/run
   shellcheck -x -P SCRIPTDIR crates/testkit/servers/*.sh
 }
 

@@ -12,7 +12,7 @@ data_is_what_was_committed() {
 # The tests' build has made both programs.
 a_short_chaos_run() {
   local built=${CARGO_TARGET_DIR:-target}/debug
-  "$built/churn-chaos" --program "$built/churn" --seed 1 --faults 10
+  "$built/churn-chaos" --program "$built/churn" --seed 1 --faults 10 --roll "$built/churn" --restore
 }
 
 ensure_rust
@@ -23,7 +23,7 @@ step "build" cargo test --workspace --no-run
 trap 'scripts/test-servers.sh down' EXIT
 step "test servers" scripts/test-servers.sh up
 step "tests" cargo test --workspace --no-fail-fast
-step "faults" a_short_chaos_run
+step "faults, a rolling restart, and a restored backup" a_short_chaos_run
 step "warehouse" scripts/check-warehouse.sh
 step "monitoring" scripts/check-monitoring.sh
 echo "==> all passed in $SECONDS s"

@@ -24,6 +24,13 @@ struct Args {
     /// The program under test.
     #[arg(long, default_value = "target/debug/churn")]
     program: PathBuf,
+    /// After the faults, replaces every part by this program, one by one, as Kubernetes rolls out a version; may be given again.
+    /// The same program as before is a rolling restart; a new one runs its `setup` first.
+    #[arg(long, value_name = "PROGRAM")]
+    roll: Vec<PathBuf>,
+    /// Last of all, loses the database and restores it from a backup by scripts/backup.sh and scripts/restore.sh.
+    #[arg(long)]
+    restore: bool,
     /// Real customers with their label, as CSV.
     #[arg(long, default_value = "data/telco_customer_churn.csv")]
     customers: PathBuf,
@@ -34,8 +41,8 @@ struct Args {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Args { seed, faults, rate, program, customers, json } = Args::parse();
-    match start(Options { program, customers, seed, faults, rate }).await {
+    let Args { seed, faults, rate, program, roll, restore, customers, json } = Args::parse();
+    match start(Options { program, customers, seed, faults, rate, roll, restore }).await {
         Err(error) => {
             eprintln!("the run cannot be judged: {error:#}");
             ExitCode::FAILURE
@@ -54,5 +61,8 @@ async fn main() -> ExitCode {
 /// The parts run in a folder of their own, so the program's path must not depend on this one.
 async fn start(mut options: Options) -> anyhow::Result<churn_chaos::Report> {
     options.program = std::path::absolute(&options.program)?;
+    for program in &mut options.roll {
+        *program = std::path::absolute(&program)?;
+    }
     run(&options, &mut |line| eprintln!("{line}")).await
 }

@@ -30,6 +30,8 @@ pub struct Verdict {
     pub stalled: u64,
     /// Parts that did not end within their grace time when they were asked to; counted during the run.
     pub hung: u64,
+    /// Requests that no api answered while parts were replaced; counted during the run.
+    pub refused: u64,
     /// Some violations in words.
     pub examples: Vec<String>,
 }
@@ -38,7 +40,8 @@ impl Verdict {
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.lost + self.doubled + self.invented + self.changed + self.reordered + self.stalled + self.hung == 0
+        let lasting = self.lost + self.doubled + self.invented + self.changed + self.reordered;
+        lasting + self.stalled + self.hung + self.refused == 0
     }
 
     fn note(&mut self, count: fn(&mut Self) -> &mut u64, what: impl FnOnce() -> String) {

@@ -1,6 +1,6 @@
 //! One part as a process, started again when it ends, as an orchestrator would.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -124,6 +124,26 @@ impl Part {
         let ended = self.stop().await?;
         self.spawn()?;
         Ok(ended)
+    }
+
+    /// As [`Self::restart`], with another program in its place.
+    pub(crate) async fn replace(&mut self, program: &Path) -> Result<Ended> {
+        let ended = self.stop().await?;
+        program.clone_into(&mut self.recipe.program);
+        self.spawn()?;
+        Ok(ended)
+    }
+
+    /// Where it listens, as it says in its log, which is JSON where it goes to a file.
+    pub(crate) fn address(&self) -> Option<String> {
+        let said = self.process.as_ref()?.stderr();
+        let line = said.lines().find(|line| line.contains("admin server listens"))?;
+        let (_, after) = line.split_once(r#""local":""#)?;
+        after.split('"').next().map(str::to_owned)
+    }
+
+    pub(crate) fn last_words(&self) -> String {
+        self.process.as_ref().map(Program::stderr).map_or_else(String::new, |said| tail(&said).to_owned())
     }
 
     /// Stops it in its tracks for so long.

@@ -17,6 +17,8 @@ pub enum Target {
     Sink(usize),
     /// The one monitor.
     Monitor,
+    /// The api. No fault is drawn for it: it keeps nothing that could be lost.
+    Api,
 }
 
 /// A server that the parts depend on.
@@ -185,6 +187,7 @@ impl fmt::Display for Target {
             Self::Scorer(_) => "scorer",
             Self::Sink(_) => "sink",
             Self::Monitor => "monitor",
+            Self::Api => "api",
         })
     }
 }

@@ -1,5 +1,9 @@
 //! A run from start to verdict.
 
+mod callers;
+mod restore;
+mod rollout;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -11,6 +15,7 @@ use serde::Serialize;
 use serde_json::Map;
 use sqlx::PgConnection;
 
+use self::callers::Callers;
 use crate::collect::collect;
 use crate::history::LetterFact;
 use crate::models::Recomputed;
@@ -44,6 +49,10 @@ pub struct Options {
     pub faults: usize,
     /// Events a second.
     pub rate: u32,
+    /// Programs that take the running one's place after the faults, one rollout each.
+    pub roll: Vec<PathBuf>,
+    /// Whether the database is lost and restored from a backup, last of all.
+    pub restore: bool,
 }
 
 /// What came out.
@@ -53,6 +62,10 @@ pub struct Report {
     pub seed: u64,
     /// Faults carried out.
     pub faults: usize,
+    /// Parts replaced by rollouts.
+    pub rolled: usize,
+    /// Requests that the api answered meanwhile.
+    pub answered: u64,
     /// Times that a part ended by itself and was started again.
     pub endings: usize,
     /// Records of nonsense that were put into topics.
@@ -84,6 +97,10 @@ pub async fn run(options: &Options, log: &mut dyn FnMut(&str)) -> Result<Report>
         poison: Vec::new(),
         endings: 0,
         hung: 0,
+        rolled: 0,
+        callers: None,
+        answered: 0,
+        refused: 0,
         started,
         log,
     };
@@ -92,6 +109,10 @@ pub async fn run(options: &Options, log: &mut dyn FnMut(&str)) -> Result<Report>
         run.pass(step.after).await?;
         run.say(&step.fault.to_string());
         run.inject(step.fault).await.with_context(|| step.fault.to_string())?;
+    }
+    run.rollouts(options).await?;
+    if options.restore {
+        run.lose_and_restore().await.context("restore the database")?;
     }
     run.drain().await?;
     run.judge(options).await
@@ -107,6 +128,10 @@ struct Run<'a> {
     poison: Vec<LetterFact>,
     endings: usize,
     hung: u64,
+    rolled: usize,
+    callers: Option<Callers>,
+    answered: u64,
+    refused: u64,
     started: Instant,
     log: &'a mut dyn FnMut(&str),
 }
@@ -171,6 +196,22 @@ impl Run<'_> {
             }
         }
         self.say("events flow");
+        Ok(())
+    }
+
+    /// Each program of the options takes its turn, when nothing is broken any more.
+    async fn rollouts(&mut self, options: &Options) -> Result<()> {
+        if options.roll.is_empty() {
+            return Ok(());
+        }
+        self.mend().await?;
+        self.call().await?;
+        let mut seen = vec![&options.program];
+        for program in &options.roll {
+            let new = !seen.contains(&program);
+            self.roll(program, new).await.with_context(|| format!("roll out {}", program.display()))?;
+            seen.push(program);
+        }
         Ok(())
     }
 
@@ -269,12 +310,20 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Lets every fault end, stops the source, and waits until everything that was emitted is stored.
-    async fn drain(&mut self) -> Result<()> {
+    /// Lets every fault end.
+    async fn mend(&mut self) -> Result<()> {
         while !self.away.is_empty() || self.stack.parts().iter().any(|part| part.is_held()) {
             self.pass(TICK).await?;
         }
+        Ok(())
+    }
+
+    /// Lets every fault end, stops the source, and waits until everything that was emitted is stored.
+    async fn drain(&mut self) -> Result<()> {
+        self.mend().await?;
         self.pass(Duration::from_secs(2)).await?;
+        let (answered, refused) = self.callers.take().map_or((0, 0), Callers::end);
+        (self.answered, self.refused) = (answered, refused);
         self.say("draining");
         self.stop_all(Target::Synthesizer).await?;
         let (events, _, outcomes) = self.stack.topics();
@@ -294,7 +343,7 @@ impl Run<'_> {
         }
         // What would be stored twice, or late dead letters, must have had the time to.
         self.pass(Duration::from_secs(3)).await?;
-        for target in [Target::Scorer(0), Target::Sink(0), Target::Monitor] {
+        for target in [Target::Scorer(0), Target::Sink(0), Target::Monitor, Target::Api] {
             self.stop_all(target).await?;
         }
         self.say("all parts have ended");
@@ -308,9 +357,12 @@ impl Run<'_> {
         let mut verdict = judge(&history, &truth);
         verdict.stalled = self.watch.stalls;
         verdict.hung = self.hung;
+        verdict.refused = self.refused;
         Ok(Report {
             seed: options.seed,
             faults: options.faults,
+            rolled: self.rolled,
+            answered: self.answered,
             endings: self.endings,
             poisoned: history.poison.len(),
             longest_still_seconds: self.watch.longest.as_secs_f64(),
@@ -374,10 +426,11 @@ impl fmt::Display for Report {
         let v = &self.verdict;
         write!(
             f,
-            "{}: seed {}, {} faults, {} events, {} rows: lost {}, doubled {}, invented {}, changed {}, reordered {}, hung {}, stalled {} (longest {:.1} s)",
+            "{}: seed {}, {} faults, {} parts replaced, {} events, {} rows: lost {}, doubled {}, invented {}, changed {}, reordered {}, hung {}, refused {} of {} requests, stalled {} (longest {:.1} s)",
             if v.is_good() { "exactly once" } else { "VIOLATED" },
             self.seed,
             self.faults,
+            self.rolled,
             v.events,
             v.rows,
             v.lost,
@@ -386,6 +439,8 @@ impl fmt::Display for Report {
             v.changed,
             v.reordered,
             v.hung,
+            v.refused,
+            v.refused + self.answered,
             v.stalled,
             self.longest_still_seconds
         )

@@ -61,8 +61,13 @@ impl Stack {
         Ok(stack)
     }
 
+    /// What parts and commands run from now on; those that run already go on.
+    pub(crate) fn use_program(&mut self, program: &Path) {
+        program.clone_into(&mut self.program);
+    }
+
     /// Runs a command of the program to its end.
-    async fn command(&self, args: &[&str]) -> Result<()> {
+    pub(crate) async fn command(&self, args: &[&str]) -> Result<()> {
         let done = tokio::process::Command::new(&self.program)
             .args(args)
             .current_dir(self.folder.path())
@@ -75,7 +80,12 @@ impl Stack {
         Ok(())
     }
 
-    fn env(&self) -> Vec<(String, String)> {
+    /// A folder of this run's own.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn env(&self) -> Vec<(String, String)> {
         let pairs = [
             ("CHURN__KAFKA__BROKERS", self.bootstrap().to_owned()),
             ("CHURN__KAFKA__TOPIC_PREFIX", self.prefix.clone()),
@@ -137,7 +147,7 @@ impl Stack {
         let mut same: Vec<&mut Part> = self.parts.iter_mut().filter(|part| part.is(target)).collect();
         let pick = match target {
             Target::Scorer(pick) | Target::Sink(pick) => pick % same.len().max(1),
-            Target::Synthesizer | Target::Monitor => 0,
+            Target::Synthesizer | Target::Monitor | Target::Api => 0,
         };
         (pick < same.len()).then(|| same.swap_remove(pick))
     }
@@ -148,6 +158,7 @@ impl Stack {
             Target::Scorer(_) => "scorer",
             Target::Sink(_) => "sink",
             Target::Monitor => "monitor",
+            Target::Api => "api",
         };
         let number = self.started;
         self.started += 1;
@@ -158,6 +169,22 @@ impl Stack {
         let name = part.name();
         self.parts.push(part);
         Ok(name)
+    }
+
+    /// The part of a kind that was added last.
+    pub(crate) fn youngest(&mut self, target: Target) -> Option<&mut Part> {
+        match target {
+            Target::Api => self.parts.iter_mut().filter(|part| part.is(target)).max_by_key(|part| part.number()),
+            _ => self.part(target),
+        }
+    }
+
+    /// Ends the part of this number for good.
+    pub(crate) async fn end(&mut self, number: usize) -> Result<Ended> {
+        match self.parts.iter().position(|part| part.number() == number) {
+            Some(place) => self.parts.remove(place).stop().await,
+            None => Ok(Ended::InTime),
+        }
     }
 
     /// One part less, unless it is the last of its kind.

@@ -71,6 +71,11 @@ impl Watch {
         }
     }
 
+    /// Ends its connection; the next look makes another.
+    pub(crate) fn leave(&mut self) {
+        self.connection = None;
+    }
+
     /// Nothing happened for so long although nothing is broken.
     pub(crate) fn still(&self) -> Duration {
         self.moved.elapsed()

@@ -46,6 +46,10 @@ pub(crate) enum Command {
         /// Connects, checks permissions and says what would be done.
         #[arg(long)]
         dry_run: bool,
+        /// Goes on until SIGTERM and does it again each time: an orchestrator without a clock of its own keeps the tables'
+        /// partitions ahead so. Where it fails, it says so and tries again in a tenth of the time.
+        #[arg(long, value_name = "TIME", conflicts_with = "dry_run")]
+        every: Option<HumanDuration>,
     },
     /// Puts customers of a CSV file into the stream.
     Produce(Produce),
@@ -415,5 +419,9 @@ pub(crate) enum ConfigCommand {
     /// Lists every fault at once.
     Check,
     /// Prints what every key means.
-    Reference,
+    Reference {
+        /// As a page in Markdown: docs/configuration.md.
+        #[arg(long)]
+        markdown: bool,
+    },
 }

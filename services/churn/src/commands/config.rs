@@ -11,7 +11,10 @@ use crate::say;
 
 pub(super) fn run(command: ConfigCommand, global: &Global) -> anyhow::Result<()> {
     match command {
-        ConfigCommand::Reference => print(&reference::<Config>(), global, |keys| keys.iter().map(key_text).collect()),
+        ConfigCommand::Reference { markdown: true } => {
+            say::answer(page(&reference::<Config>()).trim_end()).context("write the answer")
+        }
+        ConfigCommand::Reference { markdown: false } => print(&reference::<Config>(), global, |keys| keys.iter().map(key_text).collect()),
         ConfigCommand::Show => {
             let loaded = load::<Config>(&sources(global, Vec::new()))?;
             print(loaded.show(), global, |keys| keys.iter().map(shown_text).collect())
@@ -60,4 +63,55 @@ fn key_text(key: &KeyDoc) -> String {
         key.help.replace('\n', " "),
         key.env
     )
+}
+
+/// docs/configuration.md: a table a section.
+fn page(keys: &[KeyDoc]) -> String {
+    let mut page = PAGE_HEAD.to_owned();
+    let mut section = None;
+    for key in keys {
+        let (name, rest) = key.key.split_once('.').unwrap_or(("", &key.key));
+        if section != Some(name) {
+            section = Some(name);
+            let title = if name.is_empty() { "At the top" } else { name };
+            page += &format!("\n## {title}\n\n| key | type | default | meaning |\n|---|---|---|---|\n");
+        }
+        let cell = |text: &str| text.replace('\n', " ").replace('|', "\\|");
+        let default = if key.default.is_empty() { String::new() } else { format!("`{}`", cell(&key.default)) };
+        page += &format!("| `{rest}` | {} | {default} | {} |\n", cell(&key.type_name), cell(&key.help));
+    }
+    page
+}
+
+/// What the page says before its tables.
+const PAGE_HEAD: &str = "# Configuration
+
+Every key of `churn.toml`, by section; `churn config reference --markdown > docs/configuration.md` writes this page, and a test holds it
+against the program. The environment variable of `section.key` is `CHURN__SECTION__KEY`, the flag `--set section.key=value`; which of them
+wins is in [usage.md](usage.md). A secret may be given as `file:/path`.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_in_docs_is_of_this_program() {
+        let page = page(&reference::<Config>());
+        let written = include_str!("../../../../docs/configuration.md");
+        assert!(
+            page == written,
+            "docs/configuration.md is of another version; run: cargo run -q -p churn -- config reference --markdown > docs/configuration.md"
+        );
+    }
+
+    #[test]
+    fn the_sections_of_the_page_do_not_come_twice() {
+        let page = page(&reference::<Config>());
+        let mut titles: Vec<&str> = page.lines().filter(|line| line.starts_with("## ")).collect();
+        let all = titles.len();
+        titles.sort_unstable();
+        titles.dedup();
+        assert_eq!(titles.len(), all);
+    }
 }

@@ -54,7 +54,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Test(args) => block_on(test::run(&start(Vec::new())?, &args)),
         Command::Access(args) => access::run(&start(Vec::new())?, &args),
         Command::Produce(args) => block_on(produce::run(&start(Vec::new())?, args)),
-        Command::Setup { dry_run } => block_on(setup::run(&start(Vec::new())?, dry_run)),
+        Command::Setup { every: Some(every), .. } => block_on(setup::keep(&start(Vec::new())?, every.get())),
+        Command::Setup { dry_run, .. } => block_on(setup::run(&start(Vec::new())?, dry_run)),
         Command::Health(args) => block_on(health::run(&start(Vec::new())?, &args)),
         Command::Run { part } => block_on(run::run(&start(Vec::new())?, part)),
         Command::Demo(args) => {

@@ -8,6 +8,7 @@ use churn_domain::csv::ReadOptions;
 use churn_registry::Kind;
 use churn_runtime::clock::now_ms;
 use churn_runtime::exit::Ending;
+use churn_runtime::shutdown::Shutdown;
 use churn_store::{DAY_MS, Duty, Store};
 use churn_stream::{Cluster, TopicReport, TopicState, Topics};
 use churn_wire::{Plan, Record, SchemaRegistry, plan_all, register_all};
@@ -21,6 +22,9 @@ use crate::{bootstrap, shipped};
 /// partition takes what lies outside.
 const BEFORE: Duration = Duration::from_secs(2 * 86_400);
 const AHEAD: Duration = Duration::from_secs(14 * 86_400);
+
+/// Below it, setting up would be all that is done.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// One thing that was done, found done, or would be done.
 #[derive(Debug, Serialize)]
@@ -94,6 +98,31 @@ pub(super) async fn run(app: &App, dry_run: bool) -> anyhow::Result<()> {
     app.answer(&steps, |steps| {
         steps.0.iter().map(|step| format!("{}: {}", step.what, step.result)).collect::<Vec<_>>().join("\n")
     })
+}
+
+/// [`run`] at once and then every so often, until SIGTERM. The first time has to succeed; a later one that fails is said, and tried
+/// again sooner.
+pub(super) async fn keep(app: &App, every: Duration) -> anyhow::Result<()> {
+    if every < SHORTEST {
+        bail!(Ending::usage("--every needs a second or more, such as 12h"));
+    }
+    let shutdown = Shutdown::install().context("listen for signals")?;
+    let mut pause = every;
+    run(app, false).await?;
+    loop {
+        tokio::select! {
+            () = shutdown.requested() => return Ok(()),
+            () = tokio::time::sleep(pause) => {}
+        }
+        // To its end: a migration is not left half-way for a signal.
+        pause = match run(app, false).await {
+            Ok(()) => every,
+            Err(error) => {
+                tracing::error!(error = %format!("{error:#}"), "setup failed; it is tried again");
+                every / 10
+            }
+        };
+    }
 }
 
 /// Tables, partitions and reference rows.
