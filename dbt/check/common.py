@@ -28,8 +28,17 @@ def settings(server, database, analysts):
     }
 
 
-def migrations():
-    return sorted((ROOT / "crates/store/migrations").glob("*.sql"))
+def make_source(cursor):
+    """The source's schema, as `churn setup` makes it."""
+    cursor.execute("create schema churn")
+    for migration in sorted((ROOT / "crates/store/migrations").glob("*.sql")):
+        cursor.execute(migration.read_text())
+
+
+def fill(cursor, first, rows):
+    """Scores `first` and after of a made-up stream, most of them with outcomes."""
+    text = (ROOT / "dbt/check/fill.sql").read_text()
+    cursor.execute(text.replace(":first", str(first)).replace(":rows", str(rows)))
 
 
 class Warehouse:
@@ -51,9 +60,7 @@ class Warehouse:
         return self
 
     def make_source(self):
-        self.run("create schema churn")
-        for migration in migrations():
-            self.run(migration.read_text())
+        make_source(self.cursor)
 
     def __exit__(self, *_):
         self.admin.execute(f"drop database if exists {self.database} with (force)")
@@ -71,9 +78,7 @@ class Warehouse:
         return self.cursor.fetchall()
 
     def fill(self, first, rows):
-        """Scores `first` and after of a made-up stream, most of them with outcomes."""
-        text = (ROOT / "dbt/check/fill.sql").read_text()
-        self.run(text.replace(":first", str(first)).replace(":rows", str(rows)))
+        fill(self.cursor, first, rows)
 
     def schemas(self):
         return [schema for (schema,) in self.all("select nspname from pg_namespace where nspname like 'warehouse%' order by 1")]

@@ -20,6 +20,7 @@ pub mod private;
 mod reference;
 mod sink;
 mod store;
+mod warehouse;
 
 pub use audit::Audit;
 pub use config::{PostgresConfig, PrivateConfig};
@@ -34,3 +35,4 @@ pub use sink::{
     Written,
 };
 pub use store::Store;
+pub use warehouse::WarehouseRun;

@@ -109,6 +109,7 @@ async fn parts(platform: &Platform, part: PartName, source: Option<Source>, shut
         parts.spawn("scorer", platform.scorer().await?.run(stop.clone()));
     }
     if includes(part, PartName::Monitor) {
+        platform.watch_warehouse(&stop).await?;
         parts.spawn("monitor", platform.monitor().await?.run(stop.clone()));
     }
     if let Some(source) = source {
