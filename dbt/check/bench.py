@@ -9,7 +9,7 @@ where the ratio is above 0.2 or a row differs.
 import json
 import sys
 
-from common import ROOT, Warehouse
+from common import Warehouse
 
 LIMIT = 0.2
 
@@ -17,7 +17,7 @@ LIMIT = 0.2
 def build(warehouse, *arguments):
     """Seconds by model."""
     warehouse.dbt("run", *arguments)
-    results = json.loads((ROOT / "dbt/target/run_results.json").read_text())["results"]
+    results = warehouse.artifact("run_results.json")["results"]
     return {r["unique_id"].split(".")[-1]: r["execution_time"] for r in results if r["unique_id"].startswith("model.")}
 
 

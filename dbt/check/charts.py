@@ -1,52 +1,37 @@
-"""The SQL that the charts of bi/superset ask for, made from their files: what `make test` runs in place of a whole Superset."""
+"""Runs the SQL of the dashboards' charts: what `make test` does in place of a whole Superset."""
 
 import sys
 
 import yaml
 from common import ROOT, expect
-
-BUNDLE = ROOT / "bi/superset/bundle"
-DIMENSIONS = ("x_axis", "groupby", "entity", "series", "all_columns")
-METRICS = ("metric", "metrics", "x", "y", "size")
+from queries import load, query
 
 
-def load(folder):
-    return {path.stem: yaml.safe_load(path.read_text()) for path in sorted((BUNDLE / folder).rglob("*.yaml"))}
-
-
-def named(params, keys):
-    """The names that a chart's parameters hold under these keys, each once."""
-    names = []
-    for key in keys:
-        value = params.get(key) or []
-        names += value if isinstance(value, list) else [value]
-    return list(dict.fromkeys(names))
-
-
-def query(chart, dataset):
-    """One chart's SQL. A name that the dataset does not know is an error: Superset would show it only to who looks."""
-    columns = {column["column_name"]: column["expression"] or column["column_name"] for column in dataset["columns"]}
-    metrics = {metric["metric_name"]: metric["expression"] for metric in dataset["metrics"]}
-    params = chart["params"]
-    dimensions = [columns[name] for name in named(params, DIMENSIONS)]
-    numbers = [metrics[name] for name in named(params, METRICS)]
-    selected = ", ".join(dimensions + numbers)
-    grouped = ", ".join(str(place) for place in range(1, len(dimensions) + 1))
-    grouping = f" group by {grouped}" if dimensions and numbers else ""
-    return f"select {selected} from {dataset['schema']}.{dataset['table_name']}{grouping}"
-
-
-def placed_charts():
-    """The charts' ids that stand on a dashboard."""
-    return {cell["meta"]["uuid"] for dashboard in load("dashboards").values()
+def placed_charts(dashboards):
+    """The ids of the charts that stand on these dashboards."""
+    return {cell["meta"]["uuid"] for dashboard in dashboards.values()
             for cell in dashboard["position"].values() if isinstance(cell, dict) and cell["type"] == "CHART"}
+
+
+def exposed():
+    """By dashboard: the tables that its exposure names."""
+    exposures = yaml.safe_load((ROOT / "dbt/models/exposures.yml").read_text())["exposures"]
+    return {e["name"].removesuffix("_dashboard"): {ref[len("ref('"):-len("')")] for ref in e["depends_on"]} for e in exposures}
+
+
+def shown(dashboards, charts, datasets):
+    """By dashboard: the tables that its charts read."""
+    tables = {chart["uuid"]: datasets[chart["dataset_uuid"]]["table_name"] for chart in charts.values()}
+    return {name: {tables[uuid] for uuid in placed_charts({name: dashboard})} for name, dashboard in dashboards.items()}
 
 
 def run_all(warehouse):
     """As whoever is logged in: each chart's SQL gives rows with a number in them."""
     datasets = {dataset["uuid"]: dataset for dataset in load("datasets").values()}
-    charts = load("charts")
-    expect("each chart stands on a dashboard, and each place has its chart", placed_charts(), {chart["uuid"] for chart in charts.values()})
+    charts, dashboards = load("charts"), load("dashboards")
+    expect("each chart stands on a dashboard, and each place has its chart",
+           placed_charts(dashboards), {chart["uuid"] for chart in charts.values()})
+    expect("dbt's exposures name what the dashboards show", exposed(), shown(dashboards, charts, datasets))
     for name, chart in charts.items():
         try:
             rows = warehouse.all(query(chart, datasets[chart["dataset_uuid"]]))

@@ -1,5 +1,6 @@
 """A fresh database with the source's tables, on which the project is built; what the checks share."""
 
+import json
 import os
 import subprocess
 import sys
@@ -19,12 +20,14 @@ def connect(server, database):
     return connection
 
 
-def settings(server, database, analysts):
+def settings(server, database, analysts, target):
     """The environment that dbt takes its connection from."""
     parts = urlsplit(server)
     return os.environ | {
         "PGHOST": parts.hostname, "PGPORT": str(parts.port), "PGUSER": parts.username, "PGPASSWORD": parts.password or "",
         "PGDATABASE": database, "CHURN_ANALYST_ROLE": analysts, "CHURN_WAREHOUSE_SCHEMA": "warehouse",
+        # Apart from a build of `make warehouse` in the same folder.
+        "DBT_TARGET_PATH": str(target),
     }
 
 
@@ -49,7 +52,8 @@ class Warehouse:
         self.with_source = with_source
         self.database = f"warehouse_{name}_{os.getpid()}"
         self.analysts = f"analyst_{name}_{os.getpid()}"
-        self.environment = settings(server, self.database, self.analysts)
+        self.target = ROOT / "dbt/target" / f"check-{name}"
+        self.environment = settings(server, self.database, self.analysts, self.target)
 
     def __enter__(self):
         self.admin = connect(self.server, "postgres").cursor()
@@ -79,6 +83,10 @@ class Warehouse:
 
     def fill(self, first, rows):
         fill(self.cursor, first, rows)
+
+    def artifact(self, name):
+        """What the last dbt command wrote."""
+        return json.loads((self.target / name).read_text())
 
     def schemas(self):
         return [schema for (schema,) in self.all("select nspname from pg_namespace where nspname like 'warehouse%' order by 1")]

@@ -4,10 +4,9 @@ Each mutation runs in a transaction that is rolled back. A test for which no mut
 and one that does not fail after it, end the check.
 """
 
-import json
 import sys
 
-from common import ROOT, Warehouse
+from common import Warehouse
 from mutations_by_hand import BY_HAND, EXAMPLES
 
 NOWHERE = {"integer": "19000101", "uuid": "'00000000-0000-0000-0000-000000000000'"}
@@ -105,7 +104,7 @@ def prove(warehouse, test, manifest):
 def prove_all(warehouse):
     """On a warehouse that is built and has rows in every table."""
     warehouse.dbt("compile", "--vars", "settling: 0 seconds")
-    manifest = json.loads((ROOT / "dbt/target/manifest.json").read_text())
+    manifest = warehouse.artifact("manifest.json")
     tests = sorted((n for n in manifest["nodes"].values() if n["resource_type"] == "test"), key=lambda n: n["name"])
     refuted = {test["name"]: why for test in tests if (why := prove(warehouse, test, manifest))}
     for name, why in refuted.items():

@@ -3,11 +3,16 @@
 Usage: scenarios.py postgres://user:password@host:port [life|mutations]   (a superuser; databases are made and dropped)
 """
 
+import os
+import subprocess
 import sys
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import charts
 import mutations
-from common import Warehouse, connect, expect, rows_by_table
+from common import ROOT, Warehouse, connect, expect, rows_by_table
 
 SETTLED = ["--vars", "settling: 0 seconds"]
 NEWEST_RUN = "select tests_failed, broken from churn.warehouse_run order by finished_at desc limit 1"
@@ -118,7 +123,7 @@ def plain_builder(warehouse):
         warehouse.dbt("build", *SETTLED, PGUSER=builder, PGPASSWORD="builder")
         expect("a builder without pg_read_all_stats takes up what arrived",
                (facts(warehouse, "true"),), warehouse.one("select count(*) from churn.scored_event"))
-        behind = "select clock_timestamp() - complete_before > interval '59 minutes' from warehouse_intermediate.ingestion_mark"
+        behind = "select clock_timestamp() - complete_before > interval '59 minutes' from warehouse_intermediate.ingestion_mark where model in ('int_scored_event', 'fct_churn')"
         expect("and keeps its marks an hour behind", set(warehouse.all(behind)), {(True,)})
     finally:
         warehouse.run(f"reassign owned by {builder} to current_user")
@@ -152,6 +157,20 @@ def late_schema(server):
         expect("and is built once it has it", facts(warehouse, "true"), 0)
 
 
+def running_demo(server):
+    """`make warehouse` without an address: a demo's folder, as crates/store makes it, leads to its server."""
+    parts = urlsplit(server)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "churnstream-postgres-check"
+        (folder / "data").mkdir(parents=True)
+        (folder / "password").write_text(parts.password)
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "CHURN__"))} | {"TMPDIR": place}
+        for process, says in ((os.getpid(), "database postgres lacks"), (2**22 + 1, "no database is named, and no demo runs")):
+            (folder / "data/postmaster.pid").write_text(f"{process}\n/data\n0\n{parts.port}\n\n127.0.0.1\n")
+            done = subprocess.run([ROOT / "scripts/warehouse.sh"], env=environment, capture_output=True, text=True)
+            expect(f"a demo {'that runs' if process == os.getpid() else 'that was killed'} is known by its folder", says in done.stdout + done.stderr, True)
+
+
 def life(server):
     with Warehouse(server, "life") as warehouse:
         empty_then_filled(warehouse)
@@ -163,6 +182,7 @@ def life(server):
         plain_builder(warehouse)
         bad_sources(warehouse)
     late_schema(server)
+    running_demo(server)
 
 
 if __name__ == "__main__":

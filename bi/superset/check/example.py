@@ -23,7 +23,7 @@ def main(server):
     for statement in EXAMPLES:
         cursor.execute(statement)
     subprocess.run([Path(sys.executable).parent / "dbt", "run", "--profiles-dir", ".", "--quiet"], cwd=ROOT / "dbt", check=True,
-                   env=settings(server, "churn", "churn_analyst"))
+                   env=settings(server, "churn", "churn_analyst", ROOT / "dbt/target/check-bi"))
 
 
 if __name__ == "__main__":
