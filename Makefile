@@ -9,7 +9,7 @@ SEED ?= 1
 FAULTS ?= 50
 MINUTES ?= 10
 
-.PHONY: help demo check-deploy check-cluster build test lint fmt bench chaos outage deny fuzz check-alerts test-servers test-servers-down warehouse check-warehouse bench-warehouse clean soak check-monitoring check-wiring check-upgrade
+.PHONY: help demo check-deploy check-cluster build test lint fmt bench chaos outage deny fuzz check-alerts test-servers test-servers-down warehouse check-warehouse bench-warehouse clean soak check-monitoring check-wiring check-upgrade check-bi
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,14 +54,17 @@ test-servers: ## start Kafka, schema registry and Postgres for `cargo test`
 test-servers-down: ## end them and delete their data
 	@scripts/test-servers.sh down
 
-warehouse: ## build the star schema in the database of CHURN__POSTGRES__URL; ARGS="test" or other dbt arguments
+warehouse: ## build the star schema in the database of CHURN__POSTGRES__URL or of a running demo; ARGS="test" or other dbt arguments
 	@scripts/warehouse.sh $(ARGS)
 
-check-warehouse: ## build the warehouse through a stream's life on a Postgres of its own
-	@scripts/check-warehouse.sh
+check-warehouse: ## build the warehouse through a stream's life on a Postgres of its own; ARGS=mutations proves its tests able to fail
+	@scripts/check-warehouse.sh $(ARGS)
 
-bench-warehouse: ## a million scores in full, then 100,000 more: the models' times and their ratio
+bench-warehouse: ## a million scores in full, then 100,000 more: times, their ratio, comparison with a full refresh
 	@scripts/bench-warehouse.sh
+
+check-bi: ## import the dashboards into a Superset of its own and open each in headless Chromium; pictures into docs/images
+	@scripts/check-bi.sh
 
 deny: ## licences, known faults and sources of the dependencies (needs cargo-deny and the network)
 	cargo deny check

@@ -22,4 +22,4 @@ place=${place%%/*}
   PGHOST=${place%:*} PGPORT=${place#*:} PGUSER=${login%%:*} PGPASSWORD=${login#*:} PGDATABASE=postgres \
     ../.tools/dbt/bin/sqlfluff lint --nocolor models tests
 )
-.tools/dbt/bin/python dbt/check/scenarios.py "$address"
+.tools/dbt/bin/python dbt/check/scenarios.py "$address" "$@"

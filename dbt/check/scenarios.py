@@ -1,173 +1,192 @@
 """Builds the warehouse through the life of a stream on a fresh database, and compares each increment with a full refresh.
 
-Usage: scenarios.py postgres://user:password@host:port   (a superuser; the database is made and dropped)
+Usage: scenarios.py postgres://user:password@host:port [life|mutations]   (a superuser; databases are made and dropped)
 """
 
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psycopg2
+import charts
+import mutations
+from common import ROOT, Warehouse, connect, expect, rows_by_table
 
-ROOT = Path(__file__).resolve().parents[2]
-DATABASE = f"warehouse_check_{os.getpid()}"
-# Bookkeeping times (dbt's snapshots, ingestion_mark) differ between runs by nature.
-COMPARED = ("warehouse", "warehouse_intermediate")
 SETTLED = ["--vars", "settling: 0 seconds"]
+NEWEST_RUN = "select tests_failed, broken from churn.warehouse_run order by finished_at desc limit 1"
+SCORE = """insert into churn.scored_event (score_id, stream, sequence, customer_id, event_time, contract, monthly_charges, probability,
+    label, threshold, model_version, model_hash, scored_at, event_schema_id, source_partition, source_offset)
+    values (md5(%(sequence)s::text)::uuid, 'hand', %(sequence)s, %(customer)s, '2026-09-01'::date + %(day)s, %(contract)s, 50,
+        0.5, true, 0.3, '1', 'h', now(), 1, 0, %(sequence)s)"""
+OUTCOME = """insert into churn.outcome (score_id, stream, sequence, customer_id, event_time, churned, observed_at)
+    values (md5(%(sequence)s::text)::uuid, 'hand', %(sequence)s, %(customer)s, '2026-09-01'::date + %(day)s, true, now())"""
 
 
-def connect(server, database):
-    connection = psycopg2.connect(f"{server}/{database}")
-    connection.autocommit = True
-    return connection
+def event(warehouse, customer, day, contract, sequence):
+    """One scored event of a customer, on a day of September."""
+    warehouse.run(SCORE, {"customer": customer, "day": day, "contract": contract, "sequence": sequence})
 
 
-def dbt(environment, *arguments, fails_with=None):
-    done = subprocess.run(
-        [Path(sys.executable).parent / "dbt", *arguments, "--profiles-dir", ".", "--quiet"],
-        cwd=ROOT / "dbt", env=environment, capture_output=True, text=True,
-    )
-    said = done.stdout + done.stderr
-    if fails_with is None and done.returncode != 0:
-        sys.exit(f"dbt {' '.join(arguments)} failed:\n{said}")
-    if fails_with is not None and (done.returncode == 0 or fails_with not in said):
-        sys.exit(f"dbt {' '.join(arguments)} should have failed and said {fails_with!r}; it said:\n{said}")
+def outcome(warehouse, customer, day, sequence):
+    warehouse.run(OUTCOME, {"customer": customer, "day": day, "sequence": sequence})
 
 
-def one(cursor, query):
-    cursor.execute(query)
-    return cursor.fetchone()
-
-
-def expect(what, found, wanted):
-    if found != wanted:
-        sys.exit(f"{what}: found {found}, expected {wanted}")
-    print(f"ok: {what}")
-
-
-def fill(cursor, first, rows):
-    text = (ROOT / "dbt/check/fill.sql").read_text()
-    cursor.execute(text.replace(":first", str(first)).replace(":rows", str(rows)))
-
-
-def event(cursor, customer, day, contract, sequence, outcome=False):
-    """One scored event of a customer, on a day of September, and its outcome if asked."""
-    cursor.execute(
-        """insert into churn.scored_event (score_id, stream, sequence, customer_id, event_time, contract, monthly_charges,
-               probability, label, threshold, model_version, model_hash, scored_at, event_schema_id, source_partition, source_offset)
-           values (md5(%(sequence)s::text)::uuid, 'hand', %(sequence)s, %(customer)s, '2026-09-01'::date + %(day)s, %(contract)s, 50,
-               0.5, true, 0.3, '1', 'h', now(), 1, 0, %(sequence)s)""",
-        {"customer": customer, "day": day, "contract": contract, "sequence": sequence},
-    )
-    if outcome:
-        known(cursor, customer, day, sequence)
-
-
-def known(cursor, customer, day, sequence):
-    cursor.execute(
-        """insert into churn.outcome (score_id, stream, sequence, customer_id, event_time, churned, observed_at)
-           values (md5(%s::text)::uuid, 'hand', %s, %s, '2026-09-01'::date + %s, true, now())""",
-        (sequence, sequence, customer, day),
-    )
-
-
-def rows(cursor):
-    """A digest of every row of every table that is compared, by table."""
-    cursor.execute("select table_schema || '.' || table_name from information_schema.tables where table_schema = any(%s) and table_name <> 'ingestion_mark'", (list(COMPARED),))
-    digests = {}
-    for (table,) in cursor.fetchall():
-        digests[table] = one(cursor, f"select count(*), md5(coalesce(string_agg(line, '' order by line), '')) from (select t::text as line from {table} t) l")
-    return digests
-
-
-def versions(cursor, customer):
-    cursor.execute(
+def versions(warehouse, customer):
+    return [contract for (contract,) in warehouse.all(
         """select d.contract from warehouse.dim_customer c join warehouse.dim_contract d using (contract_key)
-           where customer_id = %s order by version_number""", (customer,))
-    return [contract for (contract,) in cursor.fetchall()]
+           where customer_id = %s order by version_number""", (customer,))]
 
 
-def facts_agree(cursor, customer):
+def facts_agree(warehouse, customer):
     """Each fact's version has the contract that the event itself showed."""
-    return one(cursor, f"""select count(*) from warehouse.fct_churn f join warehouse.dim_customer c using (customer_key)
-        where f.customer_id = '{customer}' and f.contract_key <> c.contract_key""")[0] == 0
+    return warehouse.one("""select count(*) from warehouse.fct_churn f join warehouse.dim_customer c using (customer_key)
+        where f.customer_id = %s and f.contract_key <> c.contract_key""", (customer,))[0] == 0
 
 
-def life(cursor, environment):
-    dbt(environment, "build", *SETTLED)
-    expect("an empty database builds an empty warehouse", one(cursor, "select count(*) from warehouse.fct_churn"), (0,))
-    fill(cursor, 0, 5000)
-    event(cursor, "twice", 1, "Month-to-month", 1)
-    event(cursor, "twice", 20, "Two year", 3)
-    event(cursor, "returns", 1, "One year", 11)
-    event(cursor, "returns", 2, "Two year", 12)
-    event(cursor, "returns", 3, "One year", 13)
-    known(cursor, "nobody", 5, 99)
-    dbt(environment, "build", *SETTLED)
+def facts(warehouse, condition):
+    return warehouse.one(f"select count(*) from warehouse.fct_churn where {condition}")[0]
+
+
+def empty_then_filled(warehouse):
+    warehouse.dbt("build", *SETTLED)
+    expect("an empty database builds an empty warehouse", facts(warehouse, "true"), 0)
+    warehouse.fill(0, 4000)
+    event(warehouse, "twice", 1, "Month-to-month", 1)
+    event(warehouse, "twice", 20, "Two year", 3)
+    event(warehouse, "returns", 1, "One year", 11)
+    event(warehouse, "returns", 2, "Two year", 12)
+    event(warehouse, "returns", 3, "One year", 13)
+    outcome(warehouse, "nobody", 5, 99)
+    for statement in mutations.EXAMPLES:
+        warehouse.run(statement)
+
+
+def first_increment(warehouse):
+    """While it runs, a sink's transaction is open that began before it and commits after it."""
+    late = connect(warehouse.server, warehouse.database)
+    late.autocommit = False
+    cursor = late.cursor()
+    cursor.execute(SCORE, {"customer": "held open", "day": 2, "contract": "One year", "sequence": 50})
+    warehouse.fill(4000, 500)
+    warehouse.dbt("build", *SETTLED)
     expect("every score is a fact, an outcome without a score is none",
-           one(cursor, "select count(*) from warehouse.fct_churn"), one(cursor, "select count(*) from churn.scored_event"))
-    expect("a customer that changes and changes back has three versions", versions(cursor, "returns"), ["One year", "Two year", "One year"])
-    fill(cursor, 5000, 2000)
-    event(cursor, "twice", 10, "One year", 2)
-    event(cursor, "nobody", 5, "One year", 99)
-    known(cursor, "twice", 1, 1)
-    dbt(environment, "build", *SETTLED)
-    expect("a middle event that arrives last makes three versions", versions(cursor, "twice"), ["Month-to-month", "One year", "Two year"])
-    expect("facts join the version of their time", facts_agree(cursor, "twice") and facts_agree(cursor, "returns"), True)
-    expect("a late outcome, and one that came before its score, are attached",
-           one(cursor, "select count(*) from warehouse.fct_churn where stream = 'hand' and is_churned"), (2,))
-    grown = rows(cursor)
-    dbt(environment, "build", "--full-refresh", *SETTLED)
-    refreshed = rows(cursor)
+           (facts(warehouse, "true"),), warehouse.one("select count(*) from churn.scored_event"))
+    expect("a customer that changes and changes back has three versions", versions(warehouse, "returns"), ["One year", "Two year", "One year"])
+    late.commit()
+    late.close()
+
+
+def second_increment(warehouse):
+    warehouse.fill(4500, 2000)
+    event(warehouse, "twice", 10, "One year", 2)
+    event(warehouse, "nobody", 5, "One year", 99)
+    outcome(warehouse, "twice", 1, 1)
+    warehouse.dbt("build", *SETTLED)
+    expect("a transaction held open across a build is taken up by the next", facts(warehouse, "customer_id = 'held open'"), 1)
+    expect("a middle event that arrives last makes three versions", versions(warehouse, "twice"), ["Month-to-month", "One year", "Two year"])
+    expect("facts join the version of their time", facts_agree(warehouse, "twice") and facts_agree(warehouse, "returns"), True)
+    expect("a late outcome, and one that came before its score, are attached", facts(warehouse, "stream = 'hand' and is_churned"), 2)
+
+
+def full_refresh(warehouse):
+    grown = rows_by_table(warehouse)
+    warehouse.dbt("build", "--full-refresh", *SETTLED)
+    refreshed = rows_by_table(warehouse)
     for table, digest in sorted(refreshed.items()):
         expect(f"{table} equals its full refresh ({digest[0]} rows)", grown[table], digest)
 
 
-def bad_sources(cursor, environment):
-    cursor.execute("delete from churn.scored_event where sequence < 100 and stream = 'bench'")
-    dbt(environment, "build", *SETTLED)
-    expect("pruned scores stay in the warehouse", one(cursor, "select count(*) from warehouse.fct_churn where stream = 'bench' and sequence < 100"), (100,))
-    dbt(environment, "build", "--full-refresh", fails_with="would forget 100 scores")
+def analysts(warehouse):
+    warehouse.run(f"set role {warehouse.analysts}")
+    warehouse.run("select count(*) from warehouse.campaign_list")
+    expect("analysts may read reports and not the source", warehouse.one("select has_schema_privilege('churn', 'usage')"), (False,))
+    charts.run_all(warehouse)
+    warehouse.run("reset role")
+
+
+def plain_builder(warehouse):
+    """A role with the rights that docs/warehouse.md names and no others: it may not see other sessions' transactions."""
+    builder = f"builder_{warehouse.database}"
+    warehouse.run(f"create role {builder} login password 'builder'")
+    try:
+        for right in ("create on database " + warehouse.database, "usage on schema churn", "select on all tables in schema churn",
+                      "insert on churn.warehouse_run"):
+            warehouse.run(f"grant {right} to {builder}")
+        for schema in warehouse.schemas():
+            warehouse.run(f"alter schema {schema} owner to {builder}")
+            for (relation,) in warehouse.all(
+                    "select oid::regclass::text from pg_class where relnamespace = %s::regnamespace and relkind in ('r', 'v')", (schema,)):
+                warehouse.run(f"alter table {relation} owner to {builder}")
+        warehouse.fill(6500, 100)
+        warehouse.dbt("build", *SETTLED, PGUSER=builder, PGPASSWORD="builder")
+        expect("a builder without pg_read_all_stats takes up what arrived",
+               (facts(warehouse, "true"),), warehouse.one("select count(*) from churn.scored_event"))
+        behind = "select clock_timestamp() - complete_before > interval '59 minutes' from warehouse_intermediate.ingestion_mark where model in ('int_scored_event', 'fct_churn')"
+        expect("and keeps its marks an hour behind", set(warehouse.all(behind)), {(True,)})
+    finally:
+        warehouse.run(f"reassign owned by {builder} to current_user")
+        warehouse.run(f"drop owned by {builder}")
+        warehouse.run(f"drop role {builder}")
+
+
+def bad_sources(warehouse):
+    warehouse.run("delete from churn.scored_event where sequence < 100 and stream = 'bench'")
+    warehouse.dbt("build", *SETTLED)
+    expect("pruned scores stay in the warehouse", facts(warehouse, "stream = 'bench' and sequence < 100"), 100)
+    warehouse.dbt("build", "--full-refresh", fails_with="would forget 100 scores")
     print("ok: a full refresh that would forget pruned scores is refused")
-    cursor.execute("alter table churn.scored_event drop constraint scored_event_pkey")
-    cursor.execute("insert into churn.scored_event select * from churn.scored_event where customer_id = 'twice'")
-    dbt(environment, "build", *SETTLED, fails_with="assert_source_has_no_doubled_score")
-    expect("doubled ids fail a test and are one fact", one(cursor, "select count(*) from warehouse.fct_churn where customer_id = 'twice'"), (3,))
-    failed = one(cursor, "select tests_failed, broken from churn.warehouse_run order by finished_at desc limit 1")
-    expect("the failed test is in churn.warehouse_run", failed, (1, ["assert_source_has_no_doubled_score"]))
-    cursor.execute("alter table churn.scored_event rename column payment_method to paid_by")
-    dbt(environment, "build", fails_with="lacks column payment_method of churn.scored_event")
+    warehouse.run("alter table churn.scored_event drop constraint scored_event_pkey")
+    warehouse.run("insert into churn.scored_event select * from churn.scored_event where customer_id = 'twice'")
+    warehouse.dbt("build", *SETTLED, fails_with="assert_source_has_no_doubled_score")
+    expect("doubled ids fail a test and are one fact", facts(warehouse, "customer_id = 'twice'"), 3)
+    expect("the failed test is in churn.warehouse_run", warehouse.one(NEWEST_RUN), (1, ["assert_source_has_no_doubled_score"]))
+    warehouse.run("alter table churn.scored_event rename column payment_method to paid_by")
+    warehouse.dbt("build", fails_with="lacks column payment_method of churn.scored_event")
     print("ok: a missing column is named")
 
 
-def main(server):
+def late_schema(server):
+    """dbt comes first, the tables later."""
+    with Warehouse(server, "late", with_source=False) as warehouse:
+        warehouse.dbt("build", fails_with="run `churn setup` on it, then this again")
+        print("ok: a database without the source's schema is told the way out")
+        warehouse.make_source()
+        warehouse.dbt("run", *SETTLED)
+        expect("and is built once it has it", facts(warehouse, "true"), 0)
+
+
+def running_demo(server):
+    """`make warehouse` without an address: a demo's folder, as crates/store makes it, leads to its server."""
     parts = urlsplit(server)
-    environment = os.environ | {
-        "PGHOST": parts.hostname, "PGPORT": str(parts.port), "PGUSER": parts.username, "PGPASSWORD": parts.password or "",
-        "PGDATABASE": DATABASE, "CHURN_ANALYST_ROLE": f"analyst_{os.getpid()}", "CHURN_WAREHOUSE_SCHEMA": "warehouse",
-    }
-    admin = connect(server, "postgres").cursor()
-    admin.execute(f"create database {DATABASE} template template0")
-    try:
-        cursor = connect(server, DATABASE).cursor()
-        cursor.execute("create schema churn")
-        for migration in sorted((ROOT / "crates/store/migrations").glob("*.sql")):
-            cursor.execute(migration.read_text())
-        life(cursor, environment)
-        cursor.execute(f"set role analyst_{os.getpid()}")
-        cursor.execute("select count(*) from warehouse.campaign_list")
-        expect("analysts may read reports and not the source",
-               one(cursor, "select has_schema_privilege('churn', 'usage')"), (False,))
-        cursor.execute("reset role")
-        bad_sources(cursor, environment)
-    finally:
-        admin.execute(f"drop database if exists {DATABASE} with (force)")
-        admin.execute(f"drop role if exists analyst_{os.getpid()}")
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "churnstream-postgres-check"
+        (folder / "data").mkdir(parents=True)
+        (folder / "password").write_text(parts.password)
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "CHURN__"))} | {"TMPDIR": place}
+        for process, says in ((os.getpid(), "database postgres lacks"), (2**22 + 1, "no database is named, and no demo runs")):
+            (folder / "data/postmaster.pid").write_text(f"{process}\n/data\n0\n{parts.port}\n\n127.0.0.1\n")
+            done = subprocess.run([ROOT / "scripts/warehouse.sh"], env=environment, capture_output=True, text=True)
+            expect(f"a demo {'that runs' if process == os.getpid() else 'that was killed'} is known by its folder", says in done.stdout + done.stderr, True)
+
+
+def life(server):
+    with Warehouse(server, "life") as warehouse:
+        empty_then_filled(warehouse)
+        first_increment(warehouse)
+        second_increment(warehouse)
+        full_refresh(warehouse)
+        mutations.prove_all(warehouse)
+        analysts(warehouse)
+        plain_builder(warehouse)
+        bad_sources(warehouse)
+    late_schema(server)
+    running_demo(server)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    checks = {"life": life, "mutations": mutations.main}
+    if len(sys.argv) not in (2, 3) or sys.argv[2:] and sys.argv[2] not in checks:
         sys.exit(__doc__)
-    main(sys.argv[1].rstrip("/"))
+    checks[sys.argv[2] if sys.argv[2:] else "life"](sys.argv[1].rstrip("/"))

@@ -26,6 +26,39 @@
     {{ return(['model_version', 'model_hash']) }}
 {%- endmacro %}
 
+{#-
+    Members of a dimension that this model does not have yet, as `new_member`. One score stands for each; its event tells what the
+    member is. Only what arrived since the model last read is looked at.
+-#}
+{% macro new_members(key) -%}
+    new_score as (
+
+        select
+            score.{{ key }},
+            score.score_id
+        from {{ ref('int_scored_event') }} as score
+        {% if is_incremental() %}
+            where
+                score.arrived_at > {{ read_arrivals() }}
+                and not exists (
+                    select from {{ this }} as known
+                    where known.{{ key }} = score.{{ key }}
+                )
+        {% endif %}
+
+    ),
+
+    new_member as (
+
+        select
+            {{ key }},
+            max(score_id::text)::uuid as score_id
+        from new_score
+        group by {{ key }}
+
+    )
+{%- endmacro %}
+
 {#- A day as a whole number, such as 20261125, in UTC; dim_date has one row a number. -#}
 {% macro date_key(column) -%}
     to_char({{ column }} at time zone 'UTC', 'YYYYMMDD')::integer

@@ -1,6 +1,6 @@
 {#-
-    What became of the run, for whoever watches: one row in churn.warehouse_run. Nothing turns it into a metric yet. Written also
-    when tests fail; a run that cannot start leaves none, and the last row's age tells.
+    What became of the run, for whoever watches: one row in churn.warehouse_run. The monitor's process turns it into
+    metrics (churn_warehouse_*). Written also when tests fail; a run that cannot start leaves none, and the last row's age tells.
 -#}
 {% macro record_run(results) -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'test') -%}

@@ -24,6 +24,7 @@ mod reference;
 mod retrain;
 mod sink;
 mod store;
+mod warehouse;
 
 pub use audit::Audit;
 pub use config::{PostgresConfig, PrivateConfig};
@@ -41,3 +42,4 @@ pub use sink::{
     Written,
 };
 pub use store::Store;
+pub use warehouse::WarehouseRun;

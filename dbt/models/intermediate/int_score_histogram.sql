@@ -45,6 +45,8 @@ final as (
         round(
             coalesce(sum(({{ log_loss('probability', 'is_churned') }})::numeric) filter (where is_outcome_known), 0), 6
         ) as log_loss_sum,
+        min(outcome_date_key) as first_outcome_date_key,
+        max(outcome_date_key) as last_outcome_date_key,
         max(changed_at) as changed_at
     from fact
     group by event_date_key, model_key, {{ permille('probability') }}

@@ -4,37 +4,16 @@
         incremental_strategy='append',
         on_schema_change='append_new_columns',
         indexes=[{'columns': ['model_key'], 'unique': true}],
+        pre_hook="{{ take_arrivals(ref('int_scored_event')) }}",
+        post_hook="{{ keep_mark() }}",
     )
 }}
 
--- Which models have scored, remembered also when their scores are pruned from the source. One score stands for each new model.
+-- Which models have scored, remembered also when their scores are pruned from the source.
 
 with
 
-new_score as (
-
-    select
-        score.model_key,
-        score.score_id
-    from {{ ref('int_scored_event') }} as score
-    {% if is_incremental() %}
-        where not exists (
-            select from {{ this }} as known
-            where known.model_key = score.model_key
-        )
-    {% endif %}
-
-),
-
-new_member as (
-
-    select
-        model_key,
-        max(score_id::text)::uuid as score_id
-    from new_score
-    group by model_key
-
-),
+{{ new_members('model_key') }},
 
 final as (
 

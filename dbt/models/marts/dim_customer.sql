@@ -18,7 +18,8 @@
 
 with
 
-score as (
+-- Not materialized: read twice, by the index each time.
+score as not materialized (
 
     select * from {{ ref('int_scored_event') }}
 

@@ -5,30 +5,25 @@
     )
 }}
 
--- Whole years from the first event to the last event or outcome; the current year where there are none yet.
+-- Whole years from the first event to the last event or outcome; the current year where there are none yet. The histogram has few
+-- rows and knows all days of the fact.
 
 with
 
 bounds as (
 
     select
-        min(event_time) as first_at,
-        max(event_time) as last_at
-    from {{ ref('int_scored_event') }}
-    union all
-    select
-        min(observed_at) as first_at,
-        max(observed_at) as last_at
-    from {{ ref('stg_outcome') }}
+        to_date(min(least(event_date_key, first_outcome_date_key))::text, 'YYYYMMDD') as first_date,
+        to_date(max(greatest(event_date_key, last_outcome_date_key))::text, 'YYYYMMDD') as last_date
+    from {{ ref('int_score_histogram') }}
 
 ),
 
 years as (
 
     select
-        date_trunc('year', coalesce(min(first_at), {{ dbt.current_timestamp() }}) at time zone 'UTC') as first_day,
-        date_trunc('year', coalesce(max(last_at), {{ dbt.current_timestamp() }}) at time zone 'UTC')
-        + interval '1 year' - interval '1 day' as last_day
+        date_trunc('year', coalesce(first_date, current_date)::timestamp) as first_day,
+        date_trunc('year', coalesce(last_date, current_date)::timestamp) + interval '1 year' - interval '1 day' as last_day
     from bounds
 
 ),

@@ -4,37 +4,14 @@
         incremental_strategy='append',
         on_schema_change='append_new_columns',
         indexes=[{'columns': ['location_key'], 'unique': true}],
+        pre_hook="{{ take_arrivals(ref('int_scored_event')) }}",
+        post_hook="{{ keep_mark() }}",
     )
 }}
 
--- One score stands for each new combination; its event tells what the combination is.
-
 with
 
-new_score as (
-
-    select
-        score.location_key,
-        score.score_id
-    from {{ ref('int_scored_event') }} as score
-    {% if is_incremental() %}
-        where not exists (
-            select from {{ this }} as known
-            where known.location_key = score.location_key
-        )
-    {% endif %}
-
-),
-
-new_member as (
-
-    select
-        location_key,
-        max(score_id::text)::uuid as score_id
-    from new_score
-    group by location_key
-
-),
+{{ new_members('location_key') }},
 
 event as (
 

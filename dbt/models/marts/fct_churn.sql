@@ -8,6 +8,7 @@
             {'columns': ['score_id'], 'unique': true},
             {'columns': ['arrived_at']},
             {'columns': ['changed_at']},
+            {'columns': ['event_date_key']},
         ],
         pre_hook="{{ take_mark() }}",
         post_hook=[
@@ -23,7 +24,8 @@
 
 with
 
-score as (
+-- Not materialized, as all that is read more than once here: each reader takes a few rows, by the index.
+score as not materialized (
 
     select * from {{ ref('int_scored_event') }}
 

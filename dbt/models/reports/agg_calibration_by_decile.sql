@@ -31,7 +31,7 @@ placed as (
 
 ),
 
-final as (
+grouped as (
 
     select
         model_key,
@@ -45,6 +45,24 @@ final as (
         round(sum(probability_sum) / sum(outcomes) - sum(churned) / sum(outcomes), 6) as calibration_gap
     from placed
     group by model_key, least(floor(10 * middle / all_outcomes), 9)::integer + 1
+
+),
+
+final as (
+
+    select
+        grouped.model_key,
+        member.model_version,
+        grouped.decile,
+        grouped.probability_from,
+        grouped.probability_to,
+        grouped.outcomes,
+        grouped.churned,
+        grouped.mean_probability,
+        grouped.churn_rate,
+        grouped.calibration_gap
+    from grouped
+    inner join {{ ref('dim_model') }} as member on grouped.model_key = member.model_key
 
 )
 

@@ -14,6 +14,7 @@ mod parts;
 mod report;
 mod say;
 mod shipped;
+mod warehouse;
 
 use std::process::ExitCode;
 

@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::app::Shared;
 use crate::config::Config;
-use crate::{bootstrap, shipped};
+use crate::{bootstrap, shipped, warehouse};
 
 /// The servers that parts talk to, and what they share in this process.
 #[derive(Debug)]
@@ -73,6 +73,19 @@ impl Platform {
         let mirror = Mirror::new(&self.config.mlflow, self.registry.clone()).map_err(Ending::of)?;
         tokio::spawn(mirror.clone().run(stop.clone()));
         Ok(Some(mirror))
+    }
+
+    /// Shows what became of the warehouse's runs until `stop`, where there is a Postgres. Nothing waits for it.
+    ///
+    /// # Errors
+    /// Postgres is out of reach.
+    pub(crate) async fn watch_warehouse(&self, stop: &CancellationToken) -> anyhow::Result<()> {
+        if !self.config.postgres.url.is_empty() {
+            let store = Store::connect(&self.config.postgres).await.map_err(Ending::of);
+            let store = store.context("connect to Postgres (postgres.url)")?;
+            tokio::spawn(warehouse::watch(store, self.shared.metrics.clone(), stop.clone()));
+        }
+        Ok(())
     }
 
     pub(crate) async fn synthesizer(&self, source: Source) -> anyhow::Result<Synthesizer> {

@@ -252,6 +252,28 @@ catalogue! {
     TRAINER_PROGRAMS: IntCounterVec = Spec::counter_vec(
         "churn_trainer_after_promotion_total", &["result"],
         "Runs of trainer.after_promotion that ended: ok, failed or timeout.");
+    /// Warehouse: tests of the newest run.
+    WAREHOUSE_TESTS: Gauge = Spec::gauge(
+        "churn_warehouse_tests", Unit::Count, "Tests of the warehouse's newest run that had any.");
+    /// Warehouse: tests that failed.
+    WAREHOUSE_TESTS_FAILED: Gauge = Spec::gauge(
+        "churn_warehouse_failed_tests", Unit::Count, "Tests that failed, could not run or warned in the warehouse's newest run.");
+    /// Warehouse: models that could not be built.
+    WAREHOUSE_MODEL_ERRORS: Gauge = Spec::gauge(
+        "churn_warehouse_failed_models", Unit::Count, "Models that could not be built in the warehouse's newest run.");
+    /// Warehouse: what was left out.
+    WAREHOUSE_SKIPPED: Gauge = Spec::gauge(
+        "churn_warehouse_skipped", Unit::Count, "Models and tests left out of the newest run because something before them failed.");
+    /// Warehouse: time of the models.
+    WAREHOUSE_MODEL_SECONDS: Gauge = Spec::gauge(
+        "churn_warehouse_model_seconds", Unit::Seconds, "Time that the models of the warehouse's newest run took.");
+    /// Warehouse: end of the newest run.
+    WAREHOUSE_FINISHED: Gauge = Spec::gauge(
+        "churn_warehouse_finished_timestamp_seconds", Unit::Seconds, "When the warehouse's newest run ended, since 1970.");
+    /// Warehouse: end of the last good build.
+    WAREHOUSE_SUCCEEDED: Gauge = Spec::gauge(
+        "churn_warehouse_succeeded_timestamp_seconds", Unit::Seconds,
+        "When the last build of the warehouse ended in which nothing failed, since 1970.");
 
     /// Api: customers scored.
     API_PREDICTED: IntCounter = Spec::counter(

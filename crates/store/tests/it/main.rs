@@ -10,3 +10,4 @@ mod partitions;
 mod private;
 mod refusals;
 mod roundtrip;
+mod warehouse;

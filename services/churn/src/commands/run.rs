@@ -134,6 +134,7 @@ async fn parts(
         parts.spawn("scorer", platform.scorer().await?.run(stop.clone()));
     }
     if includes(part, PartName::Monitor) {
+        platform.watch_warehouse(&stop).await?;
         parts.spawn("monitor", platform.monitor().await?.run(stop.clone()));
     }
     if let Some(trainer) = trainer {
