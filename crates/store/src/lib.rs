@@ -18,6 +18,7 @@ mod permission;
 mod position;
 pub mod private;
 mod reference;
+mod scores;
 mod sink;
 mod store;
 
@@ -29,6 +30,7 @@ pub use monitor_state::MonitorState;
 pub use partition::{DAY_MS, Partition, PartitionSize};
 pub use permission::Duty;
 pub use position::StoredPosition;
+pub use scores::StoredScore;
 pub use sink::{
     Claim, Conflict, OffsetAdvance, Rejected, Resolution, SinkWriter, Staged, Target, TopicPartition, WriteError,
     Written,

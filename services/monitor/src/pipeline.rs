@@ -19,6 +19,8 @@ use tokio::task::block_in_place;
 use tokio::time::MissedTickBehavior;
 
 use crate::intake::Intake;
+use crate::join::Evicted;
+use crate::late::{LateResults, LookUp};
 use crate::metrics::MonitorMetrics;
 use crate::requests::Sender;
 use crate::snapshot::{ModelSnapshot, MonitorHandle};
@@ -43,6 +45,7 @@ pub(crate) struct Pipeline {
     pub(crate) bad_records: u64,
     pub(crate) sender: Sender,
     pub(crate) memory: Option<Memory>,
+    pub(crate) look_up: Option<LookUp>,
     pub(crate) cluster_id: String,
     pub(crate) retrain_requests: bool,
     pub(crate) min_interval_ms: i64,
@@ -50,8 +53,13 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
+    pub(crate) fn look_up_in(&mut self, store: Store, batch: usize) {
+        self.look_up = Some(LookUp::new(store, self.watch.segmentation(), batch));
+    }
+
     pub(crate) async fn remember_in(&mut self, store: Store) -> anyhow::Result<()> {
         let memory = Memory::open(store, self.consumer.group(), &self.cluster_id, &mut self.watch).await?;
+        self.watch.look_up_what_waits(now_ms());
         self.memory = Some(memory);
         Ok(())
     }
@@ -130,6 +138,8 @@ impl Pipeline {
             watch.scores(&intake.scores);
             watch.outcomes(&intake.outcomes);
         });
+        let outcomes = intake.outcomes.observed_at_ms.iter().zip(&intake.outcomes.event_time_ms);
+        self.metrics.delays(outcomes.map(|(known, happened)| known - happened));
         self.stage.done(records.len() as u64);
         self.stage.durable(records.len() as u64);
         let next = records.next_offsets();
@@ -167,10 +177,11 @@ impl Pipeline {
         let now = now_ms();
         self.watch.ask_for_training(self.training.as_ref());
         let changes = self.watch.changes(now);
+        let orphans = self.look_up(changes.evicted).await;
         let snapshot = self.watch.snapshot(now, self.bad_records);
         changes.forgotten.iter().for_each(|version| self.metrics.forgotten(version));
-        snapshot.models.iter().for_each(|model| self.metrics.publish(model));
-        self.metrics.join_window(snapshot.waiting, changes.evicted);
+        self.metrics.publish(&snapshot);
+        self.metrics.join_window(snapshot.waiting, changes.evicted, orphans);
         self.metrics.repeated("score", changes.repeats.scores);
         self.metrics.repeated("outcome", changes.repeats.outcomes);
         self.metrics.repeated("contradiction", changes.repeats.contradictions);
@@ -178,6 +189,25 @@ impl Pipeline {
             self.ask_for_a_model(model, now).await;
         }
         self.handle.publish(snapshot);
+    }
+
+    /// Looks up the scores of outcomes that came too late for the window; returns the outcomes that are given up.
+    async fn look_up(&mut self, evicted: Evicted) -> u64 {
+        let late = self.watch.take_late();
+        let Some(look_up) = &mut self.look_up else { return evicted.outcomes };
+        // Those that left the window beyond what it remembers of them are not asked about.
+        let left = late.iter().filter(|late| late.observed_at_ms.is_none()).count() as u64;
+        let skipped = look_up.take(late) + evicted.outcomes.saturating_sub(left);
+        let found = look_up.turn().await;
+        let results = match found {
+            Ok(found) => self.watch.found(&found),
+            Err(error) => {
+                self.retries.failed("postgres", &format!("{error:#}"), self.publish_every);
+                LateResults::default()
+            }
+        };
+        self.metrics.late(results, skipped, look_up.waiting());
+        results.unknown + skipped
     }
 
     /// A request that cannot be sent is tried again with the next figures.

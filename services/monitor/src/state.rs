@@ -17,8 +17,8 @@ use crate::requests::Asked;
 use crate::watch::Watch;
 
 /// Version of the encoding. Change it with every change of what is stored: an unknown one is begun anew.
-const FORMAT: i32 = 1;
-/// Waiting halves that are stored, 29 bytes each: bounds the row at about 14 MB. Beyond it some outcomes become orphans.
+const FORMAT: i32 = 2;
+/// Waiting halves that are stored, 31 bytes each: bounds the row at about 15 MB. Beyond it some outcomes become orphans.
 const MAX_WAITING: usize = 500_000;
 
 /// Where the memory goes, and how far the stream was read.
