@@ -1,7 +1,8 @@
 //! How often chance alone raises an alarm at the monitor's defaults: days of a stream that never changes.
 //!
 //! `cargo run -p churn-drift --example false_alarms -- [DAYS] [SEED]`. One day is 5,000 rows a second: 43,200 windows of
-//! 10,000 rows against a live reference of 20,000, and 86,400 blocks of 5,000 labelled rows against the first 20,000.
+//! 10,000 rows against a live reference of 20,000, and 86,400 blocks of 5,000 labelled rows against the first 20,000. In
+//! each window 1 % of a feature's values are missing and 0.1 % are strange, as in the reference.
 //! Features are those of the shipped customers, each drawn by itself: drawn together they would alarm together, and on no
 //! more days.
 #![allow(clippy::print_stdout)] // it prints what it finds
@@ -10,7 +11,7 @@ use churn_domain::csv::{ReadOptions, read};
 use churn_domain::{FEATURES, Probability};
 use churn_drift::performance::log_loss;
 use churn_drift::significance::{benjamini_hochberg, chi_square};
-use churn_drift::{Drift, DriftRule, Moments, Reference, psi};
+use churn_drift::{Drift, DriftRule, FeatureQuality, Moments, Quality, QualityRule, Reference, psi};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Binomial, Distribution, Uniform};
@@ -30,14 +31,16 @@ fn main() {
     let (days, seed) = (arguments.next().unwrap_or(20), arguments.next().unwrap_or(7));
     let shares = shares_of_customers();
     let mut chance = ChaCha8Rng::seed_from_u64(seed);
-    let mut found = [0_u64; 3];
+    let mut found = [0_u64; 4];
     for _ in 0..days {
         let [windows, alarms] = drift_day(&shares, &mut chance);
         found[0] += u64::from(windows > 0);
         found[1] += u64::from(alarms > 0);
-        found[2] += u64::from(performance_day(&mut chance) > 0);
+        found[2] += u64::from(quality_day(&mut chance) > 0);
+        found[3] += u64::from(performance_day(&mut chance) > 0);
     }
-    for (what, with) in ["with a drifted window", "with a drift alarm", "with a performance alarm"].iter().zip(found) {
+    let kinds = ["with a drifted window", "with a drift alarm", "with a quality alarm", "with a performance alarm"];
+    for (what, with) in kinds.iter().zip(found) {
         println!("{with} of {days} days {what}; {:.1} % at most, at 95 % confidence", 100.0 * upper_limit(with, days));
     }
 }
@@ -71,6 +74,26 @@ fn drift_day(shares: &[Vec<f64>], chance: &mut ChaCha8Rng) -> [u64; 2] {
     }
     assert_eq!(shares.len(), FEATURES.len());
     [drifted, alarms]
+}
+
+/// Windows at which enough in a row had a feature of worse quality.
+fn quality_day(chance: &mut ChaCha8Rng) -> u64 {
+    let rule = QualityRule::default();
+    let (missing, strange) = (0.01, 0.001);
+    let mut draw = |rows: u64| {
+        let mut of = |p: f64| Binomial::new(rows, p).expect("a probability").sample(chance);
+        Quality { rows, missing: of(missing), strange: of(strange) }
+    };
+    let reference: Vec<Quality> = FEATURES.iter().map(|_| draw(REFERENCE_ROWS)).collect();
+    let (mut alarms, mut streak) = (0, 0);
+    for _ in 0..WINDOWS {
+        let worse = reference.iter().enumerate().fold(false, |worse, (feature, &before)| {
+            rule.is_worse(&FeatureQuality { feature, before, now: draw(WINDOW_ROWS) }) || worse
+        });
+        streak = if worse { streak + 1 } else { 0 };
+        alarms += u64::from(streak >= ALARM_WINDOWS);
+    }
+    alarms
 }
 
 /// Rows by bin: one binomial draw a bin, of what is left.

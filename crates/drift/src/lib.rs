@@ -10,6 +10,7 @@
 //! Two kinds of figure, never to be mixed up, are two types: a [`PValue`] is significant when it is small, a
 //! [`Distance`] matters when it is large.
 
+mod bars;
 mod bins;
 mod compare;
 pub mod detectors;
@@ -26,6 +27,7 @@ pub mod significance;
 mod sliding;
 mod window;
 
+pub use bars::{Bar, bars};
 pub use bins::{Bins, Edges, InvalidBins};
 pub use compare::{Drift, DriftRule, drifted};
 pub use figures::{Distance, PValue};

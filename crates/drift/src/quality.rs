@@ -109,11 +109,14 @@ fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// Probability of so much larger a share, if nothing has changed: the pooled two-proportion z-test, one-sided.
+/// Probability of so much larger a share, if nothing has changed: the two-proportion z-test, one-sided, by the larger of
+/// the pooled and the separate error. The pooled one alone believes a single strange value among six rows.
 fn grown((old, old_rows): (u64, u64), (new, new_rows): (u64, u64)) -> PValue {
     let (n, m) = (old_rows as f64, new_rows as f64);
     let (was, is, pooled) = (old as f64 / n, new as f64 / m, (old + new) as f64 / (n + m));
-    let error = (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sqrt();
+    let together = pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m);
+    let apart = was * (1.0 - was) / n + is * (1.0 - is) / m;
+    let error = together.max(apart).sqrt();
     let p = match (is - was) / error {
         z if z.is_finite() => erfc(z / std::f64::consts::SQRT_2) / 2.0,
         // All rows of both sides are alike.

@@ -52,6 +52,8 @@ pub struct MonitorConfig {
     /// How often what is remembered goes to Postgres, with the positions it belongs to. A restart reads again what came
     /// since.
     pub save_every: HumanDuration,
+    /// How often the figures of the labelled rows since the last time go to `churn.model_metric`.
+    pub record_every: HumanDuration,
     /// Model versions watched at a time, about 6 MB each; the one not seen for longest goes first.
     pub max_models: usize,
     /// How often figures are published.
@@ -82,6 +84,7 @@ impl Default for MonitorConfig {
             retrain_requests: true,
             retrain_min_interval: HumanDuration::from_secs(600),
             save_every: HumanDuration::from_secs(10),
+            record_every: HumanDuration::from_secs(30),
             max_models: 4,
             publish_every: HumanDuration::from_secs(1),
             commit_every: HumanDuration::from_secs(5),
@@ -146,6 +149,7 @@ impl Validate for MonitorConfig {
             ("look_up_after", self.look_up_after),
             ("retrain_min_interval", self.retrain_min_interval),
             ("save_every", self.save_every),
+            ("record_every", self.record_every),
         ] {
             if span.as_millis() == 0 {
                 faults.push(Fault::new(key, "must be longer than 0"));

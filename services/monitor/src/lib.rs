@@ -20,6 +20,7 @@ mod metrics;
 mod models;
 mod performance;
 mod pipeline;
+mod record;
 mod requests;
 mod segments;
 mod snapshot;
@@ -99,6 +100,8 @@ impl Monitor {
             sender: Sender::new(cluster, schemas, &stage),
             memory: None,
             look_up: None,
+            records: None,
+            record_every: config.record_every.get(),
             cluster_id: cluster.id().to_owned(),
             retrain_requests: config.retrain_requests,
             min_interval_ms: i64::try_from(config.retrain_min_interval.as_millis()).unwrap_or(i64::MAX),
@@ -115,7 +118,8 @@ impl Monitor {
         Ok(Self { pipeline: Box::new(pipeline), look_up_batch })
     }
 
-    /// Looks up there, where scores are stored, what an outcome is of that comes after its score has left the window.
+    /// Looks up there, where scores are stored, what an outcome is of that comes after its score has left the window, and
+    /// records the models' figures there.
     pub fn look_up_in(&mut self, store: Store) {
         self.pipeline.look_up_in(store, self.look_up_batch);
     }

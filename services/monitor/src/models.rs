@@ -8,6 +8,7 @@ use crate::drift::{DriftSettings, DriftWatch, Rows};
 use crate::estimate::EstimateWatch;
 use crate::join::Scored;
 use crate::performance::{PerformanceSettings, PerformanceWatch};
+use crate::record::Record;
 use crate::segments::SegmentFigures;
 use crate::training::Training;
 
@@ -27,6 +28,9 @@ pub(crate) struct Model {
     pub(crate) band: BandWatch,
     pub(crate) estimate: EstimateWatch,
     pub(crate) segments: SegmentFigures,
+    pub(crate) record: Record,
+    /// Whether the figures of the training are recorded, or will never be.
+    pub(crate) training_recorded: bool,
     pub(crate) knows_training: bool,
     recent_rows: usize,
     id: u32,
@@ -42,13 +46,14 @@ impl Model {
         self.drift.add(rows);
     }
 
-    /// Takes the truth about a scored row.
-    pub(crate) fn label(&mut self, scored: &Scored, actual: bool) {
+    /// Takes the truth about a scored row, whose event happened then.
+    pub(crate) fn label(&mut self, scored: &Scored, actual: bool, event_time_ms: i64) {
         let (row, first_rows) = ((scored.probability, scored.predicted, actual), self.drift.settings().reference_rows);
         self.labelled += 1;
         self.total.add(row.0, row.1, row.2);
         self.recent.next_row().add(row.0, row.1, row.2);
         self.performance.add(row.0, row.1, row.2);
+        self.record.add(row, event_time_ms);
         self.band.add(row, first_rows as u64, self.recent_rows);
         self.estimate.label(row.0, row.1, row.2, first_rows);
         self.segments.add(&self.drift.settings().segmentation, scored.cell, row, self.recent_rows);
@@ -129,6 +134,8 @@ impl Models {
             band: BandWatch::new(),
             estimate: EstimateWatch::new(),
             segments: SegmentFigures::new(&self.settings.drift.segmentation),
+            record: Record::new(),
+            training_recorded: false,
             knows_training: false,
             recent_rows: self.settings.recent_rows,
             id,

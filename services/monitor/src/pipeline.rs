@@ -13,7 +13,7 @@ use churn_runtime::clock::{Stopwatch, now_ms};
 use churn_runtime::exit::{Ending, Fate, Fated};
 use churn_runtime::health::Component;
 use churn_runtime::progress::Stage;
-use churn_store::Store;
+use churn_store::{Dataset, ModelMetrics, Store};
 use churn_stream::{Consumer, Event, Position, RecordBatch, Retries, TopicPartition, Wait};
 use tokio::task::block_in_place;
 use tokio::time::MissedTickBehavior;
@@ -46,6 +46,8 @@ pub(crate) struct Pipeline {
     pub(crate) sender: Sender,
     pub(crate) memory: Option<Memory>,
     pub(crate) look_up: Option<LookUp>,
+    pub(crate) records: Option<Store>,
+    pub(crate) record_every: Duration,
     pub(crate) cluster_id: String,
     pub(crate) retrain_requests: bool,
     pub(crate) min_interval_ms: i64,
@@ -54,6 +56,7 @@ pub(crate) struct Pipeline {
 
 impl Pipeline {
     pub(crate) fn look_up_in(&mut self, store: Store, batch: usize) {
+        self.records = Some(store.clone());
         self.look_up = Some(LookUp::new(store, self.watch.segmentation(), batch));
     }
 
@@ -189,6 +192,9 @@ impl Pipeline {
             self.ask_for_a_model(model, now).await;
         }
         self.handle.publish(snapshot);
+        if let Err(error) = self.record(now).await {
+            self.retries.failed("postgres", &format!("{error:#}"), self.record_every);
+        }
     }
 
     /// Looks up the scores of outcomes that came too late for the window; returns the outcomes that are given up.
@@ -208,6 +214,29 @@ impl Pipeline {
         };
         self.metrics.late(results, skipped, look_up.waiting());
         results.unknown + skipped
+    }
+
+    /// Records the models' figures where the time for it has come. What cannot be recorded is tried again with the next
+    /// figures.
+    async fn record(&mut self, now: i64) -> anyhow::Result<()> {
+        let Some(store) = &self.records else { return Ok(()) };
+        let every = i64::try_from(self.record_every.as_millis()).unwrap_or(i64::MAX);
+        for model in self.watch.models.latest_first() {
+            if !model.training_recorded
+                && let Some(values) = self.training.test_figures(&model.version)
+            {
+                let (version, dataset) = (model.version.clone(), Dataset::Test);
+                if !store.has_metrics(&version, dataset).await? {
+                    store.record_metrics(&ModelMetrics { version, dataset, start_ms: now, end_ms: now, values }).await?;
+                }
+                model.training_recorded = true;
+            }
+            if let Some(figures) = model.record.due(&model.version, every, now) {
+                store.record_metrics(&figures).await?;
+                model.record.recorded(now);
+            }
+        }
+        Ok(())
     }
 
     /// A request that cannot be sent is tried again with the next figures.

@@ -3,7 +3,7 @@
 //! One row holds the memory and the positions it belongs to. The memory is JSON (counts, moments, references) followed by
 //! the halves that wait, as bytes: there may be hundreds of thousands of them. What is not remembered: ids that were
 //! joined already, so that a repetition after a restart waits in vain instead of being counted as one; and a live
-//! reference that was still being collected, which begins anew.
+//! reference, or first labelled rows of the expected performance, that were still being collected, which begin anew.
 
 use std::collections::BTreeMap;
 

@@ -115,7 +115,7 @@ impl Watch {
             let scored = Scored { probability, predicted: batch.label[row], model: id, cell: self.cells[row] };
             match self.join.score(batch.score_id[row], scored) {
                 OnScore::Waits | OnScore::Labelled => {}
-                OnScore::Joined(churned) => self.label(&scored, churned),
+                OnScore::Joined(churned) => self.label(&scored, churned, batch.event.event_time_ms[row]),
                 OnScore::Duplicate => {
                     self.repeats.scores += 1;
                     self.close_run(batch, model, run..row);
@@ -135,7 +135,7 @@ impl Watch {
                     self.late.push(Late { id, churned, observed_at_ms: Some(batch.observed_at_ms[row]) });
                 }
                 OnOutcome::Waits => {}
-                OnOutcome::Joined(scored) => self.label(&scored, churned),
+                OnOutcome::Joined(scored) => self.label(&scored, churned, batch.event_time_ms[row]),
                 OnOutcome::Duplicate => self.repeats.outcomes += 1,
                 OnOutcome::Contradicts => {
                     self.repeats.contradictions += 1;
@@ -189,7 +189,7 @@ impl Watch {
                 let scored = Scored { probability, predicted: score.predicted, model: 0, cell };
                 match self.models.find(&score.model_version) {
                     Some(model) => {
-                        model.label(&scored, late.churned);
+                        model.label(&scored, late.churned, late.id.time_ms());
                         results.joined += 1;
                     }
                     None => results.unwatched += 1,
@@ -254,9 +254,9 @@ impl Watch {
     }
 
     /// A model that had to make way is no longer judged.
-    fn label(&mut self, scored: &Scored, actual: bool) {
+    fn label(&mut self, scored: &Scored, actual: bool, event_time_ms: i64) {
         if let Some(model) = self.models.get_mut(scored.model) {
-            model.label(scored, actual);
+            model.label(scored, actual, event_time_ms);
         }
     }
 }
