@@ -303,7 +303,7 @@ fn read(half: &[u8; SAVED_BYTES]) -> Option<(ScoreId, Known)> {
 
 /// The hash of an id is what it is made of: its low bits are SHA-256's.
 #[derive(Debug, Default)]
-struct RandomBits(u64);
+pub(crate) struct RandomBits(u64);
 
 impl Hasher for RandomBits {
     fn finish(&self) -> u64 {

@@ -18,6 +18,7 @@ mod join;
 mod late;
 mod metrics;
 mod models;
+mod pairs;
 mod performance;
 mod pipeline;
 mod record;
@@ -46,7 +47,7 @@ pub use config::MonitorConfig;
 pub use distribution::Bar;
 pub use performance::DetectorCounts;
 pub use snapshot::{
-    FeatureDrift, ModelSnapshot, MonitorHandle, MonitorSnapshot, QualitySnapshot, SegmentSnapshot,
+    FeatureDrift, ModelSnapshot, MonitorHandle, MonitorSnapshot, PairSnapshot, QualitySnapshot, SegmentSnapshot,
 };
 pub use training::{Training, TrainingSource};
 
@@ -84,16 +85,17 @@ impl Monitor {
         let stage = progress.stage(STAGE);
         let scores = Decoder::<ScoreCodec>::new(schemas.clone(), &topics.scores);
         let outcomes = Decoder::<OutcomeCodec>::new(schemas.clone(), &topics.outcomes);
+        let shadows = Decoder::<ScoreCodec>::new(schemas.clone(), &topics.shadow);
         // The order of topics is that of intake::SCORES.
         let consumer = cluster
-            .consumer(&stage, &config.group, &[&topics.scores, &topics.outcomes])
+            .consumer(&stage, &config.group, &[&topics.scores, &topics.outcomes, &topics.shadow])
             .await
             .map_err(Ending::of)
             .context("join the monitor's group")?;
         let look_up_batch = config.look_up_batch;
         let pipeline = Pipeline {
             consumer,
-            intake: Intake::new(scores, outcomes),
+            intake: Intake::new(scores, outcomes, shadows),
             watch: Watch::new(&config),
             training: Box::new(training),
             handle: MonitorHandle::default(),

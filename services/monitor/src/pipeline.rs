@@ -138,6 +138,7 @@ impl Pipeline {
         self.bad_records += self.intake.bad.len() as u64;
         let (watch, intake) = (&mut self.watch, &self.intake);
         block_in_place(|| {
+            watch.pairs.shadows(&intake.shadows);
             watch.scores(&intake.scores);
             watch.outcomes(&intake.outcomes);
         });

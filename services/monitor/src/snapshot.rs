@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use churn_drift::estimate::Estimates;
-use churn_drift::performance::Intervals;
+use churn_drift::performance::{Intervals, PairedSummary};
 use churn_drift::{DriftRule, FeatureQuality, Performance, QualityRule, Segment, Shift, Summary};
 use serde::Serialize;
 
@@ -12,6 +12,7 @@ use crate::band::Band;
 use crate::distribution::Bar;
 use crate::drift::{Comparison, SegmentComparison};
 use crate::models::Model;
+use crate::pairs::Pair;
 use crate::performance::DetectorCounts;
 
 /// Standard errors of an interval that holds the true figure with a confidence of 95 %.
@@ -43,6 +44,8 @@ pub struct MonitorSnapshot {
     pub models: Vec<ModelSnapshot>,
     /// How the features of the current model are distributed, then and now; empty before the first full window.
     pub distribution: Vec<Bar>,
+    /// Shadows against the champion, on the same events.
+    pub pairs: Vec<PairSnapshot>,
     /// Scores and outcomes that wait for their other half.
     pub waiting: u64,
     /// Scores given up without an outcome, since the start.
@@ -102,6 +105,30 @@ pub struct ModelSnapshot {
     pub performance_alarm: Option<Shift>,
     /// How often the detectors have spoken up.
     pub detectors: DetectorCounts,
+}
+
+/// A shadow against the champion, on the same events.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PairSnapshot {
+    /// The champion's version.
+    pub champion: String,
+    /// The shadow's version.
+    pub shadow: String,
+    /// Events with both scores and a known outcome.
+    pub rows: u64,
+    /// The figures of both on these rows; the interval holds the true difference with a confidence of 95 %.
+    pub figures: PairedSummary,
+}
+
+impl PairSnapshot {
+    pub(crate) fn of(pair: &Pair) -> Self {
+        Self {
+            champion: pair.champion.clone(),
+            shadow: pair.shadow.clone(),
+            rows: pair.paired.rows(),
+            figures: pair.paired.summary(CONFIDENCE),
+        }
+    }
 }
 
 /// The quality of one feature's values.

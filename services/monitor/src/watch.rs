@@ -13,8 +13,9 @@ use crate::join::{Evicted, Join, OnOutcome, OnScore, Scored};
 use crate::late::{Found, Late, LateResults};
 use crate::models::{Models, Settings};
 use crate::performance::PerformanceSettings;
+use crate::pairs::Pairs;
 use crate::requests::Asked;
-use crate::snapshot::{ModelSnapshot, MonitorSnapshot};
+use crate::snapshot::{ModelSnapshot, MonitorSnapshot, PairSnapshot};
 use crate::training::TrainingSource;
 
 /// Everything the monitor remembers. It knows neither Kafka nor the clock.
@@ -23,6 +24,7 @@ pub(crate) struct Watch {
     pub(crate) join: Join,
     pub(crate) models: Models,
     pub(crate) asked: Asked,
+    pub(crate) pairs: Pairs,
     pub(crate) requests_sent: u64,
     segmentation: Arc<Segmentation>,
     /// The segments' cells of the batch's rows.
@@ -83,6 +85,7 @@ impl Watch {
             join: Join::new(config.join_memory.as_usize(), millis(config.join_max_age)),
             models: Models::new(settings(config, &segmentation)),
             asked: Asked::default(),
+            pairs: Pairs::default(),
             requests_sent: 0,
             segmentation,
             cells: Vec::new(),
@@ -99,6 +102,7 @@ impl Watch {
 
     /// Takes scores. A score that came before is counted and otherwise passed over.
     pub(crate) fn scores(&mut self, batch: &ScoreBatch) {
+        self.pairs.champions(batch);
         let newest = batch.event.event_time_ms.iter().copied().max();
         self.newest_score_ms = self.newest_score_ms.max(newest.unwrap_or(i64::MIN));
         self.segmentation.cells_into(&batch.event.features, 0..batch.len(), &mut self.cells);
@@ -128,6 +132,7 @@ impl Watch {
 
     /// Takes outcomes.
     pub(crate) fn outcomes(&mut self, batch: &OutcomeBatch) {
+        self.pairs.outcomes(batch);
         for (row, &churned) in batch.churned.iter().enumerate() {
             let id = batch.score_id(row);
             match self.join.outcome(id, churned) {
@@ -225,6 +230,7 @@ impl Watch {
             published_at_ms: now_ms,
             models: models.iter().map(|model| ModelSnapshot::of(model, scratch)).collect(),
             distribution: models.first().map(shares).unwrap_or_default(),
+            pairs: self.pairs.iter().map(PairSnapshot::of).collect(),
             waiting: self.join.waiting(),
             unlabelled_scores: self.evicted.scores,
             orphan_outcomes: self.evicted.outcomes,
@@ -444,6 +450,34 @@ mod tests {
         let one_year = snapshot.models[0].segments.iter().find(|s| s.value == "One year").expect("a segment");
         assert_eq!(one_year.labelled_rows, 1);
         assert!(watch.take_late().is_empty());
+    }
+
+    #[test]
+    fn champion_and_shadow_are_compared_on_the_same_events_in_whatever_order_they_come() {
+        let mut watch = watch();
+        let shadows = |sequences: std::ops::Range<i64>| {
+            let mut batch = scores(sequences, "v2");
+            batch.probability.iter_mut().for_each(|p| *p = 0.5 + (*p - 0.5) / 2.0);
+            batch
+        };
+        watch.scores(&scores(0..100, "v1"));
+        assert!(watch.snapshot(1, 0).pairs.is_empty(), "nothing is kept while there is no shadow");
+        watch.pairs.shadows(&shadows(100..400));
+        watch.outcomes(&outcomes(150..250));
+        watch.scores(&scores(100..500, "v1"));
+        watch.outcomes(&outcomes(100..300));
+        watch.pairs.shadows(&shadows(400..450));
+        watch.outcomes(&outcomes(300..500));
+        watch.pairs.shadows(&shadows(100..120));
+        let pair = &watch.snapshot(1, 0).pairs[0];
+        assert_eq!((pair.champion.as_str(), pair.shadow.as_str(), pair.rows), ("v1", "v2", 350));
+        let (found, expected) = (pair.figures.champion, expected(100..450));
+        assert_eq!((found.rows, found.accuracy, found.f1), (350, expected.accuracy, expected.f1));
+        assert_eq!(pair.figures.challenger.rows, 350);
+        assert_eq!(watch.snapshot(1, 0).models.len(), 1, "a shadow is no model that scores");
+        // Another champion is another comparison.
+        watch.scores(&scores(600..601, "v3"));
+        assert_eq!(watch.snapshot(1, 0).pairs[0].rows, 0);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod calibration;
 mod confusion;
 mod interval;
+mod paired;
 mod ranking;
 mod sum;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use calibration::Calibration;
 pub use confusion::Confusion;
 pub use interval::{Errors, Interval, Intervals};
+pub use paired::{Paired, PairedSummary, Said};
 pub use ranking::Ranking;
 pub use sum::Sum;
 

@@ -267,6 +267,22 @@ catalogue! {
     MODEL_SEGMENT_CHURN: GaugeVec = Spec::gauge_vec(
         "churn_model_segment_churn_ratio", Unit::Ratio, &["model_version", "segment", "value"],
         "Share of the segment's customers with a known outcome who left.");
+    /// Monitor: events that champion and shadow are compared on.
+    MODEL_PAIRED_ROWS: GaugeVec = Spec::gauge_vec(
+        "churn_model_paired_rows", Unit::Count, &["model_version"],
+        "Events with a known outcome that both the champion and this shadow scored, since this champion and shadow met.");
+    /// Monitor: champion and shadow on the same events.
+    MODEL_PAIRED: GaugeVec = Spec::gauge_vec(
+        "churn_model_paired_ratio", Unit::Ratio, &["model_version", "role", "metric"],
+        "A figure of champion or shadow (role) on the same events: accuracy, precision, recall, f1, auc or brier; model_version is the shadow's.");
+    /// Monitor: log-loss of champion and shadow on the same events.
+    MODEL_PAIRED_LOG_LOSS: GaugeVec = Spec::gauge_vec(
+        "churn_model_paired_log_loss", Unit::Count, &["model_version", "role"],
+        "Mean log-loss in nats of champion or shadow (role) on the same events; model_version is the shadow's.");
+    /// Monitor: the shadow's log-loss less the champion's.
+    MODEL_PAIRED_DIFFERENCE: GaugeVec = Spec::gauge_vec(
+        "churn_model_paired_log_loss_difference", Unit::Count, &["model_version", "bound"],
+        "Log-loss of the shadow less the champion's on the same events (middle) and its 95 % interval (lower, upper); below 0 the shadow is better.");
     /// Monitor: how late outcomes come.
     MONITOR_OUTCOME_DELAY: Histogram = Spec::histogram(
         "churn_monitor_outcome_delay_seconds", Unit::Seconds, DELAYS, "Time from an event to the moment at which its outcome became known.");

@@ -79,8 +79,8 @@ async fn model_of(app: &App, score: Option<&Value>, stored: Option<Value>) -> Va
         let registry = app.registry().await?;
         let number = version.parse().map_err(Ending::data)?;
         let manifest = registry.load(Kind::Model, number).await.map_err(Ending::of)?.manifest;
-        let at = jiff::Timestamp::from_millisecond(manifest.created_at_ms).map_err(Ending::data)?;
-        anyhow::Ok(json!({ "created_at": at.to_string(), "created_by": manifest.created_by, "lineage": manifest.lineage }))
+        let (at, by, lineage) = (manifest.created_at, manifest.created_by, manifest.lineage);
+        anyhow::Ok(json!({ "created_at": at, "created_by": by, "lineage": lineage }))
     };
     let registry = found.await.unwrap_or_else(|error| json!({ "unknown": format!("{error:#}") }));
     json!({ "version": version, "hash": text(score, "model_hash"), "registry": registry, "stored": stored })

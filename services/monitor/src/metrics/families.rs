@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use churn_domain::FEATURES;
+use churn_drift::Summary;
 use churn_drift::estimate::{Estimate, Estimates};
 use churn_drift::performance::{Interval, Intervals};
 use churn_runtime::metrics::{GaugeVec, Metrics, Spec, catalogue};
 
 use crate::band::Band;
-use crate::snapshot::{ModelSnapshot, MonitorSnapshot, SegmentSnapshot};
+use crate::snapshot::{ModelSnapshot, MonitorSnapshot, PairSnapshot, SegmentSnapshot};
 
 const LOWER: &str = "lower";
 const UPPER: &str = "upper";
@@ -62,6 +63,7 @@ fn all<'a>(version: &'a str, labels: &'a [String]) -> Vec<&'a str> {
 pub(super) struct Families {
     by_model: Vec<Family>,
     distribution: Family,
+    paired: [(Family, fn(&PairSnapshot) -> Values); 4],
 }
 
 impl Families {
@@ -97,7 +99,21 @@ impl Families {
             family(&catalogue::MODEL_SEGMENT_LOG_LOSS, |m| segments(m, |s| s.log_loss)),
             family(&catalogue::MODEL_SEGMENT_CHURN, |m| segments(m, |s| s.churn)),
         ];
-        Self { by_model, distribution: Family::new(metrics, &catalogue::MODEL_FEATURE_SHARE, |_| Vec::new()) }
+        let unused = |spec| Family::new(metrics, spec, |_| Vec::new());
+        let paired: [(Family, fn(&PairSnapshot) -> Values); 4] = [
+            (unused(&catalogue::MODEL_PAIRED_ROWS), |pair| one(Some(pair.rows as f64))),
+            (unused(&catalogue::MODEL_PAIRED), paired),
+            (unused(&catalogue::MODEL_PAIRED_LOG_LOSS), |pair| {
+                roles(pair).into_iter().map(|(role, figures)| (vec![role.to_owned()], figures.log_loss)).collect()
+            }),
+            (unused(&catalogue::MODEL_PAIRED_DIFFERENCE), |pair| {
+                let interval = pair.figures.interval;
+                let mut values = two(interval.map(|i| i.lower), interval.map(|i| i.upper));
+                values.push((vec!["middle".to_owned()], pair.figures.difference));
+                values
+            }),
+        ];
+        Self { by_model, distribution: unused(&catalogue::MODEL_FEATURE_SHARE), paired }
     }
 
     pub(super) fn publish(&mut self, snapshot: &MonitorSnapshot) {
@@ -106,6 +122,7 @@ impl Families {
                 family.show(&model.version, (family.of)(model));
             }
         }
+        self.pairs(&snapshot.pairs);
         let current = snapshot.current().map(|model| model.version.as_str());
         for model in &snapshot.models {
             let is_current = current == Some(model.version.as_str());
@@ -113,10 +130,39 @@ impl Families {
         }
     }
 
+    /// A shadow that is compared no longer is shown no longer.
+    fn pairs(&mut self, pairs: &[PairSnapshot]) {
+        for (family, of) in &mut self.paired {
+            let gone = |version: &&String| !pairs.iter().any(|pair| pair.shadow == **version);
+            let gone: Vec<String> = family.shown.keys().filter(gone).cloned().collect();
+            gone.iter().for_each(|version| family.forget(version));
+            pairs.iter().for_each(|pair| family.show(&pair.shadow, of(pair)));
+        }
+    }
+
     pub(super) fn forget(&mut self, version: &str) {
         self.by_model.iter_mut().for_each(|family| family.forget(version));
         self.distribution.forget(version);
     }
+}
+
+fn roles(pair: &PairSnapshot) -> [(&'static str, Summary); 2] {
+    [("champion", pair.figures.champion), ("shadow", pair.figures.challenger)]
+}
+
+fn paired(pair: &PairSnapshot) -> Values {
+    let of_role = |(role, figures): (&str, Summary)| {
+        [
+            ("accuracy", figures.accuracy),
+            ("precision", figures.precision),
+            ("recall", figures.recall),
+            ("f1", figures.f1),
+            ("auc", figures.auc),
+            ("brier", figures.brier),
+        ]
+        .map(|(metric, value)| (vec![role.to_owned(), metric.to_owned()], value))
+    };
+    roles(pair).into_iter().flat_map(of_role).collect()
 }
 
 fn one(value: Option<f64>) -> Values {

@@ -60,7 +60,8 @@ pub(super) async fn run(app: &App, args: &DriftReport) -> anyhow::Result<()> {
     }
     let compared = block_in_place(|| columns(&then, &now));
     let drifted = compared.iter().filter(|column| column.verdict.drifted == Some(true)).count();
-    let dataset_drift = drifted as f64 >= DRIFT_SHARE * compared.len() as f64;
+    let judged = compared.iter().filter(|column| column.verdict.drifted.is_some()).count();
+    let dataset_drift = judged > 0 && drifted as f64 >= DRIFT_SHARE * judged as f64;
     let content = Page { then: &then_side, now: &now_side, columns: &compared, dataset_drift };
     std::fs::write(&args.out, page(&content)).with_context(|| format!("write {}", args.out.display()))?;
     let answer = Answer {
