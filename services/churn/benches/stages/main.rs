@@ -1,7 +1,8 @@
 //! Each stage against its own limit, in one run: `make bench`.
 //!
 //! The limit of the producer is bare librdkafka; of the scorer, a transactional loop that copies as many bytes and does nothing
-//! with them; of the sink, binary COPY of the same rows, encoded ahead, by the same driver into the same table. Both sides of a
+//! with them; of the sink, binary COPY of the same rows, encoded ahead, by the same driver into the same table; the monitor is held
+//! against the scorer, which it has to keep up with twice over. Both sides of a
 //! ratio run one after the other on the same machine and the same servers; the better of two rounds counts for each. Arguments:
 //! number of records.
 
@@ -48,6 +49,8 @@ async fn main() -> Result<()> {
     let (measured, _) = stack.part("scorer", wanted, None, async |stack| Ok(stack.end(&scores)? - before)).await?;
     scorer.ours(measured);
     let wanted = stack.end(&scores)? * 9 / 10;
+    let (watched, _) =
+        stack.part("monitor", wanted, None, async |stack| stack.committed("churn-monitor", &scores)).await?;
     let mut look = PgConnection::connect(&stack.url).await?;
     let (measured, postgres) =
         stack.part("sink", wanted, Some(stack.postgres_pid), async |_| stored(&mut look).await).await?;
@@ -66,6 +69,13 @@ async fn main() -> Result<()> {
     for pair in [&producer, &scorer, &sink] {
         pair.say();
     }
+    let scored = scorer.ours.map_or(f64::NAN, |scorer| scorer.per_second);
+    println!(
+        "monitor: {:.0} records/s ({:.2} CPU s a million), {:.2}x the scorer",
+        watched.per_second,
+        watched.cpu_per_million,
+        watched.per_second / scored
+    );
     println!(
         "postgres: {postgres:.2} CPU seconds a million rows under the sink, {bare_postgres:.2} under bare COPY, {:.2}x",
         postgres / bare_postgres
