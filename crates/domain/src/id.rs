@@ -54,6 +54,22 @@ impl ScoreId {
     }
 }
 
+/// As a ULID, or as the UUID of the same bits.
+impl std::str::FromStr for ScoreId {
+    type Err = InvalidScoreId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidScoreId> {
+        let ulid = text.parse::<Ulid>().ok().map(Self);
+        let uuid = || Uuid::try_parse(text).ok().map(|uuid| Self::from_bits(uuid.as_u128()));
+        ulid.or_else(uuid).ok_or_else(|| InvalidScoreId(text.to_owned()))
+    }
+}
+
+/// Text that names no score.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no score's id, expected a ULID such as 01HF7YAT00ABCDEFGHJKMNPQRS, or the same as a UUID")]
+pub struct InvalidScoreId(pub String);
+
 impl std::fmt::Display for ScoreId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
@@ -96,6 +112,13 @@ mod tests {
             checked += 1;
         }
         assert_eq!(checked, 5);
+    }
+
+    #[test]
+    fn an_id_is_read_as_ulid_and_as_uuid_and_nothing_else_is_one() {
+        let id = ScoreId::derive(EventId { stream: "s", sequence: 1 }, 1_700_000_000_000);
+        assert_eq!((id.to_string().parse(), id.uuid().to_string().parse()), (Ok(id), Ok(id)));
+        assert!("s:1".parse::<ScoreId>().unwrap_err().to_string().contains("\"s:1\""));
     }
 
     #[test]

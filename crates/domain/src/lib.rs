@@ -20,7 +20,7 @@ mod text;
 
 pub use event::{EventBatch, TimeError};
 pub use feature::{FEATURE_COUNT, FEATURES, Feature, Kind, LABEL, OutOfRange, feature_index};
-pub use id::{EventId, ScoreId};
+pub use id::{EventId, InvalidScoreId, ScoreId};
 pub use interned::{Interned, MISSING};
 pub use location::{LOCATION_FIELDS, Locations};
 pub use outcome::OutcomeBatch;

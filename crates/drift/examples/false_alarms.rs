@@ -1,7 +1,8 @@
 //! How often chance alone raises an alarm at the monitor's defaults: days of a stream that never changes.
 //!
 //! `cargo run -p churn-drift --example false_alarms -- [DAYS] [SEED]`. One day is 5,000 rows a second: 43,200 windows of
-//! 10,000 rows against a live reference of 20,000, and 86,400 blocks of 5,000 labelled rows against the first 20,000.
+//! 10,000 rows against a live reference of 20,000, and 86,400 blocks of 5,000 labelled rows against the first 20,000. In
+//! each window 1 % of a feature's values are missing and 0.1 % are strange, as in the reference.
 //! Features are those of the shipped customers, each drawn by itself: drawn together they would alarm together, and on no
 //! more days.
 #![allow(clippy::print_stdout)] // it prints what it finds
@@ -10,17 +11,19 @@ use churn_domain::csv::{ReadOptions, read};
 use churn_domain::{FEATURES, Probability};
 use churn_drift::performance::log_loss;
 use churn_drift::significance::{benjamini_hochberg, chi_square};
-use churn_drift::{Drift, DriftRule, Moments, Reference, psi};
+use churn_drift::{Drift, DriftRule, FeatureQuality, Moments, Quality, QualityRule, Reference, psi};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use rand_distr::{Binomial, Distribution, Uniform};
+use rand_distr::{Binomial, Distribution};
 
 const WINDOWS: usize = 43_200;
 const WINDOW_ROWS: u64 = 10_000;
 const REFERENCE_ROWS: u64 = 20_000;
 const ALARM_WINDOWS: usize = 2;
 const BLOCKS: usize = 86_400;
-const BLOCK_ROWS: usize = 5_000;
+const BLOCK_ROWS: u64 = 5_000;
+/// Probabilities that the model gives.
+const LEVELS: usize = 100;
 /// The monitor's: smallest relative growth of the log-loss, largest p-value.
 const MIN_INCREASE: f64 = 0.1;
 const MAX_P_VALUE: f64 = 5e-7;
@@ -30,16 +33,21 @@ fn main() {
     let (days, seed) = (arguments.next().unwrap_or(20), arguments.next().unwrap_or(7));
     let shares = shares_of_customers();
     let mut chance = ChaCha8Rng::seed_from_u64(seed);
-    let mut found = [0_u64; 3];
+    let mut found = [0_u64; 4];
+    let (mut most_psi, mut most_growth) = (0.0, 0.0);
     for _ in 0..days {
-        let [windows, alarms] = drift_day(&shares, &mut chance);
+        let [windows, alarms] = drift_day(&shares, &mut chance, &mut most_psi);
         found[0] += u64::from(windows > 0);
         found[1] += u64::from(alarms > 0);
-        found[2] += u64::from(performance_day(&mut chance) > 0);
+        found[2] += u64::from(quality_day(&mut chance) > 0);
+        found[3] += u64::from(performance_day(&mut chance, &mut most_growth) > 0);
     }
-    for (what, with) in ["with a drifted window", "with a drift alarm", "with a performance alarm"].iter().zip(found) {
+    let kinds = ["with a drifted window", "with a drift alarm", "with a quality alarm", "with a performance alarm"];
+    for (what, with) in kinds.iter().zip(found) {
         println!("{with} of {days} days {what}; {:.1} % at most, at 95 % confidence", 100.0 * upper_limit(with, days));
     }
+    println!("largest PSI of a feature: {most_psi:.4} (an alarm from {} on)", DriftRule::default().min_psi);
+    println!("largest growth of the log-loss: {:.2} % (an alarm from {:.0} % on)", 100.0 * most_growth, 100.0 * MIN_INCREASE);
 }
 
 /// Share of each bin of each feature, as the live reference would cut the shipped customers.
@@ -52,7 +60,7 @@ fn shares_of_customers() -> Vec<Vec<f64>> {
 }
 
 /// Windows with a drifted feature, and windows at which enough of them in a row were an alarm.
-fn drift_day(shares: &[Vec<f64>], chance: &mut ChaCha8Rng) -> [u64; 2] {
+fn drift_day(shares: &[Vec<f64>], chance: &mut ChaCha8Rng, most: &mut f64) -> [u64; 2] {
     let rule = DriftRule::default();
     let reference: Vec<Vec<u64>> = shares.iter().map(|shares| draw(shares, REFERENCE_ROWS, chance)).collect();
     let (mut drifted, mut alarms, mut streak) = (0, 0, 0);
@@ -61,16 +69,38 @@ fn drift_day(shares: &[Vec<f64>], chance: &mut ChaCha8Rng) -> [u64; 2] {
         let pairs = || reference.iter().zip(&window);
         let p_values: Vec<_> = pairs().map(|(r, c)| chi_square(r, c).expect("rows on both sides")).collect();
         let adjusted = benjamini_hochberg(&p_values);
-        let is_drift = |(feature, (r, c)): (usize, (&Vec<u64>, &Vec<u64>))| {
+        let mut is_drift = |(feature, (r, c)): (usize, (&Vec<u64>, &Vec<u64>))| {
             let psi = psi::of_counts(r, c).expect("rows on both sides");
+            *most = most.max(psi.get());
             rule.is_drift(&Drift { feature, psi, p_value: adjusted[feature] })
         };
-        streak = if pairs().enumerate().any(is_drift) { streak + 1 } else { 0 };
+        let any = pairs().enumerate().fold(false, |any, feature| is_drift(feature) || any);
+        streak = if any { streak + 1 } else { 0 };
         drifted += u64::from(streak > 0);
         alarms += u64::from(streak >= ALARM_WINDOWS);
     }
     assert_eq!(shares.len(), FEATURES.len());
     [drifted, alarms]
+}
+
+/// Windows at which enough in a row had a feature of worse quality.
+fn quality_day(chance: &mut ChaCha8Rng) -> u64 {
+    let rule = QualityRule::default();
+    let (missing, strange) = (0.01, 0.001);
+    let mut draw = |rows: u64| {
+        let mut of = |p: f64| Binomial::new(rows, p).expect("a probability").sample(chance);
+        Quality { rows, missing: of(missing), strange: of(strange) }
+    };
+    let reference: Vec<Quality> = FEATURES.iter().map(|_| draw(REFERENCE_ROWS)).collect();
+    let (mut alarms, mut streak) = (0, 0);
+    for _ in 0..WINDOWS {
+        let worse = reference.iter().enumerate().fold(false, |worse, (feature, &before)| {
+            rule.is_worse(&FeatureQuality { feature, before, now: draw(WINDOW_ROWS) }) || worse
+        });
+        streak = if worse { streak + 1 } else { 0 };
+        alarms += u64::from(streak >= ALARM_WINDOWS);
+    }
+    alarms
 }
 
 /// Rows by bin: one binomial draw a bin, of what is left.
@@ -88,25 +118,29 @@ fn draw(shares: &[f64], rows: u64, chance: &mut ChaCha8Rng) -> Vec<u64> {
         .collect()
 }
 
-/// Blocks that would be an alarm: a calibrated model whose probabilities lean to the low end, as churn's do.
-fn performance_day(chance: &mut ChaCha8Rng) -> u64 {
-    let unit = Uniform::new(0.0, 1.0).expect("a range");
-    let block = |rows: usize, chance: &mut ChaCha8Rng| {
+/// Blocks that would be an alarm: a calibrated model whose probabilities lean to the low end, as churn's do, in a hundred
+/// levels. What counts of a block is how many of each level left, so that is what is drawn.
+fn performance_day(chance: &mut ChaCha8Rng, most: &mut f64) -> u64 {
+    let levels: Vec<f64> = (0..LEVELS).map(|level| ((level as f64 + 0.5) / LEVELS as f64).powi(2) * 0.9).collect();
+    let shares = vec![1.0 / LEVELS as f64; LEVELS];
+    let block = |rows: u64, chance: &mut ChaCha8Rng| {
         let mut moments = Moments::default();
-        for _ in 0..rows {
-            let u: f64 = unit.sample(chance);
-            let p = u * u * 0.9;
-            let churned = unit.sample(chance) < p;
-            moments.add(log_loss(Probability::new(p).expect("below 1"), churned));
+        for (&p, rows) in levels.iter().zip(draw(&shares, rows, chance)) {
+            let left = Binomial::new(rows, p).expect("a probability").sample(chance);
+            let probability = Probability::new(p).expect("below 1");
+            moments.add_many(log_loss(probability, true), left);
+            moments.add_many(log_loss(probability, false), rows - left);
         }
         moments
     };
-    let reference = block(REFERENCE_ROWS as usize, chance);
-    let is_alarm = |_: &usize| {
+    let reference = block(REFERENCE_ROWS, chance);
+    let mut alarms = 0;
+    for _ in 0..BLOCKS {
         let shift = block(BLOCK_ROWS, chance).shift_from(&reference).expect("rows on both sides");
-        shift.relative() >= MIN_INCREASE && shift.p_value.is_significant(MAX_P_VALUE)
-    };
-    (0..BLOCKS).filter(is_alarm).count() as u64
+        *most = most.max(shift.relative());
+        alarms += u64::from(shift.relative() >= MIN_INCREASE && shift.p_value.is_significant(MAX_P_VALUE));
+    }
+    alarms
 }
 
 /// The largest share of days with which so few would be seen once in twenty times (Clopper and Pearson).

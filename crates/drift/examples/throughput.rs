@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use churn_domain::{Column, FEATURES, Probability, Table};
-use churn_drift::{ColumnReference, ColumnWindow, Edges, Performance, Reference, Window};
+use churn_drift::estimate::{Estimator, Unlabelled};
+use churn_drift::{
+    Accumulator, ColumnReference, ColumnWindow, Edges, Performance, Reference, SegmentedWindow, Segmentation, Window,
+};
 
 const ROWS: usize = 10_000;
 const BATCHES: usize = 200;
@@ -17,6 +20,32 @@ fn main() {
     let unit = Edges::uniform(0.0, 1.0, 20).expect("a constant range");
     let score_reference = ColumnReference::of_numbers_on("probability", unit, &scores);
 
+    let segments = ["contract", "internet_service", "senior_citizen"].map(str::to_owned);
+    let segmentation = Arc::new(Segmentation::new(&segments).expect("features with few values"));
+    // A window is as long as the monitor's: 10,000 rows. Each is compared as a whole and for every segment.
+    measure("19 features, score and three segments, each window compared, with expected performance", || {
+        let mut window = SegmentedWindow::new(&reference, &score_reference, Arc::clone(&segmentation));
+        let mut unlabelled = Unlabelled::default();
+        let mut cells = Vec::new();
+        segmentation.cells_into(&table, 0..ROWS, &mut cells);
+        window.add(&table, &scores, 0..ROWS, &cells);
+        let references = window.references();
+        window.reset();
+        let mut compared = 0;
+        for _ in 0..BATCHES {
+            segmentation.cells_into(&table, 0..ROWS, &mut cells);
+            window.add(&table, &scores, 0..ROWS, &cells);
+            scores.iter().for_each(|&p| unlabelled.add(p, p > 0.4));
+            let whole = window.whole();
+            assert_eq!(whole.features.compare().len(), FEATURES.len());
+            assert_eq!(whole.features.quality().len(), FEATURES.len());
+            compared += window.by_segment(&references).iter().map(|part| part.features.compare().len()).sum::<usize>();
+            assert!(Estimator::uncalibrated().estimate_window(&unlabelled).is_some());
+            window.reset();
+            unlabelled.reset();
+        }
+        assert!(compared > BATCHES * FEATURES.len());
+    });
     measure("drift of 19 features and the score", || {
         let mut window = Window::new(Arc::clone(&reference));
         let mut score = ColumnWindow::new(Arc::clone(score_reference.bins()));
@@ -41,6 +70,15 @@ fn main() {
         window.add(&table, 0..ROWS);
         (0..BATCHES).for_each(|_| assert_eq!(window.compare().len(), FEATURES.len()));
     });
+    if let Some(peak) = peak_memory() {
+        println!("peak resident memory: {peak}");
+    }
+}
+
+/// Of the whole process, its input included; Linux only.
+fn peak_memory() -> Option<String> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:")).map(|peak| peak.trim().to_owned())
 }
 
 fn measure(what: &str, work: impl FnOnce()) {

@@ -172,10 +172,36 @@ impl Bins {
         }
     }
 
+    /// What to call the bins from `first` to `last`, neighbours, in a picture: a word, a value, or a range of numbers.
+    /// Values that none of them knows are `(other)`.
+    pub fn name(&self, first: usize, last: usize) -> String {
+        let other = || "(other)".to_owned();
+        match self {
+            Self::Words(words) => words.get(first).cloned().unwrap_or_else(other),
+            Self::Values(values) => values.get(first).map_or_else(other, |value| short(*value)),
+            Self::Edges(edges) => range(
+                (first > 0).then(|| edges.edge((first - 1).min(edges.bins()))),
+                (last <= edges.bins()).then(|| edges.edge(last)),
+            ),
+            Self::Cuts(cuts) => range(first.checked_sub(1).and_then(|at| cuts.get(at).copied()), cuts.get(last).copied()),
+        }
+    }
+
     /// Whether the bin lies within the range that edges were cut over. Only such a bin counts while it is empty on both
     /// sides, as in a histogram; a value or word that nobody has is no bin.
     pub(crate) fn is_inner(&self, bin: usize) -> bool {
         matches!(self, Self::Edges(edges) if (1..=edges.bins()).contains(&bin))
+    }
+
+    /// The bins of values that the reference did not have. Open cuts have none.
+    pub(crate) fn outside(&self) -> impl Iterator<Item = usize> + use<> {
+        let last = self.count() - 1;
+        let bins = match self {
+            Self::Edges(_) => [Some(0), Some(last)],
+            Self::Cuts(_) => [None, None],
+            Self::Values(_) | Self::Words(_) => [Some(last), None],
+        };
+        bins.into_iter().flatten()
     }
 
     /// What makes these no bins, if anything does.
@@ -187,6 +213,21 @@ impl Bins {
             _ => None,
         }
     }
+}
+
+fn range(low: Option<f64>, high: Option<f64>) -> String {
+    match (low, high) {
+        (Some(low), Some(high)) => format!("{} to {}", short(low), short(high)),
+        (Some(low), None) => format!("from {}", short(low)),
+        (None, Some(high)) => format!("below {}", short(high)),
+        (None, None) => "any".to_owned(),
+    }
+}
+
+/// At most two decimals.
+fn short(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -223,6 +264,19 @@ mod tests {
         let text = serde_json::to_string(&edges).unwrap();
         assert_eq!(serde_json::from_str::<Edges>(&text).unwrap(), edges);
         assert!(serde_json::from_str::<Edges>(r#"{"min":1.0,"max":0.0,"bins":3}"#).is_err());
+    }
+
+    #[test]
+    fn bins_have_names() {
+        let edges = Bins::Edges(Edges::uniform(0.0, 10.0, 4).unwrap());
+        let names: Vec<_> = (0..edges.count()).map(|bin| edges.name(bin, bin)).collect();
+        assert_eq!(names, ["below 0", "0 to 2.5", "2.5 to 5", "5 to 7.5", "7.5 to 10", "from 10"]);
+        assert_eq!((edges.name(0, 2), edges.name(3, 5)), ("below 5".into(), "from 5".into()));
+        let cuts = Bins::Cuts(vec![100.0, 200.0]);
+        assert_eq!([0, 1, 2].map(|bin| cuts.name(bin, bin)), ["below 100", "100 to 200", "from 200"]);
+        let values = Bins::Values(vec![0.0, 1.0]);
+        assert_eq!([0, 1, 2].map(|bin| values.name(bin, bin)), ["0", "1", "(other)"]);
+        assert_eq!(Bins::Cuts(vec![]).name(0, 0), "any");
     }
 
     #[test]

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 pub struct PValue(f64);
 
 impl PValue {
+    /// Nothing speaks against chance.
+    pub const CERTAIN: Self = Self(1.0);
+
     /// A number from 0 to 1; `None` for any other.
     pub fn new(value: f64) -> Option<Self> {
         (0.0..=1.0).contains(&value).then_some(Self(value))

@@ -10,6 +10,7 @@
 //! Two kinds of figure, never to be mixed up, are two types: a [`PValue`] is significant when it is small, a
 //! [`Distance`] matters when it is large.
 
+mod bars;
 mod bins;
 mod compare;
 pub mod detectors;
@@ -19,16 +20,21 @@ mod figures;
 mod moments;
 pub mod performance;
 pub mod psi;
+mod quality;
 mod reference;
+mod segments;
 pub mod significance;
 mod sliding;
 mod window;
 
+pub use bars::{Bar, bars};
 pub use bins::{Bins, Edges, InvalidBins};
 pub use compare::{Drift, DriftRule, drifted};
 pub use figures::{Distance, PValue};
 pub use moments::{Moments, Shift};
 pub use performance::{Performance, Summary};
+pub use quality::{FeatureQuality, Quality, QualityRule};
 pub use reference::{ColumnReference, InvalidReference, Reference};
+pub use segments::{InvalidSegments, Part, PartReference, Segment, Segmentation, SegmentedWindow};
 pub use sliding::{Accumulator, Sliding};
 pub use window::{ColumnWindow, OtherReference, Window};

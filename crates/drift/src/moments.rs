@@ -33,6 +33,18 @@ impl Moments {
         self.squares += deviation * (value - self.mean);
     }
 
+    /// Takes a value that came `rows` times.
+    pub fn add_many(&mut self, value: f64, rows: u64) {
+        if rows > 0 {
+            // Chan, Golub and LeVeque 1979, with a part that does not scatter.
+            let all = self.rows + rows;
+            let deviation = value - self.mean;
+            self.mean += deviation * rows as f64 / all as f64;
+            self.squares += deviation * deviation * self.rows as f64 * rows as f64 / all as f64;
+            self.rows = all;
+        }
+    }
+
     /// Values taken.
     pub fn rows(&self) -> u64 {
         self.rows
@@ -41,6 +53,11 @@ impl Moments {
     /// Their mean; `None` without values.
     pub fn mean(&self) -> Option<f64> {
         (self.rows > 0).then_some(self.mean)
+    }
+
+    /// The standard error of the mean; `None` for fewer than two values.
+    pub fn standard_error(&self) -> Option<f64> {
+        self.error_squared().map(f64::sqrt)
     }
 
     /// The standard error of the mean squared; `None` for fewer than two values.
@@ -89,6 +106,15 @@ mod tests {
         assert!((grown.p_value.get() / 3.59e-15 - 1.0).abs() < 0.02, "{:?}", grown.p_value);
         assert!((grown.relative() - 1.0 / 4.5).abs() < 1e-12);
         assert!(spread(0.0).shift_from(&spread(1.0)).unwrap().p_value.get() > 0.999);
+    }
+
+    #[test]
+    fn a_value_that_came_often_counts_as_often() {
+        let mut counted = Moments::default();
+        [(0.5, 3), (2.0, 0), (4.0, 5)].into_iter().for_each(|(value, rows)| counted.add_many(value, rows));
+        let each = moments([0.5, 0.5, 0.5, 4.0, 4.0, 4.0, 4.0, 4.0]);
+        assert_eq!(counted.rows(), 8);
+        assert!((counted.mean - each.mean).abs() < 1e-12 && (counted.squares - each.squares).abs() < 1e-12);
     }
 
     #[test]

@@ -65,6 +65,11 @@ impl ColumnReference {
         }
     }
 
+    /// These bins with other rows counted into them.
+    pub(crate) fn with_counts(&self, counts: Vec<u64>, missing: u64) -> Self {
+        Self { name: self.name.clone(), bins: Arc::clone(&self.bins), counts, missing }
+    }
+
     fn count(name: &str, bins: Bins, add: impl FnOnce(&mut ColumnWindow)) -> Self {
         let mut window = ColumnWindow::new(Arc::new(bins));
         add(&mut window);
@@ -89,6 +94,11 @@ impl ColumnReference {
     /// Rows in each bin.
     pub fn counts(&self) -> &[u64] {
         &self.counts
+    }
+
+    /// Rows without a value.
+    pub fn missing(&self) -> u64 {
+        self.missing
     }
 
     /// Rows in all.
@@ -167,6 +177,11 @@ impl Reference {
             }
         }
         Ok(Self { columns })
+    }
+
+    /// Made of columns that are those of another reference with other counts.
+    pub(crate) fn of_valid(columns: Vec<ColumnReference>) -> Self {
+        Self { columns }
     }
 
     /// One column for each feature, in the order of [`FEATURES`].

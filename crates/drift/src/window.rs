@@ -30,6 +30,12 @@ impl ColumnWindow {
         Self { counts: vec![0; bins.count()], bins, missing: 0, bin_of_code: Vec::new() }
     }
 
+    /// These counts, those without a value last.
+    pub(crate) fn of_counts(bins: &Arc<Bins>, mut counts: Vec<u64>) -> Self {
+        let missing = counts.pop().unwrap_or_default();
+        Self { bins: Arc::clone(bins), counts, missing, bin_of_code: Vec::new() }
+    }
+
     /// Counts numbers; NaN and infinite ones are missing.
     pub fn add_numbers(&mut self, values: &[f64]) {
         for &value in values {
@@ -113,6 +119,17 @@ impl Window {
     pub fn new(reference: Arc<Reference>) -> Self {
         let columns = reference.columns().iter().map(|column| ColumnWindow::new(Arc::clone(column.bins()))).collect();
         Self { reference, columns, rows: 0 }
+    }
+
+    /// Of a column's counts each, those without a value last.
+    pub(crate) fn of_counts(reference: Arc<Reference>, counts: Vec<Vec<u64>>) -> Self {
+        let mut window = Self::new(reference);
+        for (column, counts) in window.columns.iter_mut().zip(counts) {
+            *column = ColumnWindow::of_counts(&column.bins, counts);
+        }
+        let first = &window.columns[0];
+        window.rows = first.counts.iter().sum::<u64>() + first.missing;
+        window
     }
 
     /// Counts the rows `rows` of `table`.

@@ -11,8 +11,10 @@ mod config;
 mod connect;
 mod copy;
 mod error;
+mod history;
 mod labelled;
 mod lease;
+mod metric;
 mod migrate;
 mod models;
 mod monitor_state;
@@ -22,6 +24,7 @@ mod position;
 pub mod private;
 mod reference;
 mod retrain;
+mod scores;
 mod sink;
 mod store;
 mod warehouse;
@@ -29,7 +32,9 @@ mod warehouse;
 pub use audit::Audit;
 pub use config::{PostgresConfig, PrivateConfig};
 pub use error::StoreError;
+pub use history::{ScoreHistory, StoredRows};
 pub use labelled::Labelled;
+pub use metric::{Dataset, ModelMetrics};
 pub use migrate::MigrationStatus;
 pub use models::ModelRow;
 pub use monitor_state::MonitorState;
@@ -37,6 +42,7 @@ pub use partition::{DAY_MS, Partition, PartitionSize};
 pub use permission::Duty;
 pub use position::StoredPosition;
 pub use retrain::{Account, NewRequest, Outcome, RequestStatus, Taken, Waiting};
+pub use scores::StoredScore;
 pub use sink::{
     Claim, Conflict, OffsetAdvance, Rejected, Resolution, SinkWriter, Staged, Target, TopicPartition, WriteError,
     Written,

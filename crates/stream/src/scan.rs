@@ -35,6 +35,15 @@ impl Cluster {
     /// The partition does not exist, or no broker answers.
     pub async fn scan(&self, topic: &str, partition: i32) -> Result<Scan, StreamError> {
         let (low, _) = self.watermarks(topic, partition).await?;
+        self.scan_from(topic, partition, low)
+    }
+
+    /// Reads what is committed in a partition from an offset on. One that is no longer or not yet there is an error of the
+    /// first batch.
+    ///
+    /// # Errors
+    /// The configuration is not usable.
+    pub fn scan_from(&self, topic: &str, partition: i32, offset: i64) -> Result<Scan, StreamError> {
         let place = format!("read {topic}[{partition}]");
         let error = |error: KafkaError| StreamError::kafka(place.as_str(), &error);
         let consumer: BaseConsumer<AskContext> = self
@@ -52,7 +61,7 @@ impl Cluster {
             .create_with_context(AskContext::default())
             .map_err(error)?;
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(low)).map_err(error)?;
+        list.add_partition_offset(topic, partition, Offset::Offset(offset)).map_err(error)?;
         consumer.assign(&list).map_err(error)?;
         let topics: Arc<[Arc<str>]> = Arc::from([Arc::from(topic)]);
         let batch = Builder::new(topics, Arc::new(Pool::default()));

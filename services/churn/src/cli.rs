@@ -74,6 +74,11 @@ pub(crate) enum Command {
     /// Lists and drops the partitions of the tables of scores and outcomes.
     #[command(subcommand)]
     Store(crate::commands::store::StoreCommand),
+    /// Writes pages about what is stored.
+    #[command(subcommand)]
+    Report(crate::commands::report::ReportCommand),
+    /// Tells the whole history of one score: event, generator, model, places, times and outcome.
+    Trace(crate::commands::trace::Trace),
     /// Looks into dead letters, sends their records again, or throws them away.
     #[command(subcommand)]
     Dlq(crate::commands::dlq::Dlq),

@@ -119,11 +119,14 @@ impl Platform {
             Monitor::start(config, &self.cluster, &self.schemas, self.models.clone(), progress, metrics, health)
                 .await
                 .context("start the monitor")?;
-        // The embedded broker begins with every process, and so does what is known of it.
-        if !self.cluster.is_embedded() && !self.config.postgres.url.is_empty() {
+        if !self.config.postgres.url.is_empty() {
             let store = Store::connect(&self.config.postgres).await.map_err(Ending::of);
             let store = store.context("connect the monitor to Postgres (postgres.url)")?;
-            monitor.remember_in(store).await.context("go on from the monitor's state")?;
+            monitor.look_up_in(store.clone());
+            // The embedded broker begins with every process, and so does what is known of it.
+            if !self.cluster.is_embedded() {
+                monitor.remember_in(store).await.context("go on from the monitor's state")?;
+            }
         }
         // A process has one monitor.
         let _ = self.shared.monitor.set(monitor.handle());

@@ -1,6 +1,6 @@
 //! The `monitor` section of the configuration.
 
-use churn_drift::DriftRule;
+use churn_drift::{DriftRule, QualityRule, Segmentation};
 use churn_runtime::config::{ByteSize, Fault, HumanDuration, Validate};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,11 @@ pub struct MonitorConfig {
     pub join_memory: ByteSize,
     /// How long a score waits for its outcome, and an outcome for its score, as far as `join_memory` allows.
     pub join_max_age: HumanDuration,
+    /// How much older than the newest score an outcome's event must be, for its score to be looked up in Postgres when it
+    /// is not in memory. Less asks for scores that are still on their way.
+    pub look_up_after: HumanDuration,
+    /// Scores looked up at a time, once each `publish_every` at most.
+    pub look_up_batch: usize,
     /// Live rows of a new model version that become its live reference, which drift alarms compare with. Fewer are
     /// noisy, more take longer to collect.
     pub reference_rows: usize,
@@ -26,12 +31,18 @@ pub struct MonitorConfig {
     pub drift_min_psi: f64,
     /// Largest share of false alarms among the features called drifted (Benjamini-Hochberg).
     pub drift_false_discovery_rate: f64,
+    /// Smallest growth of the share of a feature's values that are missing, or that its live reference did not know, for
+    /// the quality of the data to count as worse.
+    pub quality_min_increase: f64,
+    /// Features whose values divide the customers into segments, each watched for itself: categories and flags, with 256
+    /// values together at most.
+    pub segments: Vec<String>,
     /// Smallest growth of the mean log-loss that calls for a new model, as a share of that of the version's first
     /// `reference_rows` labelled rows.
     pub performance_min_increase: f64,
     /// Labelled rows that are held against those first ones at a time. Fewer notice sooner, more notice less.
     pub performance_block_rows: usize,
-    /// Windows in a row with a drifted feature that call for a new model.
+    /// Windows in a row with a drifted feature that call for a new model, or with worse data that are an alarm.
     pub drift_alarm_windows: usize,
     /// Whether the trainer is asked for a new model when the one that scores has become worse or its customers have
     /// changed.
@@ -41,6 +52,8 @@ pub struct MonitorConfig {
     /// How often what is remembered goes to Postgres, with the positions it belongs to. A restart reads again what came
     /// since.
     pub save_every: HumanDuration,
+    /// How often the figures of the labelled rows since the last time go to `churn.model_metric`.
+    pub record_every: HumanDuration,
     /// Model versions watched at a time, about 6 MB each; the one not seen for longest goes first.
     pub max_models: usize,
     /// How often figures are published.
@@ -56,17 +69,22 @@ impl Default for MonitorConfig {
             group: "churn-monitor".into(),
             join_memory: ByteSize::mib(64),
             join_max_age: HumanDuration::from_secs(3_600),
+            look_up_after: HumanDuration::from_secs(60),
+            look_up_batch: 1_000,
             reference_rows: 20_000,
             drift_window_rows: 10_000,
             performance_window_rows: 20_000,
             drift_min_psi: rule.min_psi,
             drift_false_discovery_rate: rule.false_discovery_rate,
+            quality_min_increase: QualityRule::default().min_increase,
+            segments: ["contract", "internet_service", "senior_citizen"].map(str::to_owned).to_vec(),
             performance_min_increase: 0.1,
             performance_block_rows: 5_000,
             drift_alarm_windows: 2,
             retrain_requests: true,
             retrain_min_interval: HumanDuration::from_secs(600),
             save_every: HumanDuration::from_secs(10),
+            record_every: HumanDuration::from_secs(30),
             max_models: 4,
             publish_every: HumanDuration::from_secs(1),
             commit_every: HumanDuration::from_secs(5),
@@ -77,6 +95,10 @@ impl Default for MonitorConfig {
 impl MonitorConfig {
     pub(crate) fn drift_rule(&self) -> DriftRule {
         DriftRule { min_psi: self.drift_min_psi, false_discovery_rate: self.drift_false_discovery_rate }
+    }
+
+    pub(crate) fn quality_rule(&self) -> QualityRule {
+        QualityRule { min_increase: self.quality_min_increase, ..QualityRule::default() }
     }
 }
 
@@ -102,11 +124,20 @@ impl Validate for MonitorConfig {
         if !(self.performance_min_increase.is_finite() && self.performance_min_increase > 0.0) {
             faults.push(Fault::new("performance_min_increase", "must be a number above 0"));
         }
+        if !(self.quality_min_increase > 0.0 && self.quality_min_increase <= 1.0) {
+            faults.push(Fault::new("quality_min_increase", "must be a share above 0, up to 1"));
+        }
+        if let Err(error) = Segmentation::new(&self.segments) {
+            faults.push(Fault::new("segments", error.to_string()));
+        }
         if !(1..=1_000).contains(&self.drift_alarm_windows) {
             faults.push(Fault::new("drift_alarm_windows", "must be from 1 to 1000"));
         }
         if !(self.drift_false_discovery_rate > 0.0 && self.drift_false_discovery_rate < 1.0) {
             faults.push(Fault::new("drift_false_discovery_rate", "must lie between 0 and 1"));
+        }
+        if !(1..=10_000).contains(&self.look_up_batch) {
+            faults.push(Fault::new("look_up_batch", "must be from 1 to 10000"));
         }
         if !(1..=64).contains(&self.max_models) {
             faults.push(Fault::new("max_models", "must be from 1 to 64"));
@@ -115,8 +146,10 @@ impl Validate for MonitorConfig {
             ("publish_every", self.publish_every),
             ("commit_every", self.commit_every),
             ("join_max_age", self.join_max_age),
+            ("look_up_after", self.look_up_after),
             ("retrain_min_interval", self.retrain_min_interval),
             ("save_every", self.save_every),
+            ("record_every", self.record_every),
         ] {
             if span.as_millis() == 0 {
                 faults.push(Fault::new(key, "must be longer than 0"));

@@ -1,28 +1,62 @@
 //! One model version's live rows against its two references.
 //!
-//! The live reference is the version's first live rows: alarms compare with it. The training reference is shown beside
-//! it and never alarmed on, because a synthetic stream differs from the rows it was fitted on for ever.
+//! The live reference is the version's first live rows: alarms compare with it, for all customers and shown for each
+//! segment of them. The training reference is shown beside it and never alarmed on, because a synthetic stream differs
+//! from the rows it was fitted on for ever.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use churn_domain::Table;
-use churn_drift::{ColumnReference, ColumnWindow, Distance, Drift, DriftRule, Edges, Reference, Window, drifted};
+use churn_drift::{
+    ColumnReference, ColumnWindow, Distance, Drift, DriftRule, Edges, FeatureQuality, Part, PartReference, QualityRule,
+    Reference, SegmentedWindow, Segmentation, Window, drifted,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::training::Training;
 
 /// Bins of the probability in the live reference, each as wide as the others.
 const PROBABILITY_BINS: usize = 20;
+/// Rows that a segment needs on both sides to be compared at all: fewer look far off by chance.
+const MIN_SEGMENT_ROWS: u64 = 200;
 
 /// How live rows are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct DriftSettings {
     pub(crate) reference_rows: usize,
     pub(crate) window_rows: usize,
     pub(crate) rule: DriftRule,
-    /// Windows in a row with a drifted feature that are an alarm.
+    pub(crate) quality: QualityRule,
+    /// Windows in a row with a drifted feature, or with a worse one, that are an alarm.
     pub(crate) alarm_windows: usize,
+    pub(crate) segmentation: Arc<Segmentation>,
+}
+
+/// Scored rows of one batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows<'a> {
+    pub(crate) features: &'a Table,
+    pub(crate) probability: &'a [f64],
+    pub(crate) predicted: &'a [bool],
+    /// The segments' cell of each row of the batch.
+    pub(crate) cells: &'a [u16],
+    /// Those of the batch that are meant.
+    pub(crate) range: Range<usize>,
+}
+
+impl Rows<'_> {
+    fn only(&self, range: Range<usize>) -> Self {
+        Self { range, ..self.clone() }
+    }
+
+    /// Cuts off the first rows, `count` of them at most.
+    fn split(&mut self, count: usize) -> Self {
+        let end = self.range.end.min(self.range.start + count);
+        let first = self.only(self.range.start..end);
+        self.range.start = end;
+        first
+    }
 }
 
 /// What the last full window said.
@@ -32,12 +66,59 @@ pub(crate) struct Comparison {
     pub(crate) probability: Option<Distance>,
 }
 
+impl Comparison {
+    fn of(part: &Part, score: &ColumnReference) -> Self {
+        let probability = score.distance(&part.score).map(|(distance, _)| distance);
+        Self { features: part.features.compare(), probability }
+    }
+}
+
+/// What the last full window said of the live rows.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LiveComparison {
+    pub(crate) drift: Comparison,
+    pub(crate) quality: Vec<FeatureQuality>,
+    /// The window itself, to show its distribution.
+    pub(crate) window: Window,
+    /// One entry a segment.
+    pub(crate) segments: Vec<SegmentComparison>,
+}
+
+/// What the last full window said of one segment; what too few rows tell nothing of is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SegmentComparison {
+    pub(crate) rows: u64,
+    pub(crate) drifted: Option<u64>,
+    pub(crate) worst_psi: Option<f64>,
+    pub(crate) probability_psi: Option<f64>,
+    /// Largest share of missing values of a feature.
+    pub(crate) missing: Option<f64>,
+}
+
+impl SegmentComparison {
+    fn of(part: &Part, reference: &PartReference, rule: &DriftRule) -> Self {
+        let rows = part.features.rows();
+        let missing = part.features.columns().iter().filter_map(ColumnWindow::missing_share).reduce(f64::max);
+        if rows.min(reference.features.rows()) < MIN_SEGMENT_ROWS {
+            return Self { rows, missing, ..Self::default() };
+        }
+        let Comparison { features, probability } = Comparison::of(part, &reference.score);
+        Self {
+            rows,
+            drifted: Some(drifted(&features, rule).count() as u64),
+            worst_psi: features.iter().map(|drift| drift.psi.get()).reduce(f64::max),
+            probability_psi: probability.map(Distance::get),
+            missing,
+        }
+    }
+}
+
 /// The live rows of one model version.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct DriftWatch {
     settings: DriftSettings,
     live: Live,
-    training: Option<Compared>,
+    training: Option<TrainingWatch>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -51,23 +132,29 @@ enum Live {
         probability: Vec<f64>,
     },
     /// The reference stands; later rows are compared with it.
-    Watching(Compared),
+    Watching(Box<LiveWatch>),
 }
 
-/// A reference, the window that fills, and what the last one said.
+/// The live reference, the window that fills, and what the last one said.
 #[derive(Debug, Serialize, Deserialize)]
-struct Compared {
-    window: Window,
-    probability: ProbabilityWindow,
-    latest: Option<Comparison>,
+struct LiveWatch {
+    window: SegmentedWindow,
+    /// One a segment.
+    references: Vec<PartReference>,
+    latest: Option<LiveComparison>,
     /// Windows in a row with a drifted feature.
-    streak: usize,
+    drifting: usize,
+    /// Windows in a row with a feature of worse quality.
+    worse: usize,
 }
 
+/// The training reference, the window that fills, and what the last one said.
 #[derive(Debug, Serialize, Deserialize)]
-struct ProbabilityWindow {
-    reference: ColumnReference,
-    window: ColumnWindow,
+struct TrainingWatch {
+    window: Window,
+    score: ColumnReference,
+    scores: ColumnWindow,
+    latest: Option<Comparison>,
 }
 
 impl DriftWatch {
@@ -78,17 +165,25 @@ impl DriftWatch {
 
     /// Shows the training reference from now on.
     pub(crate) fn compare_with_training(&mut self, training: Training) {
-        self.training = Some(Compared::new(Arc::new(training.features), training.probability));
+        self.training = Some(TrainingWatch::new(training));
     }
 
-    /// Takes the live rows `rows`.
-    pub(crate) fn add(&mut self, features: &Table, probability: &[f64], rows: Range<usize>) {
+    /// Takes live rows.
+    pub(crate) fn add(&mut self, mut rows: Rows<'_>) {
         if let Some(training) = &mut self.training {
-            training.add(features, probability, rows.clone(), &self.settings);
+            training.add(rows.clone(), self.settings.window_rows);
         }
-        let rest = self.fill(features, probability, rows);
+        if let Live::Filling { features, probability } = &mut self.live {
+            let first = rows.split(self.settings.reference_rows.saturating_sub(probability.len()));
+            first.range.clone().for_each(|row| features.push_from(first.features, row));
+            probability.extend_from_slice(&first.probability[first.range]);
+            if probability.len() >= self.settings.reference_rows {
+                let watch = LiveWatch::new(features, probability, &self.settings.segmentation);
+                self.live = Live::Watching(Box::new(watch));
+            }
+        }
         if let Live::Watching(live) = &mut self.live {
-            live.add(features, probability, rest, &self.settings);
+            live.add(rows, &self.settings);
         }
     }
 
@@ -101,16 +196,18 @@ impl DriftWatch {
     }
 
     /// The last full window against the live reference.
-    pub(crate) fn live(&self) -> Option<&Comparison> {
-        match &self.live {
-            Live::Filling { .. } => None,
-            Live::Watching(live) => live.latest.as_ref(),
-        }
+    pub(crate) fn live(&self) -> Option<&LiveComparison> {
+        self.watching()?.latest.as_ref()
     }
 
     /// Whether enough windows in a row have drifted from the live reference.
-    pub(crate) fn alarm(&self) -> bool {
-        matches!(&self.live, Live::Watching(live) if live.streak >= self.settings.alarm_windows)
+    pub(crate) fn drift_alarm(&self) -> bool {
+        self.watching().is_some_and(|live| live.drifting >= self.settings.alarm_windows)
+    }
+
+    /// Whether a feature's values have been worse than the live reference's for enough windows in a row.
+    pub(crate) fn quality_alarm(&self) -> bool {
+        self.watching().is_some_and(|live| live.worse >= self.settings.alarm_windows)
     }
 
     /// The last full window against the training reference.
@@ -118,51 +215,74 @@ impl DriftWatch {
         self.training.as_ref().and_then(|training| training.latest.as_ref())
     }
 
-    /// Puts rows into the reference that is being collected; returns those that come after it.
-    fn fill(&mut self, table: &Table, scores: &[f64], rows: Range<usize>) -> Range<usize> {
-        let Live::Filling { features, probability } = &mut self.live else { return rows };
-        let room = self.settings.reference_rows - probability.len();
-        let end = rows.end.min(rows.start + room);
-        for row in rows.start..end {
-            features.push_from(table, row);
+    pub(crate) fn settings(&self) -> &DriftSettings {
+        &self.settings
+    }
+
+    fn watching(&self) -> Option<&LiveWatch> {
+        match &self.live {
+            Live::Filling { .. } => None,
+            Live::Watching(live) => Some(live),
         }
-        probability.extend_from_slice(&scores[rows.start..end]);
-        if probability.len() == self.settings.reference_rows {
-            let of_scores = probability_reference(probability);
-            self.live = Live::Watching(Compared::new(Arc::new(Reference::from_table(features)), of_scores));
-        }
-        end..rows.end
     }
 }
 
-impl Compared {
-    fn new(reference: Arc<Reference>, probability: ColumnReference) -> Self {
-        let window = ColumnWindow::new(Arc::clone(probability.bins()));
-        let probability = ProbabilityWindow { reference: probability, window };
-        Self { window: Window::new(reference), probability, latest: None, streak: 0 }
+impl LiveWatch {
+    fn new(features: &Table, probability: &[f64], segmentation: &Arc<Segmentation>) -> Self {
+        let score = probability_reference(probability);
+        let mut window = SegmentedWindow::new(&Reference::from_table(features), &score, Arc::clone(segmentation));
+        let mut cells = Vec::new();
+        segmentation.cells_into(features, 0..features.len(), &mut cells);
+        window.add(features, probability, 0..features.len(), &cells);
+        let references = window.references();
+        window.reset();
+        Self { window, references, latest: None, drifting: 0, worse: 0 }
     }
 
-    fn add(&mut self, features: &Table, probability: &[f64], mut rows: Range<usize>, settings: &DriftSettings) {
-        while !rows.is_empty() {
-            let room = settings.window_rows.saturating_sub(self.window.rows() as usize).max(1);
-            let end = rows.end.min(rows.start + room);
-            self.window.add(features, rows.start..end);
-            self.probability.window.add_numbers(&probability[rows.start..end]);
-            rows.start = end;
+    fn add(&mut self, mut rows: Rows<'_>, settings: &DriftSettings) {
+        while !rows.range.is_empty() {
+            let part = rows.split(settings.window_rows.saturating_sub(self.window.rows() as usize).max(1));
+            self.window.add(part.features, part.probability, part.range.clone(), &part.cells[part.range]);
             if self.window.rows() as usize >= settings.window_rows {
-                self.close(&settings.rule);
+                self.close(settings);
             }
         }
     }
 
-    fn close(&mut self, rule: &DriftRule) {
-        let ProbabilityWindow { reference, window } = &mut self.probability;
-        let distance = reference.distance(window).map(|(distance, _)| distance);
-        let features = self.window.compare();
-        self.streak = if drifted(&features, rule).next().is_some() { self.streak + 1 } else { 0 };
-        self.latest = Some(Comparison { features, probability: distance });
+    fn close(&mut self, settings: &DriftSettings) {
+        let whole = self.window.whole();
+        let drift = Comparison::of(&whole, &self.window.reference().score);
+        let quality = whole.features.quality();
+        let in_a_row = |before: usize, again: bool| if again { before + 1 } else { 0 };
+        self.drifting = in_a_row(self.drifting, drifted(&drift.features, &settings.rule).next().is_some());
+        self.worse = in_a_row(self.worse, quality.iter().any(|feature| settings.quality.is_worse(feature)));
+        let parts = self.window.by_segment(&self.references);
+        let segments = parts.iter().zip(&self.references);
+        let segments = segments.map(|(part, reference)| SegmentComparison::of(part, reference, &settings.rule));
+        let segments = segments.collect();
+        self.latest = Some(LiveComparison { drift, quality, window: whole.features, segments });
         self.window.reset();
-        window.reset();
+    }
+}
+
+impl TrainingWatch {
+    fn new(training: Training) -> Self {
+        let scores = ColumnWindow::new(Arc::clone(training.probability.bins()));
+        Self { window: Window::new(Arc::new(training.features)), score: training.probability, scores, latest: None }
+    }
+
+    fn add(&mut self, mut rows: Rows<'_>, window_rows: usize) {
+        while !rows.range.is_empty() {
+            let part = rows.split(window_rows.saturating_sub(self.window.rows() as usize).max(1));
+            self.window.add(part.features, part.range.clone());
+            self.scores.add_numbers(&part.probability[part.range]);
+            if self.window.rows() as usize >= window_rows {
+                let probability = self.score.distance(&self.scores).map(|(distance, _)| distance);
+                self.latest = Some(Comparison { features: self.window.compare(), probability });
+                self.window.reset();
+                self.scores.reset();
+            }
+        }
     }
 }
 
@@ -180,8 +300,25 @@ mod tests {
     use super::*;
 
     const RULE: DriftRule = DriftRule { min_psi: 0.1, false_discovery_rate: 0.05 };
-    const SETTINGS: DriftSettings =
-        DriftSettings { reference_rows: 1_000, window_rows: 500, rule: RULE, alarm_windows: 2 };
+
+    fn settings() -> DriftSettings {
+        let segments = ["contract".to_owned(), "senior_citizen".to_owned()];
+        DriftSettings {
+            reference_rows: 1_000,
+            window_rows: 500,
+            rule: RULE,
+            quality: QualityRule::default(),
+            alarm_windows: 2,
+            segmentation: Arc::new(Segmentation::new(&segments).unwrap()),
+        }
+    }
+
+    fn add(watch: &mut DriftWatch, features: &Table, probability: &[f64], range: Range<usize>) {
+        let mut cells = Vec::new();
+        watch.settings.segmentation.clone().cells_into(features, 0..features.len(), &mut cells);
+        let predicted = vec![false; probability.len()];
+        watch.add(Rows { features, probability, predicted: &predicted, cells: &cells, range });
+    }
 
     /// Customers that come round every hundred rows, their numbers moved by `shift`.
     fn rows(count: usize, shift: f64) -> (Table, Vec<f64>) {
@@ -200,41 +337,71 @@ mod tests {
 
     #[test]
     fn the_first_rows_become_the_reference_and_each_full_window_is_compared_with_it() {
-        let mut watch = DriftWatch::new(SETTINGS);
+        let mut watch = DriftWatch::new(settings());
         let (table, probability) = rows(1_499, 0.0);
-        watch.add(&table, &probability, 0..700);
+        add(&mut watch, &table, &probability, 0..700);
         assert_eq!(watch.reference_rows(), 700);
-        watch.add(&table, &probability, 700..1_499);
+        add(&mut watch, &table, &probability, 700..1_499);
         assert_eq!((watch.reference_rows(), watch.live().is_some()), (1_000, false));
-        watch.add(&table, &probability, 0..1);
+        add(&mut watch, &table, &probability, 0..1);
         let calm = watch.live().expect("a full window");
-        assert_eq!(calm.features.len(), FEATURES.len());
-        assert_eq!(drifted(&calm.features, &RULE).count(), 0);
-        assert!(calm.probability.expect("scores on both sides").get() < 0.01);
+        assert_eq!(calm.drift.features.len(), FEATURES.len());
+        assert_eq!(drifted(&calm.drift.features, &RULE).count(), 0);
+        assert!(calm.drift.probability.expect("scores on both sides").get() < 0.01);
+        assert!(calm.segments.iter().all(|segment| segment.drifted.unwrap_or(0) == 0), "{:?}", calm.segments);
 
         let (table, _) = rows(500, 60.0);
-        watch.add(&table, &probability, 0..500);
+        add(&mut watch, &table, &probability, 0..500);
         let shifted = watch.live().expect("a full window");
-        let names: Vec<_> = drifted(&shifted.features, &RULE).map(Drift::name).collect();
+        let names: Vec<_> = drifted(&shifted.drift.features, &RULE).map(Drift::name).collect();
         assert_eq!(names, ["tenure", "monthly_charges", "total_charges"]);
-        assert!(!watch.alarm(), "one window is none yet");
+        assert!(!watch.drift_alarm(), "one window is none yet");
         let mut restored: DriftWatch = serde_json::from_str(&serde_json::to_string(&watch).unwrap()).unwrap();
         for watch in [&mut watch, &mut restored] {
-            watch.add(&table, &probability, 0..499);
-            assert!(!watch.alarm());
-            watch.add(&table, &probability, 0..1);
-            assert!(watch.alarm(), "a restart hides none");
+            add(watch, &table, &probability, 0..499);
+            assert!(!watch.drift_alarm());
+            add(watch, &table, &probability, 0..1);
+            assert!(watch.drift_alarm() && !watch.quality_alarm(), "a restart hides none");
         }
     }
 
     #[test]
+    fn values_that_go_missing_are_a_quality_alarm_and_segments_say_whose() {
+        let mut watch = DriftWatch::new(settings());
+        let (mut table, probability) = rows(1_000, 0.0);
+        add(&mut watch, &table, &probability, 0..1_000);
+        let contract = churn_domain::feature_index("contract").unwrap();
+        let tenure = churn_domain::feature_index("tenure").unwrap();
+        let two_years: Vec<usize> =
+            (0..1_000).filter(|&row| table.words(contract).get(row) == Some("Two year")).collect();
+        if let Column::Number(values) = &mut table.columns_mut()[tenure] {
+            two_years.iter().for_each(|&row| values[row] = f64::NAN);
+        }
+        add(&mut watch, &table, &probability, 0..500);
+        assert!(!watch.quality_alarm());
+        add(&mut watch, &table, &probability, 500..1_000);
+        assert!(watch.quality_alarm() && !watch.drift_alarm());
+        let live = watch.live().unwrap();
+        let names = watch.settings().segmentation.segments();
+        let missing: Vec<_> = names
+            .zip(&live.segments)
+            .filter(|(name, found)| name.feature == "contract" && found.rows > 0)
+            .map(|(name, found)| (name.value, found.missing.unwrap()))
+            .collect();
+        assert_eq!(missing, [("Month-to-month", 0.0), ("One year", 0.0), ("Two year", 1.0)]);
+        let worse: Vec<_> =
+            live.quality.iter().filter(|found| watch.settings.quality.is_worse(found)).map(FeatureQuality::name).collect();
+        assert_eq!(worse, ["tenure"]);
+    }
+
+    #[test]
     fn the_training_reference_is_shown_from_the_first_window_on() {
-        let mut watch = DriftWatch::new(SETTINGS);
+        let mut watch = DriftWatch::new(settings());
         let (table, probability) = rows(500, 60.0);
         let (training, _) = rows(500, 0.0);
         let reference = Reference::from_table(&training);
         watch.compare_with_training(Training { features: reference, probability: probability_reference(&probability) });
-        watch.add(&table, &probability, 0..500);
+        add(&mut watch, &table, &probability, 0..500);
         assert!(watch.live().is_none(), "the live reference is being collected");
         assert_eq!(drifted(&watch.training().expect("a full window").features, &RULE).count(), 3);
     }

@@ -6,22 +6,33 @@ use churn_wire::{Codec, DecodeError, Decoder, OutcomeCodec, RegistryError, Score
 
 /// Place of the scores in the consumer's list of topics; the outcomes come second.
 const SCORES: usize = 0;
+/// Place of the shadows' scores.
+const SHADOWS: usize = 2;
 
 /// Decodes what was read.
 #[derive(Debug)]
 pub(crate) struct Intake {
     score_decoder: Decoder<ScoreCodec>,
     outcome_decoder: Decoder<OutcomeCodec>,
+    shadow_decoder: Decoder<ScoreCodec>,
     pub(crate) scores: ScoreBatch,
+    /// Scores of models that shadow the champion.
+    pub(crate) shadows: ScoreBatch,
     pub(crate) outcomes: OutcomeBatch,
     pub(crate) bad: Vec<DecodeError>,
 }
 
 impl Intake {
-    pub(crate) fn new(score_decoder: Decoder<ScoreCodec>, outcome_decoder: Decoder<OutcomeCodec>) -> Self {
+    pub(crate) fn new(
+        score_decoder: Decoder<ScoreCodec>,
+        outcome_decoder: Decoder<OutcomeCodec>,
+        shadow_decoder: Decoder<ScoreCodec>,
+    ) -> Self {
         Self {
             score_decoder,
             outcome_decoder,
+            shadow_decoder,
+            shadows: ScoreBatch::default(),
             scores: ScoreBatch::default(),
             outcomes: OutcomeBatch::default(),
             bad: Vec::new(),
@@ -34,13 +45,14 @@ impl Intake {
     /// The schema registry gave no answer; calling again begins anew.
     pub(crate) async fn decode(&mut self, records: &RecordBatch) -> Result<(), RegistryError> {
         self.scores.clear();
+        self.shadows.clear();
         self.outcomes.clear();
         self.bad.clear();
         for record in records.iter() {
-            let decoded = if record.topic_index() == SCORES {
-                row(&mut self.score_decoder, &record, &mut self.scores).await?
-            } else {
-                row(&mut self.outcome_decoder, &record, &mut self.outcomes).await?
+            let decoded = match record.topic_index() {
+                SCORES => row(&mut self.score_decoder, &record, &mut self.scores).await?,
+                SHADOWS => row(&mut self.shadow_decoder, &record, &mut self.shadows).await?,
+                _ => row(&mut self.outcome_decoder, &record, &mut self.outcomes).await?,
             };
             self.bad.extend(decoded.err());
         }

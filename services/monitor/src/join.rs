@@ -9,8 +9,8 @@
 //! becomes the old one, and the old one is dropped as a whole. So an id lives for one to two generations, eviction
 //! costs nothing a row, and no queue of times is kept.
 //!
-//! It refuses to know what lies beyond the window: an outcome that comes later has to be looked up where scores are
-//! stored.
+//! It does not know what lies beyond the window: an outcome that comes later is looked up where scores are stored
+//! (`late.rs`), and [`Join::looked_up`] then sees to it that it is joined once.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -21,6 +21,8 @@ use churn_domain::{Probability, ScoreId};
 const SLOT_BYTES: usize = size_of::<(u128, Known)>() + 1;
 /// Fewest slots of a generation, whatever the memory: below, nothing would ever meet.
 const MIN_SLOTS: usize = 1 << 10;
+/// Outcomes that left without their score and are remembered until somebody asks for them, 32 bytes each.
+const MOST_DROPPED: usize = 100_000;
 
 /// What the window keeps of a score until its outcome comes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,12 +30,16 @@ pub(crate) struct Scored {
     pub(crate) probability: Probability,
     pub(crate) predicted: bool,
     pub(crate) model: u32,
+    /// The cell of its customer's segments.
+    pub(crate) cell: u16,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Known {
     Score(Scored),
     Outcome(bool),
+    /// An outcome whose score was looked up where scores are stored.
+    LookedUp(bool),
     Both(bool),
 }
 
@@ -44,6 +50,8 @@ pub(crate) enum OnScore {
     Waits,
     /// Its outcome was here before it.
     Joined(bool),
+    /// Its outcome was here before it and was joined with the stored score already.
+    Labelled,
     /// It was here before; the first one stands.
     Duplicate,
 }
@@ -74,6 +82,15 @@ struct Generation {
     waiting: Evicted,
 }
 
+impl Generation {
+    fn outcomes(&self) -> impl Iterator<Item = (ScoreId, bool)> + '_ {
+        self.known.iter().filter_map(|(id, known)| match known {
+            Known::Outcome(churned) => Some((ScoreId::from_bits(*id), *churned)),
+            _ => None,
+        })
+    }
+}
+
 /// The window.
 #[derive(Debug)]
 pub(crate) struct Join {
@@ -83,6 +100,7 @@ pub(crate) struct Join {
     generation_ms: i64,
     young_since_ms: Option<i64>,
     evicted: Evicted,
+    dropped: Vec<(ScoreId, bool)>,
 }
 
 impl Join {
@@ -99,6 +117,7 @@ impl Join {
             generation_ms: (max_age_ms / 2).max(1),
             young_since_ms: None,
             evicted: Evicted::default(),
+            dropped: Vec::new(),
         }
     }
 
@@ -116,6 +135,10 @@ impl Join {
                     *known = Known::Both(churned);
                     waiting.outcomes -= 1;
                     OnScore::Joined(churned)
+                }
+                Known::LookedUp(churned) => {
+                    *known = Known::Both(churned);
+                    OnScore::Labelled
                 }
                 Known::Score(_) | Known::Both(_) => OnScore::Duplicate,
             },
@@ -137,10 +160,40 @@ impl Join {
                     waiting.scores -= 1;
                     OnOutcome::Joined(scored)
                 }
-                Known::Outcome(first) | Known::Both(first) if first == churned => OnOutcome::Duplicate,
-                Known::Outcome(_) | Known::Both(_) => OnOutcome::Contradicts,
+                Known::Outcome(first) | Known::LookedUp(first) | Known::Both(first) if first == churned => {
+                    OnOutcome::Duplicate
+                }
+                Known::Outcome(_) | Known::LookedUp(_) | Known::Both(_) => OnOutcome::Contradicts,
             },
         }
+    }
+
+    /// The stored score of this outcome was found. False when the outcome has met its score in the meantime: then there is
+    /// nothing left to join.
+    pub(crate) fn looked_up(&mut self, id: ScoreId, churned: bool) -> bool {
+        match self.find(id) {
+            None => {
+                self.make_room();
+                self.young.known.insert(id.bits(), Known::LookedUp(churned));
+                true
+            }
+            Some((known @ Known::Outcome(_), waiting)) => {
+                *known = Known::LookedUp(churned);
+                waiting.outcomes -= 1;
+                true
+            }
+            Some(_) => false,
+        }
+    }
+
+    /// Outcomes that left without their score since the last call, [`MOST_DROPPED`] of them at most.
+    pub(crate) fn take_dropped(&mut self) -> Vec<(ScoreId, bool)> {
+        std::mem::take(&mut self.dropped)
+    }
+
+    /// Outcomes that still wait.
+    pub(crate) fn waiting_outcomes(&self) -> impl Iterator<Item = (ScoreId, bool)> + '_ {
+        self.young.outcomes().chain(self.old.outcomes())
     }
 
     /// Drops what is too old at `now_ms`. Call it now and then.
@@ -184,6 +237,8 @@ impl Join {
         let dropped = std::mem::take(&mut self.young.waiting);
         self.evicted.scores += dropped.scores;
         self.evicted.outcomes += dropped.outcomes;
+        let room = MOST_DROPPED.saturating_sub(self.dropped.len());
+        self.dropped.extend(self.young.outcomes().take(room.min(dropped.outcomes as usize)));
         self.young.known.clear();
     }
 }
@@ -193,18 +248,21 @@ impl Join {
     pub(crate) fn save(&self, max: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         let waiting = self.young.known.iter().chain(&self.old.known);
-        let waiting = waiting.filter(|(_, known)| !matches!(known, Known::Both(_)));
+        let waiting = waiting.filter(|(_, known)| matches!(known, Known::Score(_) | Known::Outcome(_)));
         for (id, known) in waiting.take(max) {
             bytes.extend(id.to_le_bytes());
-            let (tag, probability, model) = match known {
-                Known::Score(Scored { probability, predicted, model }) => {
-                    (u8::from(*predicted), probability.get(), *model)
+            let (tag, probability, model, cell) = match known {
+                Known::Score(Scored { probability, predicted, model, cell }) => {
+                    (u8::from(*predicted), probability.get(), *model, *cell)
                 }
-                Known::Outcome(churned) | Known::Both(churned) => (2 + u8::from(*churned), 0.0, 0),
+                Known::Outcome(churned) | Known::LookedUp(churned) | Known::Both(churned) => {
+                    (2 + u8::from(*churned), 0.0, 0, 0)
+                }
             };
             bytes.push(tag);
             bytes.extend(probability.to_le_bytes());
             bytes.extend(model.to_le_bytes());
+            bytes.extend(cell.to_le_bytes());
         }
         bytes
     }
@@ -216,24 +274,27 @@ impl Join {
         for (id, known) in halves? {
             match known {
                 Known::Score(scored) => drop(self.score(id, scored)),
-                Known::Outcome(churned) | Known::Both(churned) => drop(self.outcome(id, churned)),
+                Known::Outcome(churned) | Known::LookedUp(churned) | Known::Both(churned) => {
+                    drop(self.outcome(id, churned));
+                }
             }
         }
         Some(())
     }
 }
 
-/// Id, tag, probability, model.
-const SAVED_BYTES: usize = 16 + 1 + 8 + 4;
+/// Id, tag, probability, model, cell.
+const SAVED_BYTES: usize = 16 + 1 + 8 + 4 + 2;
 
 fn read(half: &[u8; SAVED_BYTES]) -> Option<(ScoreId, Known)> {
     let (id, rest) = half.split_first_chunk::<16>()?;
     let (&[tag], rest) = rest.split_first_chunk::<1>()?;
     let (probability, model) = rest.split_first_chunk::<8>()?;
     let probability = Probability::new(f64::from_le_bytes(*probability)).ok()?;
-    let model = u32::from_le_bytes(model.try_into().ok()?);
+    let (model, cell) = model.split_first_chunk::<4>()?;
+    let (model, cell) = (u32::from_le_bytes(*model), u16::from_le_bytes(cell.try_into().ok()?));
     let known = match tag {
-        0 | 1 => Known::Score(Scored { probability, predicted: tag == 1, model }),
+        0 | 1 => Known::Score(Scored { probability, predicted: tag == 1, model, cell }),
         2 | 3 => Known::Outcome(tag == 3),
         _ => return None,
     };
@@ -242,7 +303,7 @@ fn read(half: &[u8; SAVED_BYTES]) -> Option<(ScoreId, Known)> {
 
 /// The hash of an id is what it is made of: its low bits are SHA-256's.
 #[derive(Debug, Default)]
-struct RandomBits(u64);
+pub(crate) struct RandomBits(u64);
 
 impl Hasher for RandomBits {
     fn finish(&self) -> u64 {
@@ -274,7 +335,7 @@ mod tests {
     }
 
     fn scored(probability: f64) -> Scored {
-        Scored { probability: Probability::new(probability).unwrap(), predicted: probability >= 0.5, model: 7 }
+        Scored { probability: Probability::new(probability).unwrap(), predicted: probability >= 0.5, model: 7, cell: 3 }
     }
 
     #[test]
@@ -337,6 +398,36 @@ mod tests {
         join.expire(10_000);
         assert_eq!((join.waiting(), join.take_evicted()), (0, Evicted { scores: 0, outcomes: 1 }));
         assert_eq!(join.score(id(2), scored(0.5)), OnScore::Waits);
+    }
+
+    #[test]
+    fn an_outcome_whose_stored_score_was_found_is_joined_once() {
+        let mut join = Join::new(ROOM, DAY_MS);
+        join.outcome(id(1), true);
+        assert!(join.looked_up(id(1), true));
+        assert_eq!((join.waiting(), join.outcome(id(1), true)), (0, OnOutcome::Duplicate));
+        assert!(!join.looked_up(id(1), true), "a second answer is none");
+        assert_eq!(join.score(id(1), scored(0.3)), OnScore::Labelled, "its features are news, its label is not");
+        assert_eq!(join.score(id(1), scored(0.3)), OnScore::Duplicate);
+        // The score came while it was being looked up.
+        join.outcome(id(2), false);
+        join.score(id(2), scored(0.3));
+        assert!(!join.looked_up(id(2), false));
+        // It had left the window.
+        assert!(join.looked_up(id(3), false));
+        assert_eq!(join.outcome(id(3), true), OnOutcome::Contradicts);
+    }
+
+    #[test]
+    fn outcomes_that_leave_without_their_score_are_handed_over() {
+        let mut join = Join::new(ROOM, 10_000);
+        join.expire(0);
+        join.outcome(id(1), true);
+        join.score(id(2), scored(0.5));
+        assert_eq!(join.waiting_outcomes().collect::<Vec<_>>(), [(id(1), true)]);
+        join.expire(5_000);
+        join.expire(10_000);
+        assert_eq!((join.take_dropped(), join.take_dropped()), (vec![(id(1), true)], vec![]));
     }
 
     #[test]

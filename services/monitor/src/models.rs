@@ -1,13 +1,15 @@
 //! What is known of each model version.
 
-use std::ops::Range;
-
-use churn_domain::{Probability, Table};
 use churn_drift::{InvalidReference, Performance, Sliding};
 use serde::{Deserialize, Serialize};
 
-use crate::drift::{DriftSettings, DriftWatch};
+use crate::band::BandWatch;
+use crate::drift::{DriftSettings, DriftWatch, Rows};
+use crate::estimate::EstimateWatch;
+use crate::join::Scored;
 use crate::performance::{PerformanceSettings, PerformanceWatch};
+use crate::record::Record;
+use crate::segments::SegmentFigures;
 use crate::training::Training;
 
 /// Panes of the recent performance. More panes slide more smoothly; each costs 160 KiB a model.
@@ -23,24 +25,38 @@ pub(crate) struct Model {
     pub(crate) total: Performance,
     pub(crate) drift: DriftWatch,
     pub(crate) performance: PerformanceWatch,
+    pub(crate) band: BandWatch,
+    pub(crate) estimate: EstimateWatch,
+    pub(crate) segments: SegmentFigures,
+    pub(crate) record: Record,
+    /// Whether the figures of the training are recorded, or will never be.
+    pub(crate) training_recorded: bool,
     pub(crate) knows_training: bool,
+    recent_rows: usize,
     id: u32,
     last_scored: u64,
 }
 
 impl Model {
     /// Takes scored rows.
-    pub(crate) fn score(&mut self, features: &Table, probability: &[f64], rows: Range<usize>) {
-        self.scored += rows.len() as u64;
-        self.drift.add(features, probability, rows);
+    pub(crate) fn score(&mut self, rows: Rows<'_>) {
+        self.scored += rows.range.len() as u64;
+        let (probability, predicted) = (&rows.probability[rows.range.clone()], &rows.predicted[rows.range.clone()]);
+        self.estimate.score(probability, predicted, self.drift.settings().window_rows);
+        self.drift.add(rows);
     }
 
-    /// Takes the truth about a scored row.
-    pub(crate) fn label(&mut self, probability: Probability, predicted: bool, actual: bool) {
+    /// Takes the truth about a scored row, whose event happened then.
+    pub(crate) fn label(&mut self, scored: &Scored, actual: bool, event_time_ms: i64) {
+        let (row, first_rows) = ((scored.probability, scored.predicted, actual), self.drift.settings().reference_rows);
         self.labelled += 1;
-        self.total.add(probability, predicted, actual);
-        self.recent.next_row().add(probability, predicted, actual);
-        self.performance.add(probability, predicted, actual);
+        self.total.add(row.0, row.1, row.2);
+        self.recent.next_row().add(row.0, row.1, row.2);
+        self.performance.add(row.0, row.1, row.2);
+        self.record.add(row, event_time_ms);
+        self.band.add(row, first_rows as u64, self.recent_rows);
+        self.estimate.label(row.0, row.1, row.2, first_rows);
+        self.segments.add(&self.drift.settings().segmentation, scored.cell, row, self.recent_rows);
     }
 
     /// Takes the final answer to what the model was trained on.
@@ -56,7 +72,7 @@ impl Model {
 }
 
 /// What each version is watched by.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     pub(crate) max_models: usize,
     pub(crate) drift: DriftSettings,
@@ -113,9 +129,15 @@ impl Models {
             labelled: 0,
             recent: Sliding::new(&empty, PANES, self.settings.recent_rows.div_ceil(PANES)),
             total: empty,
-            drift: DriftWatch::new(self.settings.drift),
+            drift: DriftWatch::new(self.settings.drift.clone()),
             performance: PerformanceWatch::new(self.settings.performance),
+            band: BandWatch::new(),
+            estimate: EstimateWatch::new(),
+            segments: SegmentFigures::new(&self.settings.drift.segmentation),
+            record: Record::new(),
+            training_recorded: false,
             knows_training: false,
+            recent_rows: self.settings.recent_rows,
             id,
             last_scored: self.clock,
         });
@@ -125,6 +147,11 @@ impl Models {
     /// The model of an id; `None` once it had to make way.
     pub(crate) fn get_mut(&mut self, id: u32) -> Option<&mut Model> {
         self.models.iter_mut().find(|model| model.id == id)
+    }
+
+    /// The model of a version that is watched.
+    pub(crate) fn find(&mut self, version: &str) -> Option<&mut Model> {
+        self.models.iter_mut().find(|model| model.version == version)
     }
 
     /// All models, the one last scored with first.
@@ -140,10 +167,16 @@ mod tests {
 
     #[test]
     fn the_version_not_scored_with_for_longest_makes_way() {
-        let rule = churn_drift::DriftRule::default();
         let settings = Settings {
             max_models: 2,
-            drift: DriftSettings { reference_rows: 100, window_rows: 100, rule, alarm_windows: 2 },
+            drift: DriftSettings {
+                reference_rows: 100,
+                window_rows: 100,
+                rule: churn_drift::DriftRule::default(),
+                quality: churn_drift::QualityRule::default(),
+                alarm_windows: 2,
+                segmentation: std::sync::Arc::default(),
+            },
             performance: PerformanceSettings { reference_rows: 100, block_rows: 100, min_increase: 0.1 },
             recent_rows: 100,
         };

@@ -13,12 +13,14 @@ use churn_runtime::clock::{Stopwatch, now_ms};
 use churn_runtime::exit::{Ending, Fate, Fated};
 use churn_runtime::health::Component;
 use churn_runtime::progress::Stage;
-use churn_store::Store;
+use churn_store::{Dataset, ModelMetrics, Store};
 use churn_stream::{Consumer, Event, Position, RecordBatch, Retries, TopicPartition, Wait};
 use tokio::task::block_in_place;
 use tokio::time::MissedTickBehavior;
 
 use crate::intake::Intake;
+use crate::join::Evicted;
+use crate::late::{LateResults, LookUp};
 use crate::metrics::MonitorMetrics;
 use crate::requests::Sender;
 use crate::snapshot::{ModelSnapshot, MonitorHandle};
@@ -43,6 +45,9 @@ pub(crate) struct Pipeline {
     pub(crate) bad_records: u64,
     pub(crate) sender: Sender,
     pub(crate) memory: Option<Memory>,
+    pub(crate) look_up: Option<LookUp>,
+    pub(crate) records: Option<Store>,
+    pub(crate) record_every: Duration,
     pub(crate) cluster_id: String,
     pub(crate) retrain_requests: bool,
     pub(crate) min_interval_ms: i64,
@@ -50,8 +55,14 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
+    pub(crate) fn look_up_in(&mut self, store: Store, batch: usize) {
+        self.records = Some(store.clone());
+        self.look_up = Some(LookUp::new(store, self.watch.segmentation(), batch));
+    }
+
     pub(crate) async fn remember_in(&mut self, store: Store) -> anyhow::Result<()> {
         let memory = Memory::open(store, self.consumer.group(), &self.cluster_id, &mut self.watch).await?;
+        self.watch.look_up_what_waits(now_ms());
         self.memory = Some(memory);
         Ok(())
     }
@@ -127,9 +138,12 @@ impl Pipeline {
         self.bad_records += self.intake.bad.len() as u64;
         let (watch, intake) = (&mut self.watch, &self.intake);
         block_in_place(|| {
+            watch.pairs.shadows(&intake.shadows);
             watch.scores(&intake.scores);
             watch.outcomes(&intake.outcomes);
         });
+        let outcomes = intake.outcomes.observed_at_ms.iter().zip(&intake.outcomes.event_time_ms);
+        self.metrics.delays(outcomes.map(|(known, happened)| known - happened));
         self.stage.done(records.len() as u64);
         self.stage.durable(records.len() as u64);
         let next = records.next_offsets();
@@ -167,10 +181,11 @@ impl Pipeline {
         let now = now_ms();
         self.watch.ask_for_training(self.training.as_ref());
         let changes = self.watch.changes(now);
+        let orphans = self.look_up(changes.evicted).await;
         let snapshot = self.watch.snapshot(now, self.bad_records);
         changes.forgotten.iter().for_each(|version| self.metrics.forgotten(version));
-        snapshot.models.iter().for_each(|model| self.metrics.publish(model));
-        self.metrics.join_window(snapshot.waiting, changes.evicted);
+        self.metrics.publish(&snapshot);
+        self.metrics.join_window(snapshot.waiting, changes.evicted, orphans);
         self.metrics.repeated("score", changes.repeats.scores);
         self.metrics.repeated("outcome", changes.repeats.outcomes);
         self.metrics.repeated("contradiction", changes.repeats.contradictions);
@@ -178,6 +193,51 @@ impl Pipeline {
             self.ask_for_a_model(model, now).await;
         }
         self.handle.publish(snapshot);
+        if let Err(error) = self.record(now).await {
+            self.retries.failed("postgres", &format!("{error:#}"), self.record_every);
+        }
+    }
+
+    /// Looks up the scores of outcomes that came too late for the window; returns the outcomes that are given up.
+    async fn look_up(&mut self, evicted: Evicted) -> u64 {
+        let late = self.watch.take_late();
+        let Some(look_up) = &mut self.look_up else { return evicted.outcomes };
+        // Those that left the window beyond what it remembers of them are not asked about.
+        let left = late.iter().filter(|late| late.observed_at_ms.is_none()).count() as u64;
+        let skipped = look_up.take(late) + evicted.outcomes.saturating_sub(left);
+        let found = look_up.turn().await;
+        let results = match found {
+            Ok(found) => self.watch.found(&found),
+            Err(error) => {
+                self.retries.failed("postgres", &format!("{error:#}"), self.publish_every);
+                LateResults::default()
+            }
+        };
+        self.metrics.late(results, skipped, look_up.waiting());
+        results.unknown + skipped
+    }
+
+    /// Records the models' figures where the time for it has come. What cannot be recorded is tried again with the next
+    /// figures.
+    async fn record(&mut self, now: i64) -> anyhow::Result<()> {
+        let Some(store) = &self.records else { return Ok(()) };
+        let every = i64::try_from(self.record_every.as_millis()).unwrap_or(i64::MAX);
+        for model in self.watch.models.latest_first() {
+            if !model.training_recorded
+                && let Some(values) = self.training.test_figures(&model.version)
+            {
+                let (version, dataset) = (model.version.clone(), Dataset::Test);
+                if !store.has_metrics(&version, dataset).await? {
+                    store.record_metrics(&ModelMetrics { version, dataset, start_ms: now, end_ms: now, values }).await?;
+                }
+                model.training_recorded = true;
+            }
+            if let Some(figures) = model.record.due(&model.version, every, now) {
+                store.record_metrics(&figures).await?;
+                model.record.recorded(now);
+            }
+        }
+        Ok(())
     }
 
     /// A request that cannot be sent is tried again with the next figures.

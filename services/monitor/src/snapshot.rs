@@ -3,12 +3,20 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use churn_drift::{DriftRule, Performance, Shift, Summary};
+use churn_drift::estimate::Estimates;
+use churn_drift::performance::{Intervals, PairedSummary};
+use churn_drift::{DriftRule, FeatureQuality, Performance, QualityRule, Segment, Shift, Summary};
 use serde::Serialize;
 
-use crate::drift::Comparison;
+use crate::band::Band;
+use crate::distribution::Bar;
+use crate::drift::{Comparison, SegmentComparison};
 use crate::models::Model;
+use crate::pairs::Pair;
 use crate::performance::DetectorCounts;
+
+/// Standard errors of an interval that holds the true figure with a confidence of 95 %.
+const CONFIDENCE: f64 = 1.959_963_984_540_054;
 
 /// A place where the latest [`MonitorSnapshot`] can be read at any time, without waiting for the monitor.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +42,10 @@ pub struct MonitorSnapshot {
     pub published_at_ms: i64,
     /// The model versions, the one last scored with first.
     pub models: Vec<ModelSnapshot>,
+    /// How the features of the current model are distributed, then and now; empty before the first full window.
+    pub distribution: Vec<Bar>,
+    /// Shadows against the champion, on the same events.
+    pub pairs: Vec<PairSnapshot>,
     /// Scores and outcomes that wait for their other half.
     pub waiting: u64,
     /// Scores given up without an outcome, since the start.
@@ -67,6 +79,12 @@ pub struct ModelSnapshot {
     pub recent: Summary,
     /// All figures of every labelled row.
     pub total: Summary,
+    /// 95 % intervals of the recent figures.
+    pub intervals: Intervals,
+    /// Where the recent figures lie while nothing is wrong; `None` until enough labelled rows were seen.
+    pub band: Option<Band>,
+    /// Figures to expect of the last full window, before its outcomes are known; `None` before there is one.
+    pub estimates: Option<Estimates>,
     /// Rows collected for the live reference so far.
     pub reference_rows: usize,
     /// The last full window against the live reference, empty before there is one.
@@ -75,12 +93,125 @@ pub struct ModelSnapshot {
     pub training_drift: Vec<FeatureDrift>,
     /// Whether enough windows in a row have drifted from the live reference.
     pub drift_alarm: bool,
+    /// The quality of each feature's values in the last full window, empty before there is one.
+    pub quality: Vec<QualitySnapshot>,
+    /// Whether a feature's values have been worse than the live reference's for enough windows in a row.
+    pub quality_alarm: bool,
+    /// The segments, each with its share of the last full window.
+    pub segments: Vec<SegmentSnapshot>,
     /// Log-loss of the last full block of labelled rows and of the version's first ones.
     pub performance: Option<Shift>,
     /// The same, when the errors have grown by more than chance and by enough to matter.
     pub performance_alarm: Option<Shift>,
     /// How often the detectors have spoken up.
     pub detectors: DetectorCounts,
+}
+
+/// A shadow against the champion, on the same events.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PairSnapshot {
+    /// The champion's version.
+    pub champion: String,
+    /// The shadow's version.
+    pub shadow: String,
+    /// Events with both scores and a known outcome.
+    pub rows: u64,
+    /// The figures of both on these rows; the interval holds the true difference with a confidence of 95 %.
+    pub figures: PairedSummary,
+}
+
+impl PairSnapshot {
+    pub(crate) fn of(pair: &Pair) -> Self {
+        Self {
+            champion: pair.champion.clone(),
+            shadow: pair.shadow.clone(),
+            rows: pair.paired.rows(),
+            figures: pair.paired.summary(CONFIDENCE),
+        }
+    }
+}
+
+/// The quality of one feature's values.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct QualitySnapshot {
+    /// The feature.
+    pub feature: &'static str,
+    /// Share of rows without a value.
+    pub missing: f64,
+    /// Share of rows with a word that the live reference did not know, or a number out of its range.
+    pub strange: f64,
+    /// Whether either share has grown by more than chance and by enough to matter.
+    pub worse: bool,
+}
+
+impl QualitySnapshot {
+    fn of(found: &FeatureQuality, rule: &QualityRule) -> Option<Self> {
+        Some(Self {
+            feature: found.name(),
+            missing: found.now.missing_share()?,
+            strange: found.now.strange_share()?,
+            worse: rule.is_worse(found),
+        })
+    }
+}
+
+/// One segment of a model's customers; what is not known, or of too few rows, is `None`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SegmentSnapshot {
+    /// The feature that divides.
+    pub segment: &'static str,
+    /// Its value.
+    pub value: &'static str,
+    /// Share of the last full window's rows.
+    pub share: Option<f64>,
+    /// Features that have drifted within the segment.
+    pub drifted_features: Option<u64>,
+    /// Largest PSI of a feature.
+    pub worst_psi: Option<f64>,
+    /// PSI of the score.
+    pub probability_psi: Option<f64>,
+    /// Largest share of missing values of a feature.
+    pub missing: Option<f64>,
+    /// Labelled rows that the following figures are of.
+    pub labelled_rows: u64,
+    /// Share of right labels.
+    pub accuracy: Option<f64>,
+    /// Area under the ROC curve.
+    pub auc: Option<f64>,
+    /// Mean log-loss.
+    pub log_loss: Option<f64>,
+    /// Share of customers who left.
+    pub churn: Option<f64>,
+}
+
+impl SegmentSnapshot {
+    /// All segments that had any row.
+    fn all(model: &Model) -> Vec<Self> {
+        let live = model.drift.live();
+        let compared = |at: usize| live.and_then(|live| live.segments.get(at)).copied().unwrap_or_default();
+        let rows = live.map(|live| live.window.rows() as f64);
+        let names = model.drift.settings().segmentation.segments();
+        let figures = names.zip(model.segments.summaries()).enumerate();
+        let all = figures.map(|(at, (name, figures))| Self::of(name, &compared(at), rows, &figures));
+        all.filter(|segment| segment.labelled_rows > 0 || segment.share.is_some_and(|share| share > 0.0)).collect()
+    }
+
+    fn of(name: Segment, compared: &SegmentComparison, rows: Option<f64>, figures: &Summary) -> Self {
+        Self {
+            segment: name.feature,
+            value: name.value,
+            share: rows.map(|rows| compared.rows as f64 / rows),
+            drifted_features: compared.drifted,
+            worst_psi: compared.worst_psi,
+            probability_psi: compared.probability_psi,
+            missing: compared.missing,
+            labelled_rows: figures.rows,
+            accuracy: figures.accuracy,
+            auc: figures.auc,
+            log_loss: figures.log_loss,
+            churn: figures.positive_share,
+        }
+    }
 }
 
 /// One feature of one comparison.
@@ -111,9 +242,11 @@ impl MonitorSnapshot {
 
 impl ModelSnapshot {
     /// `scratch` is a place to add the panes up in.
-    pub(crate) fn of(model: &Model, rule: &DriftRule, scratch: &mut Performance) -> Self {
+    pub(crate) fn of(model: &Model, scratch: &mut Performance) -> Self {
         model.recent.sum_into(scratch);
         let recent = scratch.summary();
+        let (settings, live) = (model.drift.settings(), model.drift.live());
+        let quality = live.map(|live| live.quality.as_slice()).unwrap_or_default().iter();
         Self {
             version: model.version.clone(),
             scored_rows: model.scored,
@@ -123,10 +256,16 @@ impl ModelSnapshot {
             log_loss: recent.log_loss,
             recent,
             total: model.total.summary(),
+            intervals: scratch.intervals(CONFIDENCE),
+            band: model.band.band().copied(),
+            estimates: model.estimate.latest().copied(),
             reference_rows: model.drift.reference_rows(),
-            live_drift: FeatureDrift::all(model.drift.live(), rule),
-            training_drift: FeatureDrift::all(model.drift.training(), rule),
-            drift_alarm: model.drift.alarm(),
+            live_drift: FeatureDrift::all(live.map(|live| &live.drift), &settings.rule),
+            training_drift: FeatureDrift::all(model.drift.training(), &settings.rule),
+            drift_alarm: model.drift.drift_alarm(),
+            quality: quality.filter_map(|found| QualitySnapshot::of(found, &settings.quality)).collect(),
+            quality_alarm: model.drift.quality_alarm(),
+            segments: SegmentSnapshot::all(model),
             performance: model.performance.latest(),
             performance_alarm: model.performance.alarm(),
             detectors: model.performance.detectors(),

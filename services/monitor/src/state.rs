@@ -3,7 +3,8 @@
 //! One row holds the memory and the positions it belongs to. The memory is JSON (counts, moments, references) followed by
 //! the halves that wait, as bytes: there may be hundreds of thousands of them. What is not remembered: ids that were
 //! joined already, so that a repetition after a restart waits in vain instead of being counted as one; and a live
-//! reference that was still being collected, which begins anew.
+//! reference, or first labelled rows of the expected performance, that were still being collected, which begin anew; and
+//! halves of a pair of champion and shadow.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +14,13 @@ use churn_store::{MonitorState, Store};
 use churn_stream::TopicPartition;
 
 use crate::models::Models;
+use crate::pairs::Pairs;
 use crate::requests::Asked;
 use crate::watch::Watch;
 
 /// Version of the encoding. Change it with every change of what is stored: an unknown one is begun anew.
-const FORMAT: i32 = 1;
-/// Waiting halves that are stored, 29 bytes each: bounds the row at about 14 MB. Beyond it some outcomes become orphans.
+const FORMAT: i32 = 2;
+/// Waiting halves that are stored, 31 bytes each: bounds the row at about 15 MB. Beyond it some outcomes become orphans.
 const MAX_WAITING: usize = 500_000;
 
 /// Where the memory goes, and how far the stream was read.
@@ -80,7 +82,7 @@ fn key(partition: &TopicPartition) -> String {
 
 /// Length of the JSON, JSON, waiting halves.
 fn encode(cluster_id: &str, watch: &Watch) -> anyhow::Result<Vec<u8>> {
-    let json = serde_json::to_vec(&(cluster_id, &watch.models, &watch.asked)).context("write the state as JSON")?;
+    let json = serde_json::to_vec(&(cluster_id, &watch.models, &watch.asked, &watch.pairs)).context("write the state as JSON")?;
     let mut bytes = u32::try_from(json.len()).context("the state is too large")?.to_le_bytes().to_vec();
     bytes.extend(json);
     bytes.extend(watch.join.save(MAX_WAITING));
@@ -92,12 +94,14 @@ fn restore(saved: &MonitorState, cluster_id: &str, watch: &mut Watch) -> anyhow:
     let (length, rest) = saved.state.split_first_chunk::<4>().context("it is too short")?;
     let length = u32::from_le_bytes(*length) as usize;
     let (json, waiting) = rest.split_at_checked(length).context("it is cut off")?;
-    let (of_cluster, models, asked): (String, Models, Asked) = serde_json::from_slice(json).context("it is damaged")?;
+    let (of_cluster, models, asked, pairs): (String, Models, Asked, Pairs) =
+        serde_json::from_slice(json).context("it is damaged")?;
     anyhow::ensure!(of_cluster == cluster_id, "it is of the Kafka cluster {of_cluster}, this one is {cluster_id}");
     anyhow::ensure!(models.settings() == watch.models.settings(), "windows or thresholds were configured otherwise");
     watch.join.restore(waiting).context("its waiting records are damaged")?;
     watch.models = models;
     watch.asked = asked;
+    watch.pairs = pairs;
     Ok(())
 }
 

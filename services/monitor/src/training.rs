@@ -19,6 +19,12 @@ pub trait TrainingSource: Send + 'static {
     /// The reference of this model version; `None` while it is not known, and then it is asked for again and again, so
     /// it must not block. An error is final.
     fn training(&self, model_version: &str) -> Option<Result<Training, InvalidReference>>;
+
+    /// The figures of rows that this model version had not seen when it was fitted, by name; `None` while they are not
+    /// known.
+    fn test_figures(&self, _model_version: &str) -> Option<Vec<(&'static str, f64)>> {
+        None
+    }
 }
 
 /// The champion's reference travels in its artifact. That of a version which is no longer, or not yet, in the slot is
@@ -28,6 +34,27 @@ impl TrainingSource for ModelSlot {
         let served = self.current().filter(|served| served.version() == model_version)?;
         Some(Training::try_from(&served.contents().reference))
     }
+
+    fn test_figures(&self, model_version: &str) -> Option<Vec<(&'static str, f64)>> {
+        let served = self.current().filter(|served| served.version() == model_version)?;
+        let report = &served.contents().report;
+        Some(report.learners.get(report.chosen).map(|learner| figures(&learner.metrics)).unwrap_or_default())
+    }
+}
+
+fn figures(metrics: &churn_learn::metrics::Metrics) -> Vec<(&'static str, f64)> {
+    let always = [
+        ("rows", metrics.rows as f64),
+        ("accuracy", metrics.accuracy),
+        ("precision", metrics.precision),
+        ("recall", metrics.recall),
+        ("f1", metrics.f1),
+        ("log_loss", metrics.log_loss),
+        ("brier", metrics.brier),
+        ("ece", metrics.ece),
+    ];
+    let defined = [("auc", metrics.auc), ("average_precision", metrics.average_precision)];
+    always.into_iter().chain(defined.into_iter().filter_map(|(name, value)| Some((name, value?)))).collect()
 }
 
 impl TryFrom<&churn_learn::Reference> for Training {

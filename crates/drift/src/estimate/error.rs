@@ -22,8 +22,8 @@ impl Component {
     }
 }
 
-/// The scatter of every figure.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The scatter of every figure; by default it is not known.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SamplingErrors {
     roc_auc: Option<Component>,
     f1: Option<Component>,

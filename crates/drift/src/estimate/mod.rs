@@ -12,12 +12,14 @@ mod calibration;
 mod error;
 mod isotonic;
 mod split;
+mod window;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use error::SamplingErrors;
 pub use isotonic::Isotonic;
+pub use window::Unlabelled;
 
 /// An interval reaches so many sampling errors to each side, as NannyML's.
 pub const INTERVAL_ERRORS: f64 = 3.0;
@@ -128,31 +130,59 @@ impl Estimator {
     /// There are no rows, columns differ in length, or a probability is none.
     pub fn estimate(&self, probability: &[f64], predicted: &[bool]) -> Result<Estimates, InvalidRows> {
         check(probability, predicted)?;
-        let calibrated: Vec<f64> = match &self.calibrator {
-            Some(isotonic) => probability.iter().map(|&p| isotonic.calibrate(p)).collect(),
-            None => probability.to_vec(),
-        };
+        let calibrated: Vec<f64> = probability.iter().map(|&p| self.calibrated(p)).collect();
         let rows = probability.len() as f64;
-        let expected = Expected::of(&calibrated, predicted);
-        let (roc_auc, average_precision) = ranked(&calibrated, probability);
-        let with = |value: f64, error: Option<f64>| with_interval(value, error, 1.0);
         let mean = |of: fn(f64, f64) -> f64| {
             calibrated.iter().zip(probability).map(|(&truth, &p)| of(truth, p)).sum::<f64>() / rows
         };
-        let errors = self.errors.for_rows(probability.len());
-        Ok(Estimates {
-            rows: probability.len() as u64,
-            roc_auc: roc_auc.map(|value| with(value, errors.roc_auc)),
-            average_precision: average_precision.map(|value| with(value, None)),
+        let (roc_auc, average_precision) = ranked(&calibrated, probability);
+        Ok(self.assemble(&Found {
+            rows: probability.len(),
+            expected: Expected::of(&calibrated, predicted),
+            roc_auc,
+            average_precision,
+            log_loss: mean(log_loss),
+            brier: mean(brier),
+        }))
+    }
+
+    /// Takes the probabilities as they are and knows nothing of how figures scatter: what there is before the truth about
+    /// any row is known.
+    pub fn uncalibrated() -> Self {
+        Self { calibrator: None, errors: SamplingErrors::default() }
+    }
+
+    fn calibrated(&self, probability: f64) -> f64 {
+        self.calibrator.as_ref().map_or(probability, |isotonic| isotonic.calibrate(probability))
+    }
+
+    /// Gives the figures their intervals.
+    fn assemble(&self, found: &Found) -> Estimates {
+        let with = |value: f64, error: Option<f64>| with_interval(value, error, 1.0);
+        let (expected, errors) = (&found.expected, self.errors.for_rows(found.rows));
+        Estimates {
+            rows: found.rows as u64,
+            roc_auc: found.roc_auc.map(|value| with(value, errors.roc_auc)),
+            average_precision: found.average_precision.map(|value| with(value, None)),
             f1: Some(with(expected.f1(), errors.f1)),
             precision: Some(with(expected.precision(), errors.precision)),
             recall: Some(with(expected.recall(), errors.recall)),
             specificity: Some(with(expected.specificity(), errors.specificity)),
-            accuracy: Some(with(expected.accuracy(rows), errors.accuracy)),
-            log_loss: Some(with_interval(mean(log_loss), errors.log_loss, f64::INFINITY)),
-            brier: Some(with(mean(brier), errors.brier)),
-        })
+            accuracy: Some(with(expected.accuracy(found.rows as f64), errors.accuracy)),
+            log_loss: Some(with_interval(found.log_loss, errors.log_loss, f64::INFINITY)),
+            brier: Some(with(found.brier, errors.brier)),
+        }
     }
+}
+
+/// The expected values, without their intervals.
+struct Found {
+    rows: usize,
+    expected: Expected,
+    roc_auc: Option<f64>,
+    average_precision: Option<f64>,
+    log_loss: f64,
+    brier: f64,
 }
 
 fn check(probability: &[f64], predicted: &[bool]) -> Result<(), InvalidRows> {

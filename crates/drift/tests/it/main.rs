@@ -8,4 +8,5 @@ mod evidently;
 mod numerical;
 mod ranking;
 mod samples;
+mod segments;
 mod streaming;

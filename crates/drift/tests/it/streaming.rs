@@ -19,7 +19,7 @@ impl Chance {
 }
 
 /// Customers whose numbers are spread evenly and whose words are drawn alike; `tilt` moves all of them.
-fn customers(rows: usize, seed: u64, tilt: f64) -> Table {
+pub(crate) fn customers(rows: usize, seed: u64, tilt: f64) -> Table {
     let mut chance = Chance(seed);
     let mut table = Table::default();
     for (feature, column) in FEATURES.iter().zip(table.columns_mut()) {

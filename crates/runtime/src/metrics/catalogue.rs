@@ -15,6 +15,11 @@ const LONG_SECONDS: &[f64] = &[1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 
 /// From a single record to more than any batch holds.
 const RECORDS: &[f64] = &[1.0, 10.0, 50.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0, 25_000.0, 50_000.0];
 
+/// From a second to a year: how long it takes until an outcome is known.
+const DELAYS: &[f64] = &[
+    1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0, 604_800.0, 2_592_000.0, 7_776_000.0, 15_552_000.0, 31_536_000.0,
+];
+
 macro_rules! catalogue {
     ($($(#[doc = $doc:literal])+ $name:ident: $collector:ty = $spec:expr;)+) => {
         $($(#[doc = $doc])+ pub static $name: Spec<$collector> = $spec;)+
@@ -196,11 +201,121 @@ catalogue! {
     /// Monitor: what calls for a new model.
     MODEL_ALARM: GaugeVec = Spec::gauge_vec(
         "churn_model_alarm", Unit::Count, &["model_version", "kind"],
-        "1 while the model's customers have changed (drift) or its errors have grown (performance), by effect and significance; else 0.");
+        "1 while the model's customers have changed (drift), its errors have grown (performance) or values are missing or strange (quality), by effect and significance; else 0.");
     /// Monitor: log-loss of the last block.
     MODEL_BLOCK_LOG_LOSS: GaugeVec = Spec::gauge_vec(
         "churn_model_block_log_loss", Unit::Count, &["model_version", "rows"],
         "Mean log-loss in nats of the last full block of labelled rows (block) and of the version's first ones (reference).");
+    /// Monitor: figures to expect before labels.
+    MODEL_ESTIMATED: GaugeVec = Spec::gauge_vec(
+        "churn_model_estimated_ratio", Unit::Ratio, &["model_version", "metric"],
+        "Figure to expect of the last full window, before its outcomes are known (CBPE): auc, f1, accuracy, precision, recall or brier.");
+    /// Monitor: interval of the expected figures.
+    MODEL_ESTIMATED_BOUND: GaugeVec = Spec::gauge_vec(
+        "churn_model_estimated_bound_ratio", Unit::Ratio, &["model_version", "metric", "bound"],
+        "Lower or upper end, three sampling errors away, of a figure to expect; there once enough outcomes are known.");
+    /// Monitor: log-loss to expect before labels.
+    MODEL_ESTIMATED_LOG_LOSS: GaugeVec = Spec::gauge_vec(
+        "churn_model_estimated_log_loss", Unit::Count, &["model_version"],
+        "Mean log-loss in nats to expect of the last full window, before its outcomes are known.");
+    /// Monitor: interval of the log-loss to expect.
+    MODEL_ESTIMATED_BOUND_LOG_LOSS: GaugeVec = Spec::gauge_vec(
+        "churn_model_estimated_bound_log_loss", Unit::Count, &["model_version", "bound"],
+        "Lower or upper end, three sampling errors away, of the log-loss to expect.");
+    /// Monitor: intervals of the live figures.
+    MODEL_INTERVAL: GaugeVec = Spec::gauge_vec(
+        "churn_model_interval_ratio", Unit::Ratio, &["model_version", "metric", "bound"],
+        "Lower or upper end of the 95 % interval of a live figure: accuracy, precision, recall, f1, auc or brier.");
+    /// Monitor: interval of the live log-loss.
+    MODEL_INTERVAL_LOG_LOSS: GaugeVec = Spec::gauge_vec(
+        "churn_model_interval_log_loss", Unit::Count, &["model_version", "bound"],
+        "Lower or upper end of the 95 % interval of the live log-loss.");
+    /// Monitor: where live figures lie while nothing is wrong.
+    MODEL_BAND: GaugeVec = Spec::gauge_vec(
+        "churn_model_band_ratio", Unit::Ratio, &["model_version", "metric", "bound"],
+        "Worst value that chance explains of a live figure, by the version's first labelled rows: lower, or upper for brier.");
+    /// Monitor: where the live log-loss lies while nothing is wrong.
+    MODEL_BAND_LOG_LOSS: GaugeVec = Spec::gauge_vec(
+        "churn_model_band_log_loss", Unit::Count, &["model_version", "bound"],
+        "Largest live log-loss that chance explains, by the version's first labelled rows.");
+    /// Monitor: missing values of the last window.
+    MODEL_FEATURE_MISSING: GaugeVec = Spec::gauge_vec(
+        "churn_model_feature_missing_ratio", Unit::Ratio, &["model_version", "feature"],
+        "Share of the last full window's rows without a value of the feature.");
+    /// Monitor: unseen words of the last window.
+    MODEL_FEATURE_UNSEEN: GaugeVec = Spec::gauge_vec(
+        "churn_model_feature_unseen_ratio", Unit::Ratio, &["model_version", "feature"],
+        "Share of the last full window's rows with a category that the live reference did not have.");
+    /// Monitor: numbers out of range in the last window.
+    MODEL_FEATURE_OUT_OF_RANGE: GaugeVec = Spec::gauge_vec(
+        "churn_model_feature_out_of_range_ratio", Unit::Ratio, &["model_version", "feature"],
+        "Share of the last full window's rows with a number out of the live reference's range.");
+    /// Monitor: the current model's features, then and now.
+    MODEL_FEATURE_SHARE: GaugeVec = Spec::gauge_vec(
+        "churn_model_feature_share_ratio", Unit::Ratio, &["model_version", "feature", "bin", "reference"],
+        "Share of a bin of a feature among rows with a value: of the live reference (live) or the last full window (now); current model only.");
+    /// Monitor: a segment's share of the rows.
+    MODEL_SEGMENT_ROWS: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_rows_ratio", Unit::Ratio, &["model_version", "segment", "value"],
+        "Share of the last full window's rows that are of the segment.");
+    /// Monitor: features that have drifted within a segment.
+    MODEL_SEGMENT_DRIFTED_FEATURES: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_drifted_features", Unit::Count, &["model_version", "segment", "value"],
+        "Features that have drifted from the live reference within the segment.");
+    /// Monitor: largest PSI within a segment.
+    MODEL_SEGMENT_WORST_PSI: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_worst_psi", Unit::Count, &["model_version", "segment", "value"],
+        "Largest population stability index of a feature within the segment, in nats.");
+    /// Monitor: PSI of the score within a segment.
+    MODEL_SEGMENT_PROBABILITY_PSI: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_probability_psi", Unit::Count, &["model_version", "segment", "value"],
+        "Population stability index of the probability of churn within the segment, in nats.");
+    /// Monitor: missing values within a segment.
+    MODEL_SEGMENT_MISSING: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_missing_ratio", Unit::Ratio, &["model_version", "segment", "value"],
+        "Largest share of missing values of a feature within the segment.");
+    /// Monitor: accuracy within a segment.
+    MODEL_SEGMENT_ACCURACY: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_accuracy_ratio", Unit::Ratio, &["model_version", "segment", "value"],
+        "Live share of right labels within the segment.");
+    /// Monitor: AUC within a segment.
+    MODEL_SEGMENT_AUC: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_auc_ratio", Unit::Ratio, &["model_version", "segment", "value"],
+        "Live area under the ROC curve within the segment.");
+    /// Monitor: log-loss within a segment.
+    MODEL_SEGMENT_LOG_LOSS: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_log_loss", Unit::Count, &["model_version", "segment", "value"],
+        "Live mean log-loss in nats within the segment.");
+    /// Monitor: churn within a segment.
+    MODEL_SEGMENT_CHURN: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_churn_ratio", Unit::Ratio, &["model_version", "segment", "value"],
+        "Share of the segment's customers with a known outcome who left.");
+    /// Monitor: events that champion and shadow are compared on.
+    MODEL_PAIRED_ROWS: GaugeVec = Spec::gauge_vec(
+        "churn_model_paired_rows", Unit::Count, &["model_version"],
+        "Events with a known outcome that both the champion and this shadow scored, since this champion and shadow met.");
+    /// Monitor: champion and shadow on the same events.
+    MODEL_PAIRED: GaugeVec = Spec::gauge_vec(
+        "churn_model_paired_ratio", Unit::Ratio, &["model_version", "role", "metric"],
+        "A figure of champion or shadow (role) on the same events: accuracy, precision, recall, f1, auc or brier; model_version is the shadow's.");
+    /// Monitor: log-loss of champion and shadow on the same events.
+    MODEL_PAIRED_LOG_LOSS: GaugeVec = Spec::gauge_vec(
+        "churn_model_paired_log_loss", Unit::Count, &["model_version", "role"],
+        "Mean log-loss in nats of champion or shadow (role) on the same events; model_version is the shadow's.");
+    /// Monitor: the shadow's log-loss less the champion's.
+    MODEL_PAIRED_DIFFERENCE: GaugeVec = Spec::gauge_vec(
+        "churn_model_paired_log_loss_difference", Unit::Count, &["model_version", "bound"],
+        "Log-loss of the shadow less the champion's on the same events (middle) and its 95 % interval (lower, upper); below 0 the shadow is better.");
+    /// Monitor: how late outcomes come.
+    MONITOR_OUTCOME_DELAY: Histogram = Spec::histogram(
+        "churn_monitor_outcome_delay_seconds", Unit::Seconds, DELAYS, "Time from an event to the moment at which its outcome became known.");
+    /// Monitor: outcomes whose score was looked up.
+    MONITOR_LATE_OUTCOMES: IntCounterVec = Spec::counter_vec(
+        "churn_monitor_late_outcomes_total", &["result"],
+        "Outcomes whose score had left the window, by what became of them: joined, repeated, contradiction, unknown, unwatched or skipped.");
+    /// Monitor: outcomes that wait for their look-up.
+    MONITOR_LATE_WAITING: Gauge = Spec::gauge(
+        "churn_monitor_late_outcomes_waiting", Unit::Count, "Outcomes that wait for their score to be looked up.");
     /// Monitor: detectors on the errors.
     MODEL_DETECTIONS: IntCounterVec = Spec::counter_vec(
         "churn_model_detections_total", &["model_version", "detector", "signal"],

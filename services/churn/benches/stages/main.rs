@@ -1,7 +1,8 @@
 //! Each stage against its own limit, in one run: `make bench`.
 //!
 //! The limit of the producer is bare librdkafka; of the scorer, a transactional loop that copies as many bytes and does nothing
-//! with them; of the sink, binary COPY of the same rows, encoded ahead, by the same driver into the same table. Both sides of a
+//! with them; of the sink, binary COPY of the same rows, encoded ahead, by the same driver into the same table; the monitor is held
+//! against the scorer, which it has to keep up with twice over. Both sides of a
 //! ratio run one after the other on the same machine and the same servers; the better of two rounds counts for each. Arguments:
 //! number of records.
 
@@ -47,6 +48,7 @@ async fn main() -> Result<()> {
             // The first round's scores are the sink's: it must not meet an event twice.
             scorer.ours(score(&stack, None).await?);
             store_rounds(&stack, &mut sink, &mut postgres).await?;
+            watch(&stack, &scorer).await?;
         } else {
             scorer.ours(score(&stack, Some(round)).await?);
         }
@@ -101,6 +103,22 @@ async fn store_rounds(stack: &Stack, sink: &mut Pair, postgres: &mut Postgres) -
         let cpu = cpu::seconds_of_tree(stack.postgres_pid) - cpu;
         postgres.limit = postgres.limit.min(cpu / rows as f64 * 1e6);
     }
+    Ok(())
+}
+
+/// The monitor over the scores of the first round.
+async fn watch(stack: &Stack, scorer: &Pair) -> Result<()> {
+    let scores = stack.topic("customer-scores.v1");
+    let wanted = stack.end(&scores)? * 9 / 10;
+    let done = async |stack: &Stack| stack.committed("churn-monitor", &scores);
+    let (watched, _) = stack.part("monitor", &[], wanted, None, done).await?;
+    let scored = scorer.ours.map_or(f64::NAN, |scorer| scorer.per_second);
+    println!(
+        "monitor: {:.0} records/s ({:.2} CPU s a million), {:.2}x the scorer",
+        watched.per_second,
+        watched.cpu_per_million,
+        watched.per_second / scored
+    );
     Ok(())
 }
 

@@ -8,7 +8,8 @@ use churn_registry::Registry;
 use churn_store::private::PrivatePostgres;
 use churn_store::{PostgresConfig, PrivateConfig};
 use churn_testkit::{Program, fresh_name, kafka, schema_registry};
-use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{ClientConfig, TopicPartitionList};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tempfile::TempDir;
 
@@ -69,6 +70,9 @@ impl Stack {
             ("CHURN__SYNTHESIZER__RATE", "max".into()),
             // Scores only: outcomes are a sixth of their size.
             ("CHURN__SYNTHESIZER__OUTCOME_DELAY", "1h".into()),
+            // How far the monitor is, is told by what it commits.
+            ("CHURN__MONITOR__PUBLISH_EVERY", "100ms".into()),
+            ("CHURN__MONITOR__COMMIT_EVERY", "100ms".into()),
         ];
         let env = env.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         let ask = ClientConfig::new().set("bootstrap.servers", &brokers).set("group.id", "bench").create()?;
@@ -97,6 +101,17 @@ impl Stack {
     /// Records of a topic, transaction markers included.
     pub(crate) fn end(&self, topic: &str) -> Result<i64> {
         (0..PARTITIONS).map(|p| Ok(self.ask.fetch_watermarks(topic, p, Duration::from_secs(10))?.1)).sum()
+    }
+
+    /// Records of a topic that a group has committed, transaction markers included.
+    pub(crate) fn committed(&self, group: &str, topic: &str) -> Result<i64> {
+        let group = format!("{}{group}", self.prefix);
+        let ask: BaseConsumer =
+            ClientConfig::new().set("bootstrap.servers", &self.brokers).set("group.id", group).create()?;
+        let mut partitions = TopicPartitionList::new();
+        partitions.add_partition_range(topic, 0, PARTITIONS - 1);
+        let found = ask.committed_offsets(partitions, Duration::from_secs(10))?;
+        Ok(found.elements().iter().filter_map(|partition| partition.offset().to_raw()).filter(|at| *at > 0).sum())
     }
 
     /// Lets the synthesizer run until its topic has so many events.

@@ -14,12 +14,14 @@ mod model_report;
 pub(crate) mod offsets;
 mod predict;
 mod produce;
+pub(crate) mod report;
 pub(crate) mod retrain;
 mod run;
 pub(crate) mod setup;
 pub(crate) mod store;
 mod synth;
 mod test;
+pub(crate) mod trace;
 mod train;
 
 use anyhow::Context;
@@ -50,6 +52,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Model(command) => block_on(model::run(&start(Vec::new())?, command)),
         Command::Offsets(command) => block_on(offsets::run(&start(Vec::new())?, command)),
         Command::Store(command) => block_on(store::run(&start(Vec::new())?, command)),
+        Command::Report(command) => block_on(report::run(&start(Vec::new())?, command)),
+        Command::Trace(args) => block_on(trace::run(&start(Vec::new())?, &args)),
         Command::Dlq(command) => block_on(dlq::run(&start(Vec::new())?, command)),
         Command::Test(args) => block_on(test::run(&start(Vec::new())?, &args)),
         Command::Access(args) => access::run(&start(Vec::new())?, &args),

@@ -1,5 +1,6 @@
-//! A model's report: one HTML page with its pictures in it, which needs no network and no script.
+//! Reports: each one HTML page with its pictures in it, which needs no network and no script. Here is a model's.
 
+pub(crate) mod drift;
 mod svg;
 
 use std::fmt::Write as _;

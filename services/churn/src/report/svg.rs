@@ -111,6 +111,41 @@ pub(super) fn bars(title: &str, rows: &[(String, f64)]) -> String {
     svg
 }
 
+/// Draws shares then and now, two bars a row.
+pub(super) fn pairs(title: &str, rows: &[(String, f64, f64)]) -> String {
+    const BAR: f64 = 11.0;
+    const NAMES: f64 = 150.0;
+    let most = rows.iter().flat_map(|(_, then, now)| [*then, *now]).fold(f64::MIN_POSITIVE, f64::max);
+    let height = 3.0 * BAR * rows.len() as f64 + 8.0;
+    let mut svg = format!(
+        r#"<svg viewBox="0 0 {WIDTH} {height:.0}" role="img" aria-label="{0}"><title>{0}</title>"#,
+        escape(title)
+    );
+    for (at, (name, then, now)) in rows.iter().enumerate() {
+        let top = 4.0 + 3.0 * BAR * at as f64;
+        let _ = write!(
+            svg,
+            r#"<text x="{:.0}" y="{:.1}" text-anchor="end">{}</text>"#,
+            NAMES - 6.0,
+            top + BAR + 4.0,
+            escape(name)
+        );
+        for (row, (class, share)) in [("then", then), ("bar", now)].into_iter().enumerate() {
+            let (length, top) = (share / most * (WIDTH - NAMES - 60.0), top + BAR * row as f64);
+            let _ = write!(
+                svg,
+                r#"<rect x="{NAMES}" y="{top:.1}" width="{length:.1}" height="{:.0}" class="{class}"/><text x="{:.1}" y="{:.1}">{:.1} %</text>"#,
+                BAR - 1.0,
+                NAMES + length + 4.0,
+                top + BAR - 2.0,
+                100.0 * share
+            );
+        }
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
 /// Text that means nothing in HTML.
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")

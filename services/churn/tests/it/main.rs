@@ -10,6 +10,7 @@ mod demo;
 mod drift;
 mod evolution;
 mod health;
+mod history;
 mod hostile;
 mod http;
 mod lifecycle;

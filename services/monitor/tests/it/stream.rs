@@ -44,6 +44,10 @@ impl TrainingSource for TrainedBeforeTheShift {
         let reference = churn_learn::Reference::of(&batch.event.features, &[false; 1_000], &batch.probability);
         (model_version == "v1").then(|| Training::try_from(&reference))
     }
+
+    fn test_figures(&self, model_version: &str) -> Option<Vec<(&'static str, f64)>> {
+        (model_version == "v1").then(|| vec![("auc", 0.84), ("log_loss", 0.42)])
+    }
 }
 
 impl Running {
@@ -71,6 +75,7 @@ impl Running {
         let mut monitor =
             Monitor::start(config, cluster, schemas, TrainedBeforeTheShift, progress, &metrics, &health).await?;
         if let Some(store) = memory {
+            monitor.look_up_in(store.clone());
             monitor.remember_in(store).await?;
         }
         let handle = monitor.handle();

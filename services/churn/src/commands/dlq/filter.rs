@@ -30,7 +30,7 @@ pub(crate) struct Filter {
 
 /// Milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Moment(i64);
+pub(crate) struct Moment(pub(crate) i64);
 
 impl FromStr for Moment {
     type Err = String;

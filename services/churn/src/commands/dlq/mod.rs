@@ -17,6 +17,7 @@ use serde::Serialize;
 use tokio::task::block_in_place;
 
 use self::filter::Filter;
+pub(crate) use self::filter::Moment;
 use super::setup;
 use crate::app::{App, Shared};
 

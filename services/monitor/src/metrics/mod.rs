@@ -1,14 +1,21 @@
 //! What the monitor counts and logs.
 
+mod families;
+
 use churn_domain::FEATURES;
-use churn_runtime::metrics::{Gauge, GaugeVec, IntCounter, IntCounterVec, Metrics, catalogue};
+use churn_runtime::metrics::{Gauge, GaugeVec, Histogram, IntCounter, IntCounterVec, Metrics, catalogue};
 use churn_wire::{DecodeError, RetrainReason, RetrainRequest};
 
 use crate::join::Evicted;
-use crate::snapshot::{FeatureDrift, ModelSnapshot};
+use crate::late::LateResults;
+use crate::snapshot::{FeatureDrift, ModelSnapshot, MonitorSnapshot};
+
+use families::Families;
 
 /// Values of the label `reference`.
 const REFERENCES: [&str; 2] = ["live", "training"];
+/// Values of the label `kind`.
+const ALARMS: [&str; 3] = ["drift", "performance", "quality"];
 /// Value of the label `feature` for the score.
 const PROBABILITY: &str = "probability";
 
@@ -16,8 +23,12 @@ const PROBABILITY: &str = "probability";
 type Figure = (GaugeVec, fn(&ModelSnapshot) -> Option<f64>);
 
 /// The monitor's metrics; each method is one thing that happened. A figure that is not defined is not shown.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct MonitorMetrics {
+    families: Families,
+    delay: Histogram,
+    late: IntCounterVec,
+    late_waiting: Gauge,
     by_model: [Figure; 10],
     scored: IntCounterVec,
     labelled: IntCounterVec,
@@ -38,6 +49,10 @@ pub(crate) struct MonitorMetrics {
 impl MonitorMetrics {
     pub(crate) fn new(metrics: &Metrics) -> Self {
         Self {
+            families: Families::new(metrics),
+            delay: metrics.histogram(&catalogue::MONITOR_OUTCOME_DELAY),
+            late: metrics.counter_vec(&catalogue::MONITOR_LATE_OUTCOMES),
+            late_waiting: metrics.gauge(&catalogue::MONITOR_LATE_WAITING),
             by_model: [
                 (metrics.gauge_vec(&catalogue::MODEL_ACCURACY), |model| model.recent.accuracy),
                 (metrics.gauge_vec(&catalogue::MODEL_PRECISION), |model| model.recent.precision),
@@ -67,8 +82,13 @@ impl MonitorMetrics {
         }
     }
 
-    /// A model's figures are published.
-    pub(crate) fn publish(&self, model: &ModelSnapshot) {
+    /// All figures are published.
+    pub(crate) fn publish(&mut self, snapshot: &MonitorSnapshot) {
+        snapshot.models.iter().for_each(|model| self.model(model));
+        self.families.publish(snapshot);
+    }
+
+    fn model(&self, model: &ModelSnapshot) {
         let version = model.version.as_str();
         for (gauge, figure) in &self.by_model {
             show(gauge, &[version], figure(model));
@@ -84,7 +104,9 @@ impl MonitorMetrics {
     /// What may call for a new model, and the detectors beside it.
     fn publish_errors(&self, model: &ModelSnapshot) {
         let version = model.version.as_str();
-        for (kind, alarm) in [("drift", model.drift_alarm), ("performance", model.performance_alarm.is_some())] {
+        let performance = model.performance_alarm.is_some();
+        let alarms = [model.drift_alarm, performance, model.quality_alarm];
+        for (kind, alarm) in ALARMS.into_iter().zip(alarms) {
             self.alarms.with_label_values(&[version, kind]).set(f64::from(u8::from(alarm)));
         }
         show(&self.loss, &[version, "reference"], model.performance.map(|shift| shift.before));
@@ -122,12 +144,13 @@ impl MonitorMetrics {
     }
 
     /// A model version had to make way for a new one: its figures are no longer shown.
-    pub(crate) fn forgotten(&self, version: &str) {
+    pub(crate) fn forgotten(&mut self, version: &str) {
         tracing::info!(model_version = version, "no longer watched");
+        self.families.forget(version);
         self.by_model.iter().for_each(|(gauge, _)| show(gauge, &[version], None));
         let _ = self.scored.remove_label_values(&[version]);
         let _ = self.labelled.remove_label_values(&[version]);
-        for kind in ["drift", "performance"] {
+        for kind in ALARMS {
             let _ = self.alarms.remove_label_values(&[version, kind]);
         }
         for block in ["reference", "block"] {
@@ -144,11 +167,36 @@ impl MonitorMetrics {
         }
     }
 
-    pub(crate) fn join_window(&self, waiting: u64, evicted: Evicted) {
+    /// `orphans` are the outcomes that were given up for good.
+    pub(crate) fn join_window(&self, waiting: u64, evicted: Evicted, orphans: u64) {
         self.window.set(waiting as f64);
         self.evictions.with_label_values(&["score"]).inc_by(evicted.scores);
         self.evictions.with_label_values(&["outcome"]).inc_by(evicted.outcomes);
-        self.orphans.inc_by(evicted.outcomes);
+        self.orphans.inc_by(orphans);
+    }
+
+    /// Outcomes became known, each so long after its event.
+    pub(crate) fn delays(&self, milliseconds: impl Iterator<Item = i64>) {
+        // Counted for itself and added at once: an atomic addition for every row would cost more than the row.
+        let delays = self.delay.local();
+        milliseconds.for_each(|delay| delays.observe(delay.max(0) as f64 / 1_000.0));
+        delays.flush();
+    }
+
+    /// Outcomes were looked up, or found no place to wait for it.
+    pub(crate) fn late(&self, results: LateResults, skipped: u64, waiting: usize) {
+        let LateResults { joined, unwatched, unknown, repeated, contradictions } = results;
+        for (result, count) in [
+            ("joined", joined),
+            ("unwatched", unwatched),
+            ("unknown", unknown),
+            ("repeated", repeated),
+            ("contradiction", contradictions),
+            ("skipped", skipped),
+        ] {
+            self.late.with_label_values(&[result]).inc_by(count);
+        }
+        self.late_waiting.set(waiting as f64);
     }
 
     /// Records came again: `score`, `outcome`, or `contradiction` for an outcome that says the opposite of the first.

@@ -1,0 +1,35 @@
+//! How the features of the current model are distributed, then and now: for a picture.
+
+use churn_domain::FEATURES;
+use churn_drift::bars;
+use serde::Serialize;
+
+use crate::models::Model;
+
+/// Bars of one feature. Finer bins are put together.
+const MAX_BARS: usize = 12;
+
+/// One bar of one feature.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Bar {
+    /// The feature.
+    pub feature: &'static str,
+    /// A word, a value or a range. Words that the program does not know are `(other)`: a word from outside is never a
+    /// label of a metric, for there is no end of them.
+    pub bin: String,
+    /// Share of the live reference's rows.
+    pub live: f64,
+    /// Share of the last full window's rows.
+    pub now: f64,
+}
+
+/// The bars of every feature with values on both sides; none before the first full window.
+pub(crate) fn shares(model: &Model) -> Vec<Bar> {
+    let Some(live) = model.drift.live() else { return Vec::new() };
+    let columns = live.window.reference().columns().iter().zip(live.window.columns());
+    let of_feature = |(feature, (before, now)): (&'static churn_domain::Feature, _)| {
+        let bars = bars(before, now, feature.categories().len(), MAX_BARS).into_iter();
+        bars.map(|bar| Bar { feature: feature.name, bin: bar.bin, live: bar.then, now: bar.now })
+    };
+    FEATURES.iter().zip(columns).flat_map(of_feature).collect()
+}
