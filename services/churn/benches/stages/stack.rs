@@ -10,7 +10,6 @@ use churn_store::{PostgresConfig, PrivateConfig};
 use churn_testkit::{Program, fresh_name, kafka, schema_registry};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, TopicPartitionList};
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use tempfile::TempDir;
 
 use crate::cpu;
