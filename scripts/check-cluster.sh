@@ -170,7 +170,7 @@ check_admission() {
 }
 
 check_rollout() {
-  local workload workloads=(statefulset/{synthesizer,scorer,sink} deployment/{monitor,api})
+  local workload workloads=(statefulset/{synthesizer,scorer,sink} deployment/{monitor,trainer,api})
   for workload in "${workloads[@]}"; do kubectl -n churnstream rollout status "$workload" --timeout=120s; done
   kubectl -n churnstream wait job/setup --for=condition=complete --timeout=120s
   # And once more, as after a change.

@@ -12,7 +12,7 @@ here=$root/scripts/check-wiring
 python=$root/.tools/wiring/bin/python
 files=(compose.yaml compose.observability.yaml compose.ml.yaml)
 # Grafana, the consoles and the collector have no stand-in.
-services=(synthesizer scorer sink monitor api prometheus alertmanager mlflow)
+services=(synthesizer scorer sink monitor trainer api prometheus alertmanager mlflow)
 stand_ins=(redpanda postgres minio minio-client mlflow prometheus alertmanager)
 
 install_tools() {

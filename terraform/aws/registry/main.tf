@@ -1,4 +1,4 @@
-# The model registry's bucket, and the two roles that Kubernetes' ServiceAccounts take: setup writes, the parts read.
+# The model registry's bucket, and the two roles that Kubernetes' ServiceAccounts take: setup and trainer write, the others read.
 variable "name" { type = string }
 variable "key_arn" { type = string }
 variable "oidc_provider_arn" { type = string }
@@ -6,7 +6,7 @@ variable "oidc_issuer" { type = string }
 
 locals {
   roles = {
-    writer = { accounts = ["setup"], actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], key = ["kms:Decrypt", "kms:GenerateDataKey"] }
+    writer = { accounts = ["setup", "trainer"], actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], key = ["kms:Decrypt", "kms:GenerateDataKey"] }
     reader = { accounts = ["synthesizer", "scorer", "sink", "monitor", "api"], actions = ["s3:GetObject"], key = ["kms:Decrypt"] }
   }
 }
