@@ -20,6 +20,8 @@ pub struct ModelRow {
     pub metrics: String,
     /// What the gate said; `None` where it was never asked.
     pub decision: Option<String>,
+    /// Figures on the customers that it was fitted on, out of fold, by name.
+    pub training: Vec<(String, f64)>,
     /// Figures on customers whom it had not seen, by name.
     pub test: Vec<(String, f64)>,
 }
@@ -60,17 +62,21 @@ impl Store {
         .execute(&mut *transaction)
         .await
         .map_err(&failed)?;
+        let figures = [("training", &model.training), ("test", &model.test)];
+        let figures = figures.into_iter().flat_map(|(set, figures)| figures.iter().map(move |figure| (set, figure)));
+        let (sets, figures): (Vec<&str>, Vec<&(String, f64)>) = figures.unzip();
         let (names, values): (Vec<&str>, Vec<f64>) =
-            model.test.iter().map(|(name, value)| (name.as_str(), *value)).unzip();
+            figures.into_iter().map(|(name, value)| (name.as_str(), *value)).unzip();
         sqlx::query(
             "insert into churn.model_metric (model_version, dataset, metric, window_start, window_end, value)
-             select $1, 'test', metric, at, at, value
-             from unnest($3::text[], $4::double precision[]) as figure (metric, value),
+             select $1, dataset, metric, at, at, value
+             from unnest($3::text[], $4::text[], $5::double precision[]) as figure (dataset, metric, value),
                   (select 'epoch'::timestamptz + $2 * interval '1 ms' as at) as fit
              on conflict do nothing",
         )
         .bind(&model.version)
         .bind(model.created_at_ms)
+        .bind(sets)
         .bind(names)
         .bind(values)
         .execute(&mut *transaction)

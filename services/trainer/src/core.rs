@@ -10,6 +10,8 @@ use churn_registry::{Champion, Decision, Draft, Kind, Manifest, Promotion, Regis
 use churn_runtime::clock::{Stopwatch, now_ms};
 use churn_runtime::exit::{Fate, Fated, reasons};
 use churn_store::{Account, ModelRow, Outcome, Store, Taken};
+use churn_stream::Cluster;
+use churn_wire::SchemaRegistry;
 use serde_json::{Map, Value, json};
 
 use crate::config::TrainerConfig;
@@ -20,6 +22,8 @@ use crate::training::{self, Abort};
 
 /// How long MLflow may keep a promotion waiting: it is to know of the decision first, and is not to be waited for when it is down.
 const MIRROR_WITHIN: Duration = Duration::from_secs(10);
+/// Among the gate's figures: all of the challenger's own, on the customers held out.
+const TEST: &str = "test";
 /// The part, wherever it signs.
 pub(crate) const BY: &str = "trainer";
 
@@ -29,6 +33,8 @@ pub(crate) struct Core {
     pub(crate) config: TrainerConfig,
     pub(crate) store: Store,
     pub(crate) registry: Registry,
+    pub(crate) cluster: Cluster,
+    pub(crate) schemas: Arc<SchemaRegistry>,
     pub(crate) baseline: Arc<Baseline>,
     pub(crate) mirror: Option<Mirror>,
     pub(crate) metrics: TrainerMetrics,
@@ -111,26 +117,25 @@ impl Core {
         let work = move || {
             let trained = training::search(&learn, &params, &stop)?;
             let verdict = training::judge(&gate, &trained.artifact.model, &reigning.model, &held_out);
-            Ok::<_, churn_learn::TrainError>((trained, verdict))
+            let test = training::figures(&trained.artifact.model, &held_out);
+            Ok::<_, churn_learn::TrainError>((trained, verdict, test))
         };
         let done =
             training::aside(self.config.nice, work).await.map_err(|error| Trouble::Impossible(format!("{error:#}")))?;
         if abort.is_set() {
             return Err(Trouble::Aborted);
         }
-        let (trained, verdict) =
+        let (trained, verdict, test) =
             done.map_err(|error| Trouble::Impossible(format!("no model could be trained: {error}")))?;
         let report = &trained.artifact.report;
         self.handle.add(
             Step::Trained,
             format!("{} after {} trials in {:.1} s", report.best().params.name(), report.trials, watch.seconds()),
         );
-        let decision = Decision {
-            passed: verdict.passed,
-            against: champion.version,
-            reason: verdict.reason.clone(),
-            figures: object(json!(verdict.figures)),
-        };
+        let mut figures = object(json!(verdict.figures));
+        figures.insert(TEST.into(), json!(test));
+        let decision =
+            Decision { passed: verdict.passed, against: champion.version, reason: verdict.reason.clone(), figures };
         account.decision = Some(json!(decision).to_string());
         described.insert("seconds".into(), json!(watch.seconds()));
         described.insert("request".into(), json!(taken.id));
@@ -158,6 +163,7 @@ impl Core {
         };
         match self.registry.promote(&promotion, Some(&judged.champion)).await {
             Ok(champion) => {
+                self.announce(&judged.champion, &champion).await;
                 account.detail =
                     format!("{} took the place of {}: {}", champion.version, judged.champion.version, judged.reason);
                 Ok(Outcome::Promoted)
@@ -171,6 +177,14 @@ impl Core {
                 Ok(Outcome::Rejected)
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Tells running parts of a new champion. One that is not told looks by itself a little later.
+    pub(crate) async fn announce(&self, before: &Champion, after: &Champion) {
+        let Some(update) = churn_updates::moved(Some(before), after) else { return };
+        if let Err(error) = churn_updates::announce(&self.cluster, &self.schemas, &update).await {
+            tracing::warn!(error = reasons(&error), "running parts will find the new champion by themselves");
         }
     }
 
@@ -262,25 +276,27 @@ pub(crate) fn signature(taken: &Taken) -> String {
 }
 
 fn row(manifest: &Manifest, hash: &str) -> ModelRow {
-    let figure = |path: &str| {
-        manifest.decision.as_ref().and_then(|decision| Value::Object(decision.figures.clone()).pointer(path)?.as_f64())
-    };
-    let test = [("log_loss", "/log_loss/challenger"), ("auc", "/auc/challenger"), ("ece", "/ece/challenger")];
-    let chosen = manifest.metrics.get("chosen").and_then(Value::as_u64).unwrap_or(0);
-    let learner = Value::Object(manifest.metrics.clone())
-        .pointer(&format!("/learners/{chosen}/params/learner"))
-        .and_then(Value::as_str)
-        .unwrap_or("unknown")
-        .to_owned();
+    let metrics = Value::Object(manifest.metrics.clone());
+    let chosen = metrics.get("chosen").and_then(Value::as_u64).unwrap_or(0);
+    let chosen = metrics.pointer(&format!("/learners/{chosen}"));
+    let learner = chosen.and_then(|chosen| chosen.pointer("/params/learner")).and_then(Value::as_str);
     ModelRow {
         version: manifest.version.to_string(),
         manifest_hash: hash.to_owned(),
-        learner,
+        learner: learner.unwrap_or("unknown").to_owned(),
         created_at_ms: manifest.created_at.as_millisecond(),
-        metrics: Value::Object(manifest.metrics.clone()).to_string(),
+        training: numbers(chosen.and_then(|chosen| chosen.get("metrics"))),
+        test: numbers(manifest.decision.as_ref().and_then(|decision| decision.figures.get(TEST))),
         decision: manifest.decision.as_ref().map(|decision| json!(decision).to_string()),
-        test: test.iter().filter_map(|(name, path)| Some(((*name).to_owned(), figure(path)?))).collect(),
+        metrics: metrics.to_string(),
     }
+}
+
+/// The figures of a document by their names, without the numbers of customers.
+fn numbers(figures: Option<&Value>) -> Vec<(String, f64)> {
+    let fields = figures.and_then(Value::as_object).into_iter().flatten();
+    let figures = fields.filter(|(name, _)| !["rows", "positives"].contains(&name.as_str()));
+    figures.filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect()
 }
 
 pub(crate) fn object(value: Value) -> Map<String, Value> {

@@ -118,7 +118,17 @@ impl Trainer {
             bell: bell.clone(),
         };
         let baseline = Arc::new(baseline);
-        let core = Core { config, store, registry, baseline, mirror, metrics: metrics.own, handle: handle.clone() };
+        let core = Core {
+            config,
+            store,
+            registry,
+            cluster: cluster.clone(),
+            schemas: schemas.clone(),
+            baseline,
+            mirror,
+            metrics: metrics.own,
+            handle: handle.clone(),
+        };
         let worker = Worker {
             core,
             lease,

@@ -121,7 +121,7 @@ async fn take_back(
         champion.version, verdict.figures.rows, loss.challenger, loss.champion, loss.p_value
     );
     match core.registry.roll_back(champion, Some(predecessor), BY, &reason, now_ms()).await {
-        Ok(_) => {}
+        Ok(after) => core.announce(champion, &after).await,
         Err(RegistryError::Overtaken { .. }) => return Ok(None),
         Err(error) => return Err(error).context("return to the champion's predecessor"),
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 use churn_domain::Table;
 use churn_learn::compare::{Comparison, Gate, Verdict};
-use churn_learn::{Budget, ScoringModel, Scratch, SearchParams, TrainError, Trained};
+use churn_learn::{Budget, Metrics, ScoringModel, Scratch, SearchParams, TrainError, Trained};
 use churn_runtime::clock::Stopwatch;
 use tokio::sync::oneshot;
 
@@ -58,6 +58,11 @@ pub(crate) fn judge(gate: &Gate, challenger: &ScoringModel, champion: &ScoringMo
         champion: &champion.predict_all(&rows.features),
         microseconds,
     })
+}
+
+/// All figures of a model on these customers.
+pub(crate) fn figures(model: &ScoringModel, rows: &Rows) -> Metrics {
+    Metrics::at_threshold(&model.predict_all(&rows.features), &rows.label, model.threshold())
 }
 
 fn timed(model: &ScoringModel, customers: &Table) -> (Vec<f64>, f64) {

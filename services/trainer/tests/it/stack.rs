@@ -171,6 +171,7 @@ impl Stack {
             scores.model_hash.push(Some("c0ffee"));
             scores.scored_at_ms.push(at);
             scores.lineage.push(1, 0, sequence);
+            scores.reasons.end_row();
             outcomes.stream.push(Some("s"));
             outcomes.sequence.push(sequence);
             outcomes.event_time_ms.push(at);
