@@ -21,7 +21,8 @@ from stack import RATE, Stack, wait_for
 EXPECTED = {
     "covariate-drift": {"ChurnDrift"},
     "concept-drift": {"ChurnPerformanceWorse"},
-    "label-shift": {"ChurnDrift"},
+    # More leavers move the errors at once, and each feature by less than what counts as drift.
+    "label-shift": {"ChurnDrift", "ChurnPerformanceWorse"},
     "missing-values": {"ChurnMissingValues"},
     "new-category": {"ChurnUnknownCategory"},
     "burst": {"ChurnBurst"},
@@ -43,7 +44,10 @@ def watch(stack, name, at, most, postgres):
     stack.up(["--duration", f"{at + 60}s", "--scenario", name, "--at", f"{at}s"], postgres)
     deadline = 120 + at
     told = lambda: [alert for _, alert in stack.fired() if alert["alertname"] in EXPECTED[name]]
-    wait_for(f"{name}: an alert of {sorted(EXPECTED[name])} at the webhook", told, deadline, stack.demo)
+    try:
+        wait_for(f"{name}: an alert of {sorted(EXPECTED[name])} at the webhook", told, deadline, stack.demo)
+    except SystemExit as missing:
+        sys.exit(f"{missing}; it got {[alert for _, alert in stack.fired()]}")
     asked = None
     if postgres:
         # Outcomes and rows of the last seconds are on their way.
@@ -56,10 +60,9 @@ def watch(stack, name, at, most, postgres):
     early = [alert for seconds, _, alert in after if seconds < 0]
     if early:
         sys.exit(f"{name}: an alert came before it began: {early}")
-    seconds = min(seconds for seconds, alert, _ in after if alert in EXPECTED[name])
-    others = sorted({f"{alert} {first:.1f} s" for first, alert, _ in after if alert not in EXPECTED[name]})
-    names = "|".join(sorted(EXPECTED[name]))
-    print(f"{name}: {names} at the webhook after {seconds:.1f} s" + (f"; also {', '.join(others)}" if others else ""), flush=True)
+    seconds, told_as = next((seconds, alert) for seconds, alert, _ in after if alert in EXPECTED[name])
+    others = sorted({f"{alert} {first:.1f} s" for first, alert, _ in after if alert != told_as})
+    print(f"{name}: {told_as} at the webhook after {seconds:.1f} s" + (f"; also {', '.join(others)}" if others else ""), flush=True)
     if seconds > most:
         sys.exit(f"{name}: {seconds:.1f} s, at most {most:g} s were allowed")
     if asked:

@@ -237,6 +237,12 @@ impl Batch {
         Ok(())
     }
 
+    /// Mean probability of its events; none without any.
+    pub(crate) fn mean_probability(&self) -> Option<f64> {
+        let probability = &self.scores.probability;
+        (!probability.is_empty()).then(|| probability.iter().sum::<f64>() / probability.len() as f64)
+    }
+
     /// Number of events that were scored.
     pub(crate) fn scored(&self) -> usize {
         self.origins.len()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use churn_domain::FEATURES;
-use churn_runtime::metrics::{Histogram, HistogramVec, IntCounter, IntCounterVec, Metrics, catalogue};
+use churn_runtime::metrics::{GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, Metrics, catalogue};
 
 use crate::batch::Batch;
 
@@ -14,6 +14,7 @@ pub(crate) struct ScorerMetrics {
     shadowed: IntCounterVec,
     unknown: Vec<IntCounter>,
     missing: Vec<IntCounter>,
+    mean_probability: GaugeVec,
     batch_records: Histogram,
     batch_seconds: HistogramVec,
     dead_letters: IntCounterVec,
@@ -29,6 +30,7 @@ impl ScorerMetrics {
             shadowed: metrics.counter_vec(&catalogue::SCORER_SHADOW_EVENTS),
             unknown: by_feature(metrics.counter_vec(&catalogue::SCORER_UNKNOWN_CATEGORIES)),
             missing: by_feature(metrics.counter_vec(&catalogue::SCORER_MISSING_VALUES)),
+            mean_probability: metrics.gauge_vec(&catalogue::SCORER_MEAN_PROBABILITY),
             batch_records: metrics.histogram(&catalogue::SCORER_BATCH_RECORDS),
             batch_seconds: metrics.histogram_vec(&catalogue::SCORER_BATCH_SECONDS),
             dead_letters: metrics.counter_vec(&catalogue::DEAD_LETTERS),
@@ -44,6 +46,9 @@ impl ScorerMetrics {
     pub(crate) fn committed(&self, model_version: &str, batch: &Batch) {
         self.batch_records.observe(batch.scored() as f64);
         self.scored.with_label_values(&[model_version]).inc_by(batch.scored() as u64);
+        if let Some(mean) = batch.mean_probability() {
+            self.mean_probability.with_label_values(&[model_version]).set(mean);
+        }
         for (version, events) in batch.shadowed() {
             self.shadowed.with_label_values(&[version]).inc_by(events as u64);
         }
