@@ -10,20 +10,15 @@ import json
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from stack import ROOT, ports, wait_for
+
 SHIPPED = ROOT / "monitoring/alertmanager"
-
-
-def ports(count):
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    return [one.getsockname()[1] for one in held]
 
 
 def configuration(folder, hook, smtp):
@@ -91,15 +86,6 @@ def post(port, alerts):
     urllib.request.urlopen(request, timeout=5).close()
 
 
-def wait_for(what, condition, seconds=30):
-    until = time.time() + seconds
-    while time.time() < until:
-        if answer := condition():
-            return answer
-        time.sleep(0.05)
-    sys.exit(f"{what}: not within {seconds} s")
-
-
 def ready(port):
     try:
         return urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=1).status == 200
@@ -145,12 +131,12 @@ def main():
         ),
     ]
     try:
-        wait_for("Alertmanager answers", lambda: ready(port))
+        wait_for("Alertmanager answers", lambda: ready(port), 30)
         # The broker's alarm comes first, as it does with its shorter `for`.
         broker, *follow = a_dead_broker()
         post(port, [broker, alert("ChurnDrift", "warning", "model", model_version="v7")])
         post(port, follow)
-        wait_for("chat, mail and trainer are told", lambda: len(messages(file)) >= 4)
+        wait_for("chat, mail and trainer are told", lambda: len(messages(file)) >= 4, 30)
         # Every group's wait is over long before this: what was to come has come.
         time.sleep(3)
         judge(messages(file))
