@@ -274,9 +274,7 @@ impl Join {
         for (id, known) in halves? {
             match known {
                 Known::Score(scored) => drop(self.score(id, scored)),
-                Known::Outcome(churned) | Known::LookedUp(churned) | Known::Both(churned) => {
-                    drop(self.outcome(id, churned));
-                }
+                Known::Outcome(known) | Known::LookedUp(known) | Known::Both(known) => drop(self.outcome(id, known)),
             }
         }
         Some(())
