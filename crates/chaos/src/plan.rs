@@ -17,6 +17,8 @@ pub enum Target {
     Sink(usize),
     /// The one monitor.
     Monitor,
+    /// The trainer. No fault is drawn for it: it is replaced by rollouts.
+    Trainer,
     /// The api. No fault is drawn for it: it keeps nothing that could be lost.
     Api,
 }
@@ -187,6 +189,7 @@ impl fmt::Display for Target {
             Self::Scorer(_) => "scorer",
             Self::Sink(_) => "sink",
             Self::Monitor => "monitor",
+            Self::Trainer => "trainer",
             Self::Api => "api",
         })
     }

@@ -205,7 +205,7 @@ impl Run<'_> {
             return Ok(());
         }
         self.mend().await?;
-        self.call().await?;
+        self.complete().await?;
         let mut seen = vec![&options.program];
         for program in &options.roll {
             let new = !seen.contains(&program);
@@ -343,7 +343,7 @@ impl Run<'_> {
         }
         // What would be stored twice, or late dead letters, must have had the time to.
         self.pass(Duration::from_secs(3)).await?;
-        for target in [Target::Scorer(0), Target::Sink(0), Target::Monitor, Target::Api] {
+        for target in [Target::Scorer(0), Target::Sink(0), Target::Monitor, Target::Trainer, Target::Api] {
             self.stop_all(target).await?;
         }
         self.say("all parts have ended");

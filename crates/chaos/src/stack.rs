@@ -66,6 +66,14 @@ impl Stack {
         program.clone_into(&mut self.program);
     }
 
+    /// Whether the program has such a part.
+    pub(crate) async fn knows(&self, target: Target) -> Result<bool> {
+        let mut asked = tokio::process::Command::new(&self.program);
+        asked.args(["run", &target.to_string(), "--help"]).stdin(Stdio::null());
+        let asked = asked.output().await.with_context(|| format!("run {}", self.program.display()))?;
+        Ok(asked.status.success())
+    }
+
     /// Runs a command of the program to its end.
     pub(crate) async fn command(&self, args: &[&str]) -> Result<()> {
         let done = tokio::process::Command::new(&self.program)
@@ -147,7 +155,7 @@ impl Stack {
         let mut same: Vec<&mut Part> = self.parts.iter_mut().filter(|part| part.is(target)).collect();
         let pick = match target {
             Target::Scorer(pick) | Target::Sink(pick) => pick % same.len().max(1),
-            Target::Synthesizer | Target::Monitor | Target::Api => 0,
+            Target::Synthesizer | Target::Monitor | Target::Trainer | Target::Api => 0,
         };
         (pick < same.len()).then(|| same.swap_remove(pick))
     }
@@ -158,6 +166,7 @@ impl Stack {
             Target::Scorer(_) => "scorer",
             Target::Sink(_) => "sink",
             Target::Monitor => "monitor",
+            Target::Trainer => "trainer",
             Target::Api => "api",
         };
         let number = self.started;

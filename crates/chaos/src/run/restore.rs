@@ -24,6 +24,8 @@ impl Run<'_> {
         // Those who write to the database; events and scores go on.
         self.stop_all(Target::Sink(0)).await?;
         self.stop_all(Target::Monitor).await?;
+        let trains = self.stack.part(Target::Trainer).is_some();
+        self.stop_all(Target::Trainer).await?;
         let lost = self.count("select count(*) from churn.scored_event").await?;
         ensure!(lost > kept, "nothing was stored after the backup, so nothing would be lost with the database");
         self.say(&format!("the database is lost with {lost} scores; the backup has about {kept}"));
@@ -33,6 +35,9 @@ impl Run<'_> {
         self.stack.command(&["setup"]).await?;
         for target in [Target::Sink(0), Target::Sink(1), Target::Monitor] {
             self.stack.add(target)?;
+        }
+        if trains {
+            self.add_trainer().await?;
         }
         self.say("restored");
         Ok(())

@@ -19,12 +19,20 @@ const BETWEEN: Duration = Duration::from_secs(1);
 /// The `preStop` of the api's pod, here shorter: nobody but us has to hear of the new address.
 const LEAVE: Duration = Duration::from_millis(300);
 /// What StatefulSets do: the last pod first.
-const ORDER: [Target; 6] =
-    [Target::Scorer(1), Target::Scorer(0), Target::Sink(1), Target::Sink(0), Target::Monitor, Target::Synthesizer];
+const ORDER: [Target; 7] = [
+    Target::Scorer(1),
+    Target::Scorer(0),
+    Target::Sink(1),
+    Target::Sink(0),
+    Target::Monitor,
+    Target::Trainer,
+    Target::Synthesizer,
+];
 
 impl Run<'_> {
-    /// Starts an api and callers that never stop asking it.
-    pub(super) async fn call(&mut self) -> Result<()> {
+    /// Starts what faults do without: a trainer, and an api with callers that never stop asking it.
+    pub(super) async fn complete(&mut self) -> Result<()> {
+        self.add_trainer().await?;
         self.stack.add(Target::Api)?;
         let address = self.ready(Target::Api).await?;
         self.callers = Some(Callers::start(address));
@@ -39,7 +47,11 @@ impl Run<'_> {
         if new {
             self.stack.command(&["setup"]).await?;
         }
+        let trains = self.stack.knows(Target::Trainer).await?;
         for target in ORDER {
+            if target == Target::Trainer && !trains {
+                self.stop_all(target).await?;
+            }
             let Some(part) = self.stack.part(target) else { continue };
             let ended = part.replace(program).await?;
             self.note(ended);
@@ -47,8 +59,18 @@ impl Run<'_> {
             self.rolled += 1;
             self.pass(BETWEEN).await?;
         }
+        self.add_trainer().await?;
         self.roll_api().await?;
         self.say(&format!("rolled out in {:.1} s", started.elapsed().as_secs_f64()));
+        Ok(())
+    }
+
+    /// Where there is none yet, and the program has such a part: the first versions had not.
+    pub(super) async fn add_trainer(&mut self) -> Result<()> {
+        if self.stack.part(Target::Trainer).is_none() && self.stack.knows(Target::Trainer).await? {
+            self.stack.add(Target::Trainer)?;
+            self.ready(Target::Trainer).await?;
+        }
         Ok(())
     }
 
