@@ -21,7 +21,7 @@ pub use judgement::{Judgement, Limits};
 use memory::Resident;
 
 /// The parts, each as a process of its own.
-const PARTS: [&str; 5] = ["sink", "scorer", "monitor", "api", "synthesizer"];
+const PARTS: [&str; 6] = ["sink", "scorer", "monitor", "trainer", "api", "synthesizer"];
 /// One event in 1,000 s.
 const IDLE_RATE: &str = "0.001";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
