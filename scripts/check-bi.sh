@@ -24,6 +24,8 @@ trap end EXIT
 
 # Superset's own database, made once: its two hundred migrations take minutes.
 export SUPERSET_HOME=$home SUPERSET_CONFIG_PATH=$home/superset_config.py FLASK_APP=superset PYTHONWARNINGS=ignore
+SUPERSET_CHECK_KEY=$(python3 -c "import secrets; print(secrets.token_hex(32))")
+export SUPERSET_CHECK_KEY
 rm -rf "$home"
 mkdir -p "$home"
 sed "s|@HOME@|$home|" bi/superset/check/superset_config.py >"$SUPERSET_CONFIG_PATH"

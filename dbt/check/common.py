@@ -38,10 +38,10 @@ def make_source(cursor):
         cursor.execute(migration.read_text())
 
 
-def fill(cursor, first, rows):
+def fill(cursor, first, rows, a_month=1_000_000):
     """Scores `first` and after of a made-up stream, most of them with outcomes."""
     text = (ROOT / "dbt/check/fill.sql").read_text()
-    cursor.execute(text.replace(":first", str(first)).replace(":rows", str(rows)))
+    cursor.execute(text.replace(":first", str(first)).replace(":rows", str(rows)).replace(":a_month", str(a_month)))
 
 
 class Warehouse:

@@ -1,11 +1,11 @@
--- Scores :first to :first + :rows - 1 of a made-up stream, and outcomes of nine in ten of them: enough variety to measure the
+-- Scores :first to :first + :rows - 1 of a made-up stream, of which :a_month come in 30 days, and outcomes of nine in ten of them: enough variety to measure the
 -- warehouse with, made by the server itself. Each customer has on average 1.25 events; some change contract, services or address.
 with numbered as (
     select
         n,
         -- Customers of an earlier place come again now and then.
         case when n % 5 = 0 and n > 10 then n / 2 else n end as who,
-        timestamptz '2026-09-01 00:00:00+00' + n * (interval '30 days' / 1000000) as at,
+        timestamptz '2026-09-01 00:00:00+00' + n * (interval '30 days' / :a_month) as at,
         hashint8(n)::bigint & 2147483647 as h1,
         hashint8(n + 7919)::bigint & 2147483647 as h2,
         hashint8(n + 1299709)::bigint & 2147483647 as h3

@@ -5,7 +5,12 @@ EXAMPLES = [
     "insert into churn.model (version, manifest_hash, kind, created_at, metrics)"
     " select v, md5(v) || md5('h'), 'gradient boosting', now(), '{}' from unnest(array['1', '2']) as v",
     "insert into churn.model_metric (model_version, dataset, metric, window_start, window_end, value, recorded_at)"
-    " select '1', 'test', m, '2026-09-01', '2026-09-02', 0.8, now() from unnest(array['auc', 'log_loss', 'brier']) as m",
+    " select v, 'test', m, '2026-09-01', '2026-09-02', figure, now() from unnest(array['1', '2']) as v,"
+    " unnest(array['auc', 'log_loss', 'brier'], array[0.812, 0.436, 0.143]) as known (m, figure)",
+    """update churn.scored_event set reasons = jsonb_build_array(
+        jsonb_build_object('feature', case when contract = 'Month-to-month' then 'contract' else 'tenure' end, 'contribution', 0.81),
+        jsonb_build_object('feature', 'internet_service', 'contribution', 0.32),
+        jsonb_build_object('feature', case when tenure < 12 then 'tenure' else 'monthly_charges' end, 'contribution', -0.11))""",
 ]
 
 FACT = "warehouse.fct_churn"

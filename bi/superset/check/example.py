@@ -19,7 +19,7 @@ def main(server):
     connect(server, "postgres").cursor().execute("create database churn template template0")
     cursor = connect(server, "churn").cursor()
     make_source(cursor)
-    fill(cursor, 0, ROWS)
+    fill(cursor, 0, ROWS, a_month=ROWS)
     for statement in EXAMPLES:
         cursor.execute(statement)
     subprocess.run([Path(sys.executable).parent / "dbt", "run", "--profiles-dir", ".", "--quiet"], cwd=ROOT / "dbt", check=True,

@@ -17,6 +17,8 @@ from playwright.sync_api import sync_playwright
 
 BUNDLE = Path(__file__).resolve().parents[1] / "bundle"
 PATIENCE = 180
+# High enough for a whole dashboard: charts out of sight are not drawn.
+WIDTH, HEIGHT = 1500, 2000
 # What Superset puts on a chart that went wrong or has nothing to show.
 COMPLAINTS = ".chart-container .ant-alert, .ant-alert-error, [data-test='chart-error'], .ant-empty, .missing-chart-container"
 
@@ -68,7 +70,7 @@ def look_at(page, url, dashboard, images):
     """What is wrong with the dashboard."""
     expected = charts_of(dashboard)
     answers = Answers(page)
-    page.goto(f"{url}/superset/dashboard/{dashboard['slug']}/?standalone=2", timeout=PATIENCE * 1000)
+    page.goto(f"{url}/superset/dashboard/{dashboard['slug']}/?standalone=1&show_filters=0", timeout=PATIENCE * 1000)
     until = time.monotonic() + PATIENCE
     # Each chart's figures have come, and no chart is still being drawn.
     while time.monotonic() < until and not answers.errors:
@@ -77,15 +79,14 @@ def look_at(page, url, dashboard, images):
         page.wait_for_timeout(500)
     # Charts grow into place.
     page.wait_for_timeout(2500)
-    height = page.evaluate("Math.max(...Array.from(document.querySelectorAll('.grid-content, .dashboard-content, body'), e => e.scrollHeight))")
-    page.set_viewport_size({"width": 1500, "height": min(int(height) + 40, 2400)})
-    page.wait_for_timeout(2000)
-    page.screenshot(path=str(images / f"bi-{dashboard['slug']}.jpg"), type="jpeg", quality=70)
+    ends = page.evaluate("Math.max(...Array.from(document.querySelectorAll('.dashboard-component-chart-holder'), e => e.getBoundingClientRect().bottom))")
+    page.screenshot(path=str(images / f"bi-{dashboard['slug']}.jpg"), type="jpeg", quality=70,
+                    clip={"x": 0, "y": 0, "width": WIDTH, "height": min(ends + 16, HEIGHT)})
     wrong = list(answers.errors)
     if len(answers.rows) != len(expected):
         wrong.append(f"{len(answers.rows)} of {len(expected)} charts asked for data")
     wrong += [f"chart {chart}: no rows" for chart, rows in answers.rows.items() if rows == 0]
-    shown = page.locator(COMPLAINTS)
+    shown = page.locator(COMPLAINTS).filter(visible=True)
     wrong += [f"the page says: {text}" for text in shown.all_inner_texts()]
     titles = page.locator("[data-test='editable-title-input'], .header-title, [data-test='slice-header']").all_inner_texts()
     drawn = page.locator(".chart-container canvas, .chart-container table, .chart-container .superset-legacy-chart-big-number").count()
@@ -103,7 +104,7 @@ def main(url, images, log):
     wrong = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": 1500, "height": 2000})
+        context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
         page = context.new_page()
         log_in(page, url)
         page.close()
