@@ -420,7 +420,7 @@ mod tests {
             probability: probability(sequence),
             predicted: probability(sequence) >= 0.5,
             model_version: version.into(),
-            features: vec![Some("One year".into()), None, Some("true".into())],
+            features: vec![Some("Two year".into()), None, Some("true".into())],
             outcome: None,
         }
     }
@@ -448,8 +448,8 @@ mod tests {
         assert_eq!(watch.found(&found), expected);
         let snapshot = watch.snapshot(1, 0);
         assert_eq!((snapshot.models[0].labelled_rows, snapshot.models[0].scored_rows), (2, 10));
-        let one_year = snapshot.models[0].segments.iter().find(|s| s.value == "One year").expect("a segment");
-        assert_eq!(one_year.labelled_rows, 1);
+        let two_years = snapshot.models[0].segments.iter().find(|s| s.value == "Two year").expect("a segment");
+        assert_eq!(two_years.labelled_rows, 1);
         assert!(watch.take_late().is_empty());
     }
 
