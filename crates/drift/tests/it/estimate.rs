@@ -68,7 +68,7 @@ fn assert_window_is_near(estimator: &Estimator, p: &[f64], predicted: &[bool], e
     let found = estimator.estimate_window(&window).unwrap();
     assert_eq!(found.rows, exact.rows);
     // What a calibrator bends within a bin is lost; without one only the order within a bin is.
-    let tolerance = if estimator.calibrates() { 2e-3 } else { 2e-5 };
+    let tolerance: f64 = if estimator.calibrates() { 2e-3 } else { 2e-5 };
     for (metric, found, exact, tolerance) in [
         ("area", found.roc_auc, exact.roc_auc, 2e-3),
         ("average precision", found.average_precision, exact.average_precision, 2e-3),
