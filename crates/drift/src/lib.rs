@@ -18,6 +18,7 @@ pub mod estimate;
 pub mod exact;
 mod figures;
 mod moments;
+pub mod multivariate;
 pub mod performance;
 pub mod psi;
 mod quality;

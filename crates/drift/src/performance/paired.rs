@@ -80,11 +80,13 @@ mod tests {
             let truth = f64::from(row * 7_919 % 2_003) / 2_003.0;
             let actual = f64::from(row * 104_729 % 1_999) / 1_999.0 < truth;
             // The champion shrinks its probabilities to the middle.
-            let shrunk = 0.5 + 0.7 * (truth - 0.5);
+            let shrunk = 0.5 + 0.4 * (truth - 0.5);
             paired.add((p(shrunk), shrunk >= 0.5), (p(truth), truth >= 0.5), actual);
         }
         let found = paired.summary(1.96);
-        assert_eq!((paired.rows(), found.champion.auc), (2_000, found.challenger.auc), "the order is the same");
+        // The order is the same, but for what meets in one bin.
+        let areas = found.champion.auc.unwrap() - found.challenger.auc.unwrap();
+        assert!(paired.rows() == 2_000 && areas.abs() < 1e-3, "{found:?}");
         let (difference, interval) = (found.difference.unwrap(), found.interval.unwrap());
         assert!(difference < 0.0 && interval.lower < difference && interval.upper < 0.0, "{found:?}");
         let side_by_side = found.challenger.log_loss.unwrap() - found.champion.log_loss.unwrap();

@@ -68,10 +68,12 @@ fn assert_window_is_near(estimator: &Estimator, p: &[f64], predicted: &[bool], e
     let found = estimator.estimate_window(&window).unwrap();
     assert_eq!(found.rows, exact.rows);
     // What a calibrator bends within a bin is lost; without one only the order within a bin is.
+    let tied = p.iter().map(|p| p.to_bits()).collect::<std::collections::HashSet<_>>().len() < p.len();
     let tolerance: f64 = if estimator.calibrates() { 2e-3 } else { 2e-5 };
     for (metric, found, exact, tolerance) in [
         ("area", found.roc_auc, exact.roc_auc, 2e-3),
-        ("average precision", found.average_precision, exact.average_precision, 2e-3),
+        // NannyML takes rows of one probability one by one, the window all at once.
+        ("average precision", found.average_precision, exact.average_precision, if tied { 2e-2 } else { 2e-3 }),
         ("f1", found.f1, exact.f1, tolerance),
         ("precision", found.precision, exact.precision, tolerance),
         ("recall", found.recall, exact.recall, tolerance),

@@ -5,6 +5,7 @@
 mod detectors;
 mod estimate;
 mod evidently;
+mod multivariate;
 mod numerical;
 mod ranking;
 mod samples;

@@ -28,6 +28,10 @@ pub(crate) struct Compare {
     /// one that Evidently takes by default.
     #[arg(long, value_name = "NAME")]
     pub(crate) test: Option<Test>,
+    /// Also compares all columns at once: the reconstruction error of a PCA, and how well a model tells the files apart. Of
+    /// more than 20,000 rows every second, third and so on.
+    #[arg(long)]
+    pub(crate) multivariate: bool,
 }
 
 #[derive(Debug, Args)]

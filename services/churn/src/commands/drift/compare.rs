@@ -9,6 +9,7 @@ use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde::Serialize;
 
 use super::args;
+use super::multivariate::{self, Together};
 use super::table::Table;
 use crate::app::App;
 
@@ -23,6 +24,9 @@ struct Answer {
     dataset_drift: bool,
     only_in_reference: Vec<String>,
     only_in_current: Vec<String>,
+    /// All columns at once, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    multivariate: Option<Together>,
 }
 
 /// A column of both files.
@@ -47,6 +51,8 @@ pub(super) fn run(app: &App, args: &args::Compare) -> anyhow::Result<()> {
         one.names.iter().filter(|name| !other.names.contains(name)).cloned().collect::<Vec<_>>()
     };
     let (only_in_reference, only_in_current) = (only(&reference, &current), only(&current, &reference));
+    let multivariate =
+        args.multivariate.then(|| multivariate::compare(&reference, &current, &shared)).transpose()?;
     let columns = verdicts(pair_up(&mut reference, &mut current, &shared)?, args.test);
     let drifted_columns = columns.iter().filter(|column| column.drifted == Some(true)).count();
     let judged = columns.iter().filter(|column| column.drifted.is_some()).count();
@@ -59,6 +65,7 @@ pub(super) fn run(app: &App, args: &args::Compare) -> anyhow::Result<()> {
         dataset_drift,
         only_in_reference,
         only_in_current,
+        multivariate,
     };
     app.answer(&answer, text)
 }
@@ -155,6 +162,9 @@ fn text(answer: &Answer) -> String {
         ]);
     }
     let mut text = format!("{table}\n{} of {} columns have drifted", answer.drifted_columns, answer.columns.len());
+    if let Some(together) = &answer.multivariate {
+        text.push_str(&together.to_string());
+    }
     for (side, names) in [("reference", &answer.only_in_reference), ("current file", &answer.only_in_current)] {
         if !names.is_empty() {
             text.push_str(&format!("\nonly in the {side}, not compared: {}", names.join(", ")));

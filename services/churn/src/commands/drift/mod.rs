@@ -5,6 +5,7 @@ mod cell;
 mod compare;
 mod detect;
 mod estimate;
+mod multivariate;
 mod table;
 
 use crate::app::App;
