@@ -157,12 +157,14 @@ async fn parts_run_with_their_least_rights_over_tls_and_no_secret_is_seen() -> R
     let parts: Vec<(Program, String)> =
         PARTS[1..].iter().rev().map(|name| fortress.part(name)).collect::<Result<_>>()?;
     let all = || parts.iter().map(|(program, _)| program.stderr()).collect::<String>();
-    let mut admin = fortress.admin("churn").await?;
+    let admin = tokio::sync::Mutex::new(fortress.admin("churn").await?);
     let complete = "select count(*) from churn.scored_event join churn.outcome using (score_id)";
     let stored = poll_until(PATIENCE, async || {
-        Ok::<_, anyhow::Error>(sqlx::query_scalar::<_, i64>(complete).fetch_one(&mut admin).await? >= 1_000)
+        let rows = sqlx::query_scalar::<_, i64>(complete).fetch_one(&mut *admin.lock().await).await?;
+        Ok::<_, anyhow::Error>(rows >= 1_000)
     });
     stored.await.with_context(all)?;
+    let mut admin = admin.into_inner();
     let encrypted =
         "select bool_and(ssl) from pg_stat_ssl join pg_stat_activity using (pid) where usename like 'churn\\_%'";
     ensure!(sqlx::query_scalar::<_, bool>(encrypted).fetch_one(&mut admin).await?, "a connection without TLS");

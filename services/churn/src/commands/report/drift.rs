@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use churn_domain::{Column, FEATURES, Kind, Table};
+use churn_domain::{Column, FEATURES, Kind};
 use churn_drift::exact::{ColumnVerdict, DRIFT_SHARE, Numbers, Sample, Words, compare};
 use churn_drift::{ColumnReference, ColumnWindow, Edges, bars};
 use churn_runtime::clock::now_ms;
