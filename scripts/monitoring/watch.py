@@ -47,7 +47,8 @@ def watch(stack, name, at, most, postgres):
     try:
         wait_for(f"{name}: an alert of {sorted(EXPECTED[name])} at the webhook", told, deadline, stack.demo)
     except SystemExit as missing:
-        sys.exit(f"{missing}; it got {[alert for _, alert in stack.fired()]}")
+        log = (stack.folder / "demo.log").read_text(encoding="utf-8")[-2000:]
+        sys.exit(f"{missing}; it got {[alert for _, alert in stack.fired()]}; the end of the demo's log: {log}")
     asked = None
     if postgres:
         # Outcomes and rows of the last seconds are on their way.
