@@ -66,6 +66,8 @@ class Stack:
         environment["CHURN__HTTP__LISTEN"] = f"127.0.0.1:{self.demo_port}"
         if postgres:
             environment["CHURN__POSTGRES__URL"] = postgres
+            # A busy machine is not what is tested here.
+            environment["CHURN__POSTGRES__CONNECT_TIMEOUT"] = "60s"
         command = [self.program, "demo", "--rate", RATE, "--report", self.folder / "report.json", "--json", *arguments]
         self.demo = self.start(command, "demo.log", cwd=home, env=environment)
         # A part that is still starting is no part that is down.
