@@ -19,7 +19,9 @@ async fn ten_requests_are_one_training_and_each_is_answered() -> Result<()> {
         (0..10).map(|number| request(number, reasons[number as usize % 4], None)).collect();
     // The same one again is the same one.
     requests.push(requests[3].clone());
-    let trainer = stack.trainer(config()).await?;
+    // Long enough for all of them to arrive on a busy machine.
+    let patient = TrainerConfig { debounce: HumanDuration::from_secs(3), ..config() };
+    let trainer = stack.trainer(patient).await?;
     stack.ask(&requests).await?;
     let answers = stack.answers(10).await?;
     let count = |status: &str| answers.iter().filter(|answer| answer.status == status).count();
