@@ -5,8 +5,8 @@ use prometheus::proto::MetricFamily;
 use prometheus::{Counter, Gauge, GaugeVec, IntCounterVec, Opts};
 
 use super::catalogue::{
-    CLIENTS_RENEWED, COMPONENT_READY, CONSUMER_LAG, PROCESS_CPU, PROCESS_PEAK, PROCESS_RESIDENT, PROCESS_START, STAGE_DONE,
-    STAGE_DURABLE, STAGE_IDLE, STAGE_PACE, STAGE_READ,
+    CLIENTS_RENEWED, COMPONENT_READY, CONSUMER_LAG, PROCESS_CPU, PROCESS_PEAK, PROCESS_RESIDENT, PROCESS_START,
+    STAGE_DONE, STAGE_DURABLE, STAGE_IDLE, STAGE_PACE, STAGE_READ,
 };
 use super::process;
 use super::spec::MetricSpec;
@@ -103,7 +103,8 @@ pub(super) fn of_progress(progress: Progress) -> impl Collector + 'static {
         for lag in progress.lags() {
             lags.with_label_values(&[&lag.stage, &lag.topic, &lag.partition.to_string()]).set(lag.records as f64);
         }
-        let families = [read.collect(), done.collect(), durable.collect(), renewed.collect(), pace.collect(), idle.collect()];
+        let families =
+            [read.collect(), done.collect(), durable.collect(), renewed.collect(), pace.collect(), idle.collect()];
         Ok([families.concat(), lags.collect()].concat())
     })
 }

@@ -47,7 +47,7 @@ pub const LABELS: &[Label] = &[
     label("rows", 2, "block or reference"),
     label("segment", 8, "the features that divide the customers (monitor.segments)"),
     label("signal", 2, "warning or drift"),
-    label("stage", 5, "synthesizer, scorer, sink, monitor, trainer"),
+    label("stage", 8, "synthesizer, scorer, sink, monitor, trainer, and what else reads or writes topics"),
     label("status", 20, "HTTP status codes"),
     label("step", 8, "steps of a batch: decode, encode, predict, produce, commit"),
     label("table", 2, "scored_event or outcome"),
