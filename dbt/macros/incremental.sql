@@ -62,8 +62,12 @@
 {%- endmacro %}
 
 {% macro keep_mark() -%}
+    {{ store_mark(this.identifier, 'churnstream.complete_before') }}
+{%- endmacro %}
+
+{% macro store_mark(name, setting) -%}
     insert into {{ mark_table() }} (model, complete_before)
-    values ('{{ this.identifier }}', current_setting('churnstream.complete_before')::timestamptz)
+    values ('{{ name }}', current_setting('{{ setting }}')::timestamptz)
     on conflict (model) do update set complete_before = excluded.complete_before
 {%- endmacro %}
 
@@ -80,11 +84,19 @@
     was read.
 -#}
 {% macro take_arrivals(relation) -%}
-    select set_config('churnstream.complete_before', coalesce(max(arrived_at), '-infinity')::text, true) from {{ relation }}
+    select set_config('churnstream.arrived_before', coalesce(max(arrived_at), '-infinity')::text, true) from {{ relation }}
+{%- endmacro %}
+
+{% macro keep_arrivals() -%}
+    {{ store_mark(arrivals_mark(), 'churnstream.arrived_before') }}
+{%- endmacro %}
+
+{%- macro arrivals_mark() -%}
+    {{ this.identifier }}: arrivals
 {%- endmacro %}
 
 {% macro read_arrivals() -%}
-    {{ constant("select max(complete_before) from " ~ mark_table() ~ " where model = '" ~ this.identifier ~ "'") }}
+    {{ constant("select max(complete_before) from " ~ mark_table() ~ " where model = '" ~ arrivals_mark() ~ "'") }}
 {%- endmacro %}
 
 {% macro longest_transaction() -%}

@@ -4,11 +4,9 @@
         incremental_strategy='delete+insert',
         unique_key='customer_id',
         on_schema_change='append_new_columns',
-        indexes=[
-            {'columns': ['customer_key'], 'unique': true},
-            {'columns': ['customer_id']},
-            {'columns': ['arrived_at']},
-        ],
+        indexes=[{'columns': ['customer_id']}],
+        pre_hook="{{ take_arrivals(ref('int_scored_event')) }}",
+        post_hook="{{ keep_arrivals() }}",
     )
 }}
 
@@ -30,7 +28,7 @@ score as not materialized (
 
         select distinct score.customer_id
         from score
-        where score.arrived_at > {{ newest('arrived_at') }}
+        where score.arrived_at > {{ read_arrivals() }}
 
     ),
 {% endif %}

@@ -5,7 +5,7 @@
         on_schema_change='append_new_columns',
         indexes=[{'columns': ['services_key'], 'unique': true}],
         pre_hook="{{ take_arrivals(ref('int_scored_event')) }}",
-        post_hook="{{ keep_mark() }}",
+        post_hook="{{ keep_arrivals() }}",
     )
 }}
 

@@ -6,13 +6,13 @@
         on_schema_change='append_new_columns',
         indexes=[
             {'columns': ['score_id'], 'unique': true},
-            {'columns': ['arrived_at']},
             {'columns': ['changed_at']},
             {'columns': ['event_date_key']},
         ],
-        pre_hook="{{ take_mark() }}",
+        pre_hook=["{{ take_mark() }}", "{{ take_arrivals(ref('int_scored_event')) }}"],
         post_hook=[
             "{{ keep_mark() }}",
+            "{{ keep_arrivals() }}",
             "create index if not exists fct_churn_unknown_outcome on {{ this }} (score_id) where not is_outcome_known",
             "create index if not exists fct_churn_latest on {{ this }} (expected_loss desc) where is_latest",
         ],
@@ -44,7 +44,7 @@ customer as (
             score_id,
             customer_id
         from score
-        where arrived_at > {{ newest('arrived_at') }}
+        where arrived_at > {{ read_arrivals() }}
 
     ),
 
@@ -72,16 +72,16 @@ customer as (
 
 outcome as (
 
-    select distinct on (score_id)
-        score_id,
-        is_churned,
-        observed_at,
-        stored_at
-    from {{ ref('stg_outcome') }}
+    select distinct on (known.score_id)
+        known.score_id,
+        known.is_churned,
+        known.observed_at,
+        known.stored_at
+    from {{ ref('stg_outcome') }} as known
     {% if is_incremental() %}
-        where score_id in (select affected.score_id from affected)
+        inner join affected on known.score_id = affected.score_id
     {% endif %}
-    order by score_id, stored_at
+    order by known.score_id, known.stored_at
 
 ),
 

@@ -36,8 +36,8 @@ grouped as (
     select
         model_key,
         least(floor(10 * middle / all_outcomes), 9)::integer + 1 as decile,
-        min(probability_permille)::numeric / 1000 as probability_from,
-        (max(probability_permille)::numeric + 1) / 1000 as probability_to,
+        round(min(probability_permille)::numeric / 1000, 3) as probability_from,
+        round((max(probability_permille)::numeric + 1) / 1000, 3) as probability_to,
         sum(outcomes)::bigint as outcomes,
         sum(churned)::bigint as churned,
         round(sum(probability_sum) / sum(outcomes), 6) as mean_probability,
