@@ -122,7 +122,8 @@ write_mounts() {
 # Podman leaves the healthchecks' clock to systemd, which not every machine runs: here is the clock.
 keep_asking() {
   local container
-  while sleep 1; do
+  # Not much faster than the files ask: so many failures in a row mean that a service is not healthy.
+  while sleep 4; do
     for container in $(engine ps --quiet --filter health=starting) $(engine ps --quiet --filter health=unhealthy); do
       engine healthcheck run "$container" >/dev/null 2>&1 || true
     done
