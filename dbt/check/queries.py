@@ -28,8 +28,8 @@ def query(chart, dataset):
     columns = {column["column_name"]: column["expression"] or column["column_name"] for column in dataset["columns"]}
     metrics = {metric["metric_name"]: metric["expression"] for metric in dataset["metrics"]}
     params = chart["params"]
-    dimensions = [columns[name] for name in named(params, DIMENSIONS)]
-    numbers = [metrics[name] for name in named(params, METRICS)]
+    dimensions = [f"{columns[name]} as {name}" for name in named(params, DIMENSIONS)]
+    numbers = [f"{metrics[name]} as {name}" for name in named(params, METRICS)]
     selected = ", ".join(dimensions + numbers)
     grouped = ", ".join(str(place) for place in range(1, len(dimensions) + 1))
     grouping = f" group by {grouped}" if dimensions and numbers else ""
