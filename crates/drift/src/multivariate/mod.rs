@@ -23,6 +23,8 @@ const KEPT: f64 = 0.65;
 const CHUNKS: usize = 10;
 /// Standard deviations of the chunks' errors from their mean to the ends of the band.
 const DEVIATIONS: f64 = 3.0;
+/// What rounding leaves of an error that is none, as where one column is another one's copy.
+const ROUNDING: f64 = 1e-9;
 /// An area of the domain classifier above it is a drift: NannyML's default.
 pub const SEPARABLE: f64 = 0.65;
 /// Fewest rows of either side.
@@ -84,7 +86,8 @@ pub fn reconstruction(reference: &[Feature], current: &[Feature]) -> Result<Reco
     let chunks: Vec<f64> = errors.chunks(chunk).map(mean).collect();
     let (middle, spread) = (mean(&chunks), deviation(&chunks));
     let now = mean(&pca::errors(&after, &components));
-    let (lower, upper) = ((middle - DEVIATIONS * spread).max(0.0), middle + DEVIATIONS * spread);
+    let half = DEVIATIONS * spread + ROUNDING;
+    let (lower, upper) = ((middle - half).max(0.0), middle + half);
     Ok(Reconstruction {
         components: components.len(),
         reference: mean(&errors),

@@ -27,6 +27,25 @@ fn detect(args: &[&str], input: &str) -> Output {
 }
 
 #[test]
+fn columns_that_no_longer_go_together_are_found_by_all_of_them_at_once() {
+    let folder = TempDir::new().unwrap();
+    let rows = |apart: usize| -> String {
+        let row = |i: usize| format!("{},{},{}\n", i % 97, (i + apart * (i * 7_919 % 97)) % 97, ["a", "b"][i % 2]);
+        (0..1_000).map(row).collect()
+    };
+    write(&folder, "a.csv", &format!("x,y,w\n{}", rows(0)));
+    write(&folder, "b.csv", &format!("x,y,w\n{}", rows(1)));
+    let compare = |current: &str| {
+        let args = ["drift", "compare", "--reference", "a.csv", "--current", current, "--multivariate"];
+        json(&run(folder.path(), &[&args[..], &["--json"]].concat()))["multivariate"].clone()
+    };
+    let (same, apart) = (compare("a.csv"), compare("b.csv"));
+    assert_eq!((&same["rows_compared"], &same["reconstruction"]["drifted"]), (&json!([1_000, 1_000]), &json!(false)));
+    assert_eq!(same["domain_classifier"]["drifted"], json!(false));
+    assert_eq!(apart["reconstruction"]["drifted"], json!(true), "{apart}");
+}
+
+#[test]
 fn each_shared_column_gets_the_test_that_evidently_takes_and_a_verdict() {
     let folder = TempDir::new().unwrap();
     let rows = |shift: i32| {
