@@ -38,7 +38,9 @@ build() {
 }
 
 upgrade() {
-  "$target/debug/churn-chaos" --program "$previous" --faults 0 --rate 1000 \
+  local older=()
+  git show "$old:schemas/customer-score.avsc" | grep -q '"reasons"' || older=(--reasonless)
+  "$target/debug/churn-chaos" --program "$previous" --faults 0 --rate 1000 "${older[@]}" \
     --roll "$target/debug/churn" --roll "$previous" --roll "$target/debug/churn"
 }
 

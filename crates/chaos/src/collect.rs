@@ -44,6 +44,7 @@ pub(crate) async fn collect(stack: &Stack, poison: Vec<LetterFact>) -> Result<(H
         outcome_rows: outcome_rows(&mut connection).await?,
         poison,
         letters,
+        reasonless: false,
     };
     Ok((history, events.0))
 }

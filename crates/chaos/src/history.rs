@@ -88,6 +88,8 @@ pub struct History {
     pub poison: Vec<LetterFact>,
     /// Dead letters.
     pub letters: Vec<LetterFact>,
+    /// Whether a version scored that gave no reasons yet: none is then as good as the right ones.
+    pub reasonless: bool,
 }
 
 /// What should have come out, computed again without the parts.

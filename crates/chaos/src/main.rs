@@ -28,6 +28,9 @@ struct Args {
     /// The same program as before is a rolling restart; a new one runs its `setup` first.
     #[arg(long, value_name = "PROGRAM")]
     roll: Vec<PathBuf>,
+    /// One of the programs is of a version whose scores had no reasons yet.
+    #[arg(long)]
+    reasonless: bool,
     /// Last of all, loses the database and restores it from a backup by scripts/backup.sh and scripts/restore.sh.
     #[arg(long)]
     restore: bool,
@@ -41,8 +44,8 @@ struct Args {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Args { seed, faults, rate, program, roll, restore, customers, json } = Args::parse();
-    match start(Options { program, customers, seed, faults, rate, roll, restore }).await {
+    let Args { seed, faults, rate, program, roll, reasonless, restore, customers, json } = Args::parse();
+    match start(Options { program, customers, seed, faults, rate, roll, reasonless, restore }).await {
         Err(error) => {
             eprintln!("the run cannot be judged: {error:#}");
             ExitCode::FAILURE

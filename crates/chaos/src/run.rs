@@ -51,6 +51,8 @@ pub struct Options {
     pub rate: u32,
     /// Programs that take the running one's place after the faults, one rollout each.
     pub roll: Vec<PathBuf>,
+    /// Whether one of the programs is of a version that gave no reasons.
+    pub reasonless: bool,
     /// Whether the database is lost and restored from a backup, last of all.
     pub restore: bool,
 }
@@ -351,7 +353,8 @@ impl Run<'_> {
     }
 
     async fn judge(mut self, options: &Options) -> Result<Report> {
-        let (history, events) = collect(&self.stack, std::mem::take(&mut self.poison)).await?;
+        let (mut history, events) = collect(&self.stack, std::mem::take(&mut self.poison)).await?;
+        history.reasonless = options.reasonless;
         let registry = self.stack.registry()?;
         let truth = Recomputed::new(&registry, STREAM, SEED_OF_STREAM, RETURNING_SHARE, &events).await?;
         let mut verdict = judge(&history, &truth);

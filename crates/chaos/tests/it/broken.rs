@@ -181,6 +181,12 @@ fn a_probability_that_differs_in_its_last_bit_is_found() {
     assert!(judged(|h| h.rows[2].probability_bits ^= 1).changed > 0);
     assert!(judged(|h| h.rows[2].reasons[0].1 ^= 1).changed > 0);
     assert!(judged(|h| h.scores[2].1.reasons.clear()).changed > 0);
+    let older = judged(|h| {
+        h.reasonless = true;
+        h.scores[2].1.reasons.clear();
+        h.rows[2].reasons.clear();
+    });
+    assert!(older.is_good(), "{older:?}");
 }
 
 #[test]
