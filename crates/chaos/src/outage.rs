@@ -125,7 +125,9 @@ pub async fn outage(options: &Outage, log: &mut dyn FnMut(&str)) -> Result<Findi
     let mut connection = stack.connect().await?;
     let missing = emitted(&stack)? - stored(&mut connection).await?;
     let target = emitted(&stack)?;
-    watch.until(&mut stack, PATIENCE, "what was missed", async |_| Ok(stored(&mut connection).await? >= target)).await?;
+    watch
+        .until(&mut stack, PATIENCE, "what was missed", async |_| Ok(stored(&mut connection).await? >= target))
+        .await?;
     let caught_up_seconds = ended.elapsed().as_secs_f64();
     log("caught up; draining");
     stack.stop_all(Target::Synthesizer).await?;

@@ -147,10 +147,7 @@ mod tests {
             assert_eq!(EventBatch::check_time(good, now, limit), Ok(()));
         }
         let ahead = EventBatch::check_time(now + limit + 1_000, now, limit).unwrap_err();
-        assert_eq!(
-            ahead.to_string(),
-            "1800000006000 ms since 1970 lies 6 s ahead of the clock, expected at most 5 s"
-        );
+        assert_eq!(ahead.to_string(), "1800000006000 ms since 1970 lies 6 s ahead of the clock, expected at most 5 s");
         for bad in [bounds.start - 1, bounds.end, 0, i64::MIN, i64::MAX] {
             assert_eq!(EventBatch::check_time(bad, i64::MAX, limit), Err(TimeError::OutOfBounds(bad)));
         }

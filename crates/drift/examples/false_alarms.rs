@@ -47,7 +47,11 @@ fn main() {
         println!("{with} of {days} days {what}; {:.1} % at most, at 95 % confidence", 100.0 * upper_limit(with, days));
     }
     println!("largest PSI of a feature: {most_psi:.4} (an alarm from {} on)", DriftRule::default().min_psi);
-    println!("largest growth of the log-loss: {:.2} % (an alarm from {:.0} % on)", 100.0 * most_growth, 100.0 * MIN_INCREASE);
+    println!(
+        "largest growth of the log-loss: {:.2} % (an alarm from {:.0} % on)",
+        100.0 * most_growth,
+        100.0 * MIN_INCREASE
+    );
 }
 
 /// Share of each bin of each feature, as the live reference would cut the shipped customers.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use churn_domain::{Column, FEATURES, Probability, Table};
 use churn_drift::estimate::{Estimator, Unlabelled};
 use churn_drift::{
-    Accumulator, ColumnReference, ColumnWindow, Edges, Performance, Reference, SegmentedWindow, Segmentation, Window,
+    Accumulator, ColumnReference, ColumnWindow, Edges, Performance, Reference, Segmentation, SegmentedWindow, Window,
 };
 
 const ROWS: usize = 10_000;

@@ -183,7 +183,9 @@ impl Bins {
                 (first > 0).then(|| edges.edge((first - 1).min(edges.bins()))),
                 (last <= edges.bins()).then(|| edges.edge(last)),
             ),
-            Self::Cuts(cuts) => range(first.checked_sub(1).and_then(|at| cuts.get(at).copied()), cuts.get(last).copied()),
+            Self::Cuts(cuts) => {
+                range(first.checked_sub(1).and_then(|at| cuts.get(at).copied()), cuts.get(last).copied())
+            }
         }
     }
 

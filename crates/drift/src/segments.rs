@@ -329,12 +329,7 @@ fn count_numbers(counts: &mut [u32], reference: &ColumnReference, cells: &[u16],
     count(counts, reference, cells, values.iter().map(|value| value.is_finite().then(|| bins.of_number(*value))));
 }
 
-fn count(
-    counts: &mut [u32],
-    reference: &ColumnReference,
-    cells: &[u16],
-    bins: impl Iterator<Item = Option<usize>>,
-) {
+fn count(counts: &mut [u32], reference: &ColumnReference, cells: &[u16], bins: impl Iterator<Item = Option<usize>>) {
     let slots = slots(reference);
     for (&cell, bin) in cells.iter().zip(bins) {
         let slot = &mut counts[usize::from(cell) * slots + bin.unwrap_or(slots - 1)];
@@ -375,7 +370,9 @@ mod tests {
             match column {
                 Column::Category(words) => {
                     let strange = [Some("Two year"), Some("Weekly"), None];
-                    strange.into_iter().for_each(|word| words.push(if feature.name == "contract" { word } else { None }));
+                    strange
+                        .into_iter()
+                        .for_each(|word| words.push(if feature.name == "contract" { word } else { None }));
                 }
                 Column::Number(values) => values.extend([1.0, f64::NAN, 7.0]),
             }
@@ -394,6 +391,9 @@ mod tests {
         assert_eq!(written(&[Some("Weekly"), None]), cells[1]);
         assert_eq!(of(written(&[])), ["(missing)", "(missing)"]);
         let text = serde_json::to_string(&segmentation).unwrap();
-        assert_eq!((text.as_str(), serde_json::from_str(&text).ok()), (r#"["contract","senior_citizen"]"#, Some(segmentation.clone())));
+        assert_eq!(
+            (text.as_str(), serde_json::from_str(&text).ok()),
+            (r#"["contract","senior_citizen"]"#, Some(segmentation.clone()))
+        );
     }
 }

@@ -45,6 +45,6 @@ pub use reference::{Distribution, FeatureReference, Reference};
 pub use scoring::{ScoringModel, Scratch};
 pub use search::{Budget, Family, SearchParams, SearchStep, nested, search};
 pub use train::{
-    CrossValidated, Examples, Goal, LearnerReport, Repeated, Report, Spread, TrainParams, TrainProgress, TrainStep, Trained, TrialReport,
-    cross_validate, train, train_on,
+    CrossValidated, Examples, Goal, LearnerReport, Repeated, Report, Spread, TrainParams, TrainProgress, TrainStep,
+    Trained, TrialReport, cross_validate, train, train_on,
 };

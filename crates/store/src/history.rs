@@ -56,7 +56,8 @@ impl Store {
         let query = sqlx::query(AssertSqlSafe(statement)).bind(ids[0]).bind(ids[1]).bind(one_in);
         let rows = query.fetch_all(self.pool()).await.map_err(&failed)?;
         let features = table(&rows).map_err(&failed)?;
-        let probability = rows.iter().map(|row| row.try_get("probability")).collect::<Result<_, _>>().map_err(&failed)?;
+        let probability =
+            rows.iter().map(|row| row.try_get("probability")).collect::<Result<_, _>>().map_err(&failed)?;
         Ok(StoredRows { total, features, probability })
     }
 

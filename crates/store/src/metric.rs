@@ -45,7 +45,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nothing is recorded then.
     pub async fn record_metrics(&self, found: &ModelMetrics) -> Result<(), StoreError> {
-        let (names, values): (Vec<&str>, Vec<f64>) = found.values.iter().filter(|(_, v)| v.is_finite()).copied().unzip();
+        let (names, values): (Vec<&str>, Vec<f64>) =
+            found.values.iter().filter(|(_, v)| v.is_finite()).copied().unzip();
         sqlx::query(
             "insert into churn.model_metric (model_version, dataset, metric, window_start, window_end, value)
              select $1, $2, metric, to_timestamp($3 / 1000.0), to_timestamp($4 / 1000.0), value

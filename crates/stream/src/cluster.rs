@@ -201,7 +201,8 @@ impl Cluster {
     ) -> Result<T, StreamError> {
         let inner = Arc::clone(&self.inner);
         let what = format!("{action} at {}", inner.brokers);
-        blocking(action, move || question(&inner.asker).map_err(|error| inner.explain(&what, &error, ASK_TIMEOUT))).await
+        blocking(action, move || question(&inner.asker).map_err(|error| inner.explain(&what, &error, ASK_TIMEOUT)))
+            .await
     }
 
     pub(crate) fn group_name(&self, group: &str) -> String {

@@ -211,7 +211,11 @@ impl Validate for KafkaConfig {
             "must be at least 1 s (brokers refuse less than 6 s by default)",
         );
         fault(self.rebalance_timeout.as_millis() > 3_600_000, "rebalance_timeout", "must be at most 1 h");
-        fault(self.cut_off_after.as_millis() < 2_000, "cut_off_after", "must be at least 2 s (clients connect again within one)");
+        fault(
+            self.cut_off_after.as_millis() < 2_000,
+            "cut_off_after",
+            "must be at least 2 s (clients connect again within one)",
+        );
         fault(self.connect_timeout.as_millis() == 0, "connect_timeout", "must be more than 0");
         let delivery = self.delivery_timeout.min(self.transaction_timeout);
         fault(self.linger >= delivery, "linger", "must be below delivery_timeout and transaction_timeout");

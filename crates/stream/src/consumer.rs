@@ -409,10 +409,9 @@ impl Consumer {
     async fn renew(&mut self) -> Result<(), StreamError> {
         let (cluster, stage) = (self.cluster.clone(), self.stage.clone());
         let (group, topics) = (self.group.clone(), self.topics.clone());
-        let fresh = blocking("join a consumer group again", move || {
-            Self::join(cluster, stage, group, topics, Vec::new())
-        })
-        .await?;
+        let fresh =
+            blocking("join a consumer group again", move || Self::join(cluster, stage, group, topics, Vec::new()))
+                .await?;
         // The old member has no broker to say goodbye to; nothing waits for it.
         tokio::spawn(std::mem::replace(self, fresh).close());
         self.stage.client_renewed();

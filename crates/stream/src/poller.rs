@@ -36,7 +36,10 @@ const SETTLE: Duration = Duration::from_millis(100);
 const ORDERS_EVERY: u32 = 256;
 /// From the poller to the consumer's handle.
 pub(crate) enum Item {
-    Records { generation: u64, batch: RecordBatch },
+    Records {
+        generation: u64,
+        batch: RecordBatch,
+    },
     Assigned(Vec<TopicPartition>),
     Revoked(Vec<TopicPartition>),
     Lost(Vec<TopicPartition>),

@@ -117,11 +117,8 @@ mod tests {
 
     #[test]
     fn a_reader_needs_a_broker_that_it_has_learned_of() {
-        let broker = |source: &str, state: &str| Broker {
-            source: source.into(),
-            state: state.into(),
-            ..Broker::default()
-        };
+        let broker =
+            |source: &str, state: &str| Broker { source: source.into(), state: state.into(), ..Broker::default() };
         let see = |partitions: i32, brokers: &[(&str, &str)]| {
             let brokers = brokers.iter().enumerate().map(|(n, (source, state))| (n.to_string(), broker(source, state)));
             let cgrp = ConsumerGroup { assignment_size: partitions, ..ConsumerGroup::default() };

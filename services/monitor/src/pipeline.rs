@@ -228,7 +228,9 @@ impl Pipeline {
             {
                 let (version, dataset) = (model.version.clone(), Dataset::Test);
                 if !store.has_metrics(&version, dataset).await? {
-                    store.record_metrics(&ModelMetrics { version, dataset, start_ms: now, end_ms: now, values }).await?;
+                    store
+                        .record_metrics(&ModelMetrics { version, dataset, start_ms: now, end_ms: now, values })
+                        .await?;
                 }
                 model.training_recorded = true;
             }

@@ -82,7 +82,8 @@ fn key(partition: &TopicPartition) -> String {
 
 /// Length of the JSON, JSON, waiting halves.
 fn encode(cluster_id: &str, watch: &Watch) -> anyhow::Result<Vec<u8>> {
-    let json = serde_json::to_vec(&(cluster_id, &watch.models, &watch.asked, &watch.pairs)).context("write the state as JSON")?;
+    let json = serde_json::to_vec(&(cluster_id, &watch.models, &watch.asked, &watch.pairs))
+        .context("write the state as JSON")?;
     let mut bytes = u32::try_from(json.len()).context("the state is too large")?.to_le_bytes().to_vec();
     bytes.extend(json);
     bytes.extend(watch.join.save(MAX_WAITING));

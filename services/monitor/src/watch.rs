@@ -7,13 +7,13 @@ use churn_drift::{Performance, Segmentation};
 use churn_runtime::config::HumanDuration;
 
 use crate::config::MonitorConfig;
-use crate::drift::{DriftSettings, Rows};
 use crate::distribution::shares;
+use crate::drift::{DriftSettings, Rows};
 use crate::join::{Evicted, Join, OnOutcome, OnScore, Scored};
 use crate::late::{Found, Late, LateResults};
 use crate::models::{Models, Settings};
-use crate::performance::PerformanceSettings;
 use crate::pairs::Pairs;
+use crate::performance::PerformanceSettings;
 use crate::requests::Asked;
 use crate::snapshot::{ModelSnapshot, MonitorSnapshot, PairSnapshot};
 use crate::training::TrainingSource;
@@ -402,10 +402,8 @@ mod tests {
 
     #[test]
     fn halves_given_up_are_counted() {
-        let mut watch = Watch::new(&MonitorConfig {
-            join_max_age: HumanDuration::from_secs(10),
-            ..MonitorConfig::default()
-        });
+        let mut watch =
+            Watch::new(&MonitorConfig { join_max_age: HumanDuration::from_secs(10), ..MonitorConfig::default() });
         watch.changes(0);
         watch.scores(&scores(0..3, "v1"));
         watch.outcomes(&outcomes([100]));

@@ -86,7 +86,10 @@ impl Validate for ScorerConfig {
         }
         // A score carries the time of its event, and brokers refuse times further ahead (message.timestamp.after.max.ms).
         if self.max_ahead.get() >= Duration::from_secs(3_600) {
-            faults.push(Fault::new("max_ahead", "must be less than 1 h: brokers refuse scores with later times by default"));
+            faults.push(Fault::new(
+                "max_ahead",
+                "must be less than 1 h: brokers refuse scores with later times by default",
+            ));
         }
         if self.reasons > FEATURE_COUNT {
             faults.push(Fault::new("reasons", format!("must be from 0 to {FEATURE_COUNT}")));

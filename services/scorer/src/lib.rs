@@ -67,7 +67,8 @@ impl Scorer {
             .map_err(Ending::of)
             .context("look up the schema of scores in shadow")?;
         let shadows = Shadows::new(&topics.shadow, Encoder::new(shadow_schema), config.shadow_fraction);
-        let batch = Batch::new(decoder, Encoder::new(schema_id), &topics.scores, config.max_ahead.get(), asked, shadows);
+        let batch =
+            Batch::new(decoder, Encoder::new(schema_id), &topics.scores, config.max_ahead.get(), asked, shadows);
         let producer = cluster.transactional_producer(&stage, &config.transactional_id).await?;
         let consumer = cluster.consumer(&stage, &config.group, &[&topics.events]).await?;
         let limits = Limits {

@@ -65,8 +65,7 @@ impl Sink {
         let topics = cluster.topics();
         let scores = || Decoder::<ScoreCodec>::new(schemas.clone(), &topics.scores);
         let outcomes = || Decoder::<OutcomeCodec>::new(schemas.clone(), &topics.outcomes);
-        let (batch, continuity) =
-            (Batch::new(scores(), outcomes()), Continuity::new(cluster, scores(), outcomes()));
+        let (batch, continuity) = (Batch::new(scores(), outcomes()), Continuity::new(cluster, scores(), outcomes()));
         // The order of topics is that of batch::SCORES.
         let topics = [topics.scores.clone(), topics.outcomes.clone()];
         let consumer = cluster.consumer(&stage, &config.group, &[&topics[0], &topics[1]]).await.map_err(Ending::of)?;

@@ -15,7 +15,8 @@ use churn_runtime::health::Component;
 use churn_runtime::progress::Stage;
 use churn_store::{Resolution, SinkWriter, WriteError, Written};
 use churn_stream::{
-    Attempts, Cluster, Consumer, Event, Pending, Position, Producer, Retries, StormGuard, StreamError, TopicPartition, Wait,
+    Attempts, Cluster, Consumer, Event, Pending, Position, Producer, Retries, StormGuard, StreamError, TopicPartition,
+    Wait,
 };
 use tokio::task::block_in_place;
 

@@ -63,7 +63,7 @@ impl Judgement {
         let mut faults = Vec::new();
         let mut check = |what: &str, found: f64, limit: f64| {
             // Not a number is no pass.
-            if !(found <= limit) {
+            if found.is_nan() || found > limit {
                 faults.push(format!("{what} {found:.1} MB, at most {limit:.0}"));
             }
         };

@@ -20,7 +20,8 @@ pub(crate) fn free_port() -> Result<u16> {
 /// Asks for predictions until it is aborted. An answer that fails is asked for again: memory is measured here, not the api.
 pub(crate) fn ask(port: u16) -> JoinHandle<()> {
     let customer = r#"{"tenure": 2, "contract": "Month-to-month", "monthly_charges": 70.7, "total_charges": 141.4}"#;
-    let body = format!(r#"{{"customers": [{}]}}"#, vec![customer; CUSTOMERS].join(","));
+    let customers: Vec<&str> = std::iter::repeat_n(customer, CUSTOMERS).collect();
+    let body = format!(r#"{{"customers": [{}]}}"#, customers.join(","));
     let url = format!("http://127.0.0.1:{port}/v1/predict");
     tokio::spawn(async move {
         let client = http_client();

@@ -123,8 +123,7 @@ impl Ranking {
             of_negatives += bin[0] * (place - area).powi(2);
             below = [below[0] + bin[0], below[1] + bin[1]];
         }
-        let variance =
-            of_positives / (positives - 1.0) / positives + of_negatives / (negatives - 1.0) / negatives;
+        let variance = of_positives / (positives - 1.0) / positives + of_negatives / (negatives - 1.0) / negatives;
         Some(variance.sqrt())
     }
 

@@ -98,7 +98,12 @@ fn an_empty_window_has_no_estimate_and_what_is_no_probability_is_passed_over() {
     window.add(1.0, true);
     let certain = Estimator::uncalibrated().estimate_window(&window).unwrap();
     assert_eq!((certain.roc_auc, certain.accuracy.map(|a| (a.value, a.lower))), (None, Some((1.0, None))));
-    assert!(serde_json::from_str::<Unlabelled>("[[9999,{\"rows\":[1,0],\"probability\":[0.5,0.0],\"logarithm\":[-0.7,-0.7]}]]").is_err());
+    assert!(
+        serde_json::from_str::<Unlabelled>(
+            "[[9999,{\"rows\":[1,0],\"probability\":[0.5,0.0],\"logarithm\":[-0.7,-0.7]}]]"
+        )
+        .is_err()
+    );
 }
 
 fn assert_close(found: Option<f64>, expected: &Value, what: &str) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use churn_domain::{Column, FEATURES, Table, feature_index};
-use churn_drift::{ColumnReference, Edges, Reference, SegmentedWindow, Segmentation, Window};
+use churn_drift::{ColumnReference, Edges, Reference, Segmentation, SegmentedWindow, Window};
 
 use crate::streaming::customers;
 
@@ -16,11 +16,8 @@ fn scores(rows: usize) -> Vec<f64> {
 }
 
 fn counted(reference: &Table, rows: &Table) -> SegmentedWindow {
-    let of_scores = ColumnReference::of_numbers_on(
-        "probability",
-        Edges::uniform(0.0, 1.0, 20).unwrap(),
-        &scores(reference.len()),
-    );
+    let of_scores =
+        ColumnReference::of_numbers_on("probability", Edges::uniform(0.0, 1.0, 20).unwrap(), &scores(reference.len()));
     let segmentation = Arc::new(Segmentation::new(&names()).unwrap());
     let mut window = SegmentedWindow::new(&Reference::from_table(reference), &of_scores, segmentation);
     let mut cells = Vec::new();
@@ -63,11 +60,13 @@ fn a_segment_is_the_window_of_its_rows_against_the_reference_of_its_rows() {
     let mut rows = 0;
     let parts = restored.by_segment(&references);
     for (segment, (part, reference)) in restored.segmentation().segments().zip(parts.iter().zip(&references)) {
-        let (now, then) = (
-            rows_with(&after, segment.feature, segment.value),
-            rows_with(&before, segment.feature, segment.value),
+        let (now, then) =
+            (rows_with(&after, segment.feature, segment.value), rows_with(&before, segment.feature, segment.value));
+        assert_eq!(
+            (part.features.rows(), reference.features.rows()),
+            (now.len() as u64, then.len() as u64),
+            "{segment:?}"
         );
-        assert_eq!((part.features.rows(), reference.features.rows()), (now.len() as u64, then.len() as u64), "{segment:?}");
         for (at, feature) in FEATURES.iter().enumerate() {
             // The bins of the whole, counted by hand: a segment's own reference would cut numbers elsewhere.
             let mut by_hand = churn_drift::ColumnWindow::new(Arc::clone(reference.features.columns()[at].bins()));

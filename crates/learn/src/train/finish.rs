@@ -58,10 +58,5 @@ pub(crate) fn fit_best(
         model,
     };
     let leaderboard = order.iter().map(|&at| contest.report(at)).collect();
-    Ok(Trained {
-        artifact,
-        out_of_fold: validated.probability.clone(),
-        fold: bench.fold_of.to_vec(),
-        leaderboard,
-    })
+    Ok(Trained { artifact, out_of_fold: validated.probability.clone(), fold: bench.fold_of.to_vec(), leaderboard })
 }

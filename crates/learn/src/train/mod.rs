@@ -15,8 +15,8 @@ mod report;
 use churn_domain::csv::Customers;
 
 pub(crate) use bench::Bench;
-pub use contest::TrialReport;
 pub(crate) use contest::Contest;
+pub use contest::TrialReport;
 pub use examples::Examples;
 pub(crate) use finish::{Finishing, fit_best, fit_winner};
 pub use judge::{CrossValidated, Goal};

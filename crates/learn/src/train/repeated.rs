@@ -6,10 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Examples;
 use super::bench::Bench;
 use super::finish::Finishing;
 use super::judge::{Goal, judge};
-use super::Examples;
 use crate::math::split_mix;
 use crate::{LearnerParams, Metrics, TrainError, stratified_folds};
 

@@ -217,7 +217,10 @@ async fn filler(stack: &Stack) -> Result<usize> {
         let values = tokio::task::spawn_blocking(move || bare::sample(&brokers, &topic, 1_000)).await??;
         Ok::<_, anyhow::Error>(values.iter().map(Vec::len).sum::<usize>() / values.len().max(1))
     };
-    stack.part("scorer", &[], 20_000, None, async |stack| stack.end(&scores)).await.context("a short run of the scorer")?;
+    stack
+        .part("scorer", &[], 20_000, None, async |stack| stack.end(&scores))
+        .await
+        .context("a short run of the scorer")?;
     Ok(sample(scores.clone()).await?.saturating_sub(sample(events).await?))
 }
 

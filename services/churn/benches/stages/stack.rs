@@ -76,7 +76,8 @@ impl Stack {
         let env = env.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         let ask = ClientConfig::new().set("bootstrap.servers", &brokers).set("group.id", "bench").create()?;
         let schemas = schema_registry();
-        let stack = Self { folder, postgres, url, brokers, prefix, schemas, postgres_pid: first.trim().parse()?, env, ask };
+        let stack =
+            Self { folder, postgres, url, brokers, prefix, schemas, postgres_pid: first.trim().parse()?, env, ask };
         let mut setup = stack.run(&["setup"], &[])?;
         let status = setup.wait(PATIENCE).await?;
         ensure!(status.success(), "setup: {}", setup.stderr());

@@ -52,10 +52,8 @@ async fn main() -> Result<()> {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let registry = stack.registry()?;
     let versions = two_models(&stack, &registry).await?;
-    let scorer_env = [
-        ("CHURN__SCORER__MODEL_POLL", "50ms".to_owned()),
-        ("CHURN__HTTP__LISTEN", format!("127.0.0.1:{port}")),
-    ];
+    let scorer_env =
+        [("CHURN__SCORER__MODEL_POLL", "50ms".to_owned()), ("CHURN__HTTP__LISTEN", format!("127.0.0.1:{port}"))];
     let scorer = stack.run(&["run", "scorer"], &scorer_env)?;
     let rate = capacity(&stack).await? / 2.0;
     let schemas = Arc::new(SchemaRegistry::open(&WireConfig { url: stack.schemas.clone(), ..WireConfig::default() })?);

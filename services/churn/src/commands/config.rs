@@ -14,7 +14,9 @@ pub(super) fn run(command: ConfigCommand, global: &Global) -> anyhow::Result<()>
         ConfigCommand::Reference { markdown: true } => {
             say::answer(page(&reference::<Config>()).trim_end()).context("write the answer")
         }
-        ConfigCommand::Reference { markdown: false } => print(&reference::<Config>(), global, |keys| keys.iter().map(key_text).collect()),
+        ConfigCommand::Reference { markdown: false } => {
+            print(&reference::<Config>(), global, |keys| keys.iter().map(key_text).collect())
+        }
         ConfigCommand::Show => {
             let loaded = load::<Config>(&sources(global, Vec::new()))?;
             print(loaded.show(), global, |keys| keys.iter().map(shown_text).collect())

@@ -152,7 +152,9 @@ async fn publish(app: &App, args: &Train, customers: &Customers, params: &Search
 
 fn repeated(repeated: &Repeated) -> String {
     let Repeated { repeats, folds, auc, log_loss, brier, ece, .. } = repeated;
-    format!("\non {repeats} further splits into {folds} folds: AUC {auc}, log-loss {log_loss}, Brier {brier}, ECE {ece}")
+    format!(
+        "\non {repeats} further splits into {folds} folds: AUC {auc}, log-loss {log_loss}, Brier {brier}, ECE {ece}"
+    )
 }
 
 fn search(

@@ -52,16 +52,23 @@ pub(crate) fn page(content: &Page<'_>) -> String {
             true => format!("{} rows", side.rows),
             false => format!("a sample of {} of {} rows", side.compared, side.rows),
         };
-        let _ = write!(html, "<tr><th>{name}</th><td style=\"text-align:left\">{}, {rows}</td></tr>", escape(&side.about));
+        let _ =
+            write!(html, "<tr><th>{name}</th><td style=\"text-align:left\">{}, {rows}</td></tr>", escape(&side.about));
     }
     html.push_str("</table>");
     summary(&mut html, content.columns);
-    html.push_str("<h2>Then and now</h2><p>Shares of the rows with a value; grey is then, blue is now.</p><div class=\"plots\">");
+    html.push_str(
+        "<h2>Then and now</h2><p>Shares of the rows with a value; grey is then, blue is now.</p><div class=\"plots\">",
+    );
     for column in content.columns {
         let rows: Vec<(String, f64, f64)> =
             column.bars.iter().map(|bar| (bar.bin.clone(), bar.then, bar.now)).collect();
         let name = escape(&column.name);
-        let _ = write!(html, "<figure id=\"{name}\"><figcaption>{name}</figcaption>{}</figure>", pairs(&column.name, &rows));
+        let _ = write!(
+            html,
+            "<figure id=\"{name}\"><figcaption>{name}</figcaption>{}</figure>",
+            pairs(&column.name, &rows)
+        );
     }
     html.push_str("</div></body></html>\n");
     html

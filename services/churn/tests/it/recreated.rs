@@ -43,9 +43,8 @@ async fn trim(topic: &str, before: i64) -> Result<()> {
 fn stands(stack: &Stack) -> Vec<(i64, i64)> {
     let shown = stack.command(&["offsets", "show"]);
     let lines = shown.as_array().cloned().unwrap_or_default();
-    let sinks = lines
-        .iter()
-        .filter(|line| line["consumer"] == "churn-sink" && line["topic"].to_string().contains("scores"));
+    let sinks =
+        lines.iter().filter(|line| line["consumer"] == "churn-sink" && line["topic"].to_string().contains("scores"));
     sinks.filter_map(|line| Some((line["next"].as_i64()?, line["end"].as_i64()?))).collect()
 }
 
@@ -108,7 +107,18 @@ async fn a_topic_that_was_made_anew_or_trimmed_is_refused_until_an_operator_deci
     let (next, _) = *before.first().context("the sink has no position")?;
     trim(&scores, next + 5).await?;
     refused(&stack, &format!("offset {next} is outside of {}..", next + 5))?;
-    stack.command(&["offsets", "reset", "--consumer", "sink", "--topic", &scores, "--partition", "0", "--to", "beginning"]);
+    stack.command(&[
+        "offsets",
+        "reset",
+        "--consumer",
+        "sink",
+        "--topic",
+        &scores,
+        "--partition",
+        "0",
+        "--to",
+        "beginning",
+    ]);
     let sink = stack.part("sink", &[])?;
     let lost = "select 7043 - count(*) from churn.scored_event where stream = 'fourth'";
     poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(lost).await? <= 5)).await?;

@@ -193,9 +193,9 @@ fn estimates(model: &ModelSnapshot, part: fn(Estimate) -> Vec<(Option<&'static s
     let labelled = named.into_iter().filter_map(|(name, figure)| Some((name, figure?)));
     labelled
         .flat_map(|(name, figure)| {
-            part(figure).into_iter().map(move |(bound, value)| {
-                (std::iter::once(name).chain(bound).map(str::to_owned).collect(), value)
-            })
+            part(figure)
+                .into_iter()
+                .map(move |(bound, value)| (std::iter::once(name).chain(bound).map(str::to_owned).collect(), value))
         })
         .collect()
 }

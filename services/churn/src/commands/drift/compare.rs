@@ -51,8 +51,7 @@ pub(super) fn run(app: &App, args: &args::Compare) -> anyhow::Result<()> {
         one.names.iter().filter(|name| !other.names.contains(name)).cloned().collect::<Vec<_>>()
     };
     let (only_in_reference, only_in_current) = (only(&reference, &current), only(&current, &reference));
-    let multivariate =
-        args.multivariate.then(|| multivariate::compare(&reference, &current, &shared)).transpose()?;
+    let multivariate = args.multivariate.then(|| multivariate::compare(&reference, &current, &shared)).transpose()?;
     let columns = verdicts(pair_up(&mut reference, &mut current, &shared)?, args.test);
     let drifted_columns = columns.iter().filter(|column| column.drifted == Some(true)).count();
     let judged = columns.iter().filter(|column| column.drifted.is_some()).count();

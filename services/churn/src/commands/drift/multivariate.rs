@@ -22,8 +22,7 @@ pub(super) struct Together {
 }
 
 pub(super) fn compare(reference: &Table, current: &Table, shared: &[(usize, usize)]) -> anyhow::Result<Together> {
-    let numbers: Vec<bool> =
-        shared.iter().map(|&(r, c)| reference.is_numbers(r) && current.is_numbers(c)).collect();
+    let numbers: Vec<bool> = shared.iter().map(|&(r, c)| reference.is_numbers(r) && current.is_numbers(c)).collect();
     let side = |table: &Table, columns: Vec<usize>| -> anyhow::Result<Vec<Feature>> {
         columns.into_iter().zip(&numbers).map(|(column, numbers)| feature(table, column, *numbers)).collect()
     };

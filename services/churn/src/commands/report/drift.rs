@@ -150,6 +150,8 @@ fn sample(column: &Column, whole: bool) -> Sample {
 
 #[cfg(test)]
 mod tests {
+    use churn_domain::Table;
+
     use super::*;
 
     fn rows(count: usize, shift: f64) -> StoredRows {
