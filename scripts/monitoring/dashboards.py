@@ -72,7 +72,8 @@ def check(stack, postgres):
             offered = choices(stack, variable)
             if not offered:
                 sys.exit(f"{board['title']}: the variable {variable['name']} offers nothing")
-            values[variable["name"]] = variable["allValue"] if variable["includeAll"] else offered[-1]
+            # The first model: a version that the trainer promoted a moment ago has nothing to show yet.
+            values[variable["name"]] = variable["allValue"] if variable["includeAll"] else offered[0]
         for panel in board["panels"]:
             for target in panel.get("targets", []):
                 asked += 1
