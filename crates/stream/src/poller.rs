@@ -138,8 +138,8 @@ impl Poller {
         outbox: channel::UnboundedSender<Item>,
         orders: Receiver<Command>,
         fetch: &FetchConfig,
-        watchdog: Watchdog,
     ) -> Self {
+        let watchdog = Watchdog::new(reader.cluster.config().cut_off_after.get());
         Self {
             reader,
             stage,

@@ -60,7 +60,7 @@ fn send(topic: &str, encoder: &Encoder<OutcomeCodec>, first: usize, count: usize
         batch.sequence.push(i64::try_from(number)?);
         batch.event_time_ms.push(now);
         batch.customer_id.push(Some(&customer));
-        batch.churned.push(number % 3 == 0);
+        batch.churned.push(number.is_multiple_of(3));
         batch.observed_at_ms.push(now);
         let mut value = Vec::new();
         encoder.encode_into(&batch, 0, &mut value);
