@@ -77,8 +77,8 @@ fn rotate(matrix: &mut [Vec<f64>], vectors: &mut [Vec<f64>], p: usize, q: usize)
         |row: &mut Vec<f64>| (row[p], row[q]) = (cosine * row[p] - sine * row[q], sine * row[p] + cosine * row[q]);
     matrix.iter_mut().for_each(turn);
     vectors.iter_mut().for_each(turn);
-    for at in 0..matrix.len() {
-        let (a, b) = (matrix[p][at], matrix[q][at]);
-        (matrix[p][at], matrix[q][at]) = (cosine * a - sine * b, sine * a + cosine * b);
+    let Ok([first, second]) = matrix.get_disjoint_mut([p, q]) else { return };
+    for (a, b) in first.iter_mut().zip(second) {
+        (*a, *b) = (cosine * *a - sine * *b, sine * *a + cosine * *b);
     }
 }
