@@ -78,7 +78,8 @@ fn drift_day(shares: &[Vec<f64>], chance: &mut ChaCha8Rng, most: &mut f64) -> [u
             *most = most.max(psi.get());
             rule.is_drift(&Drift { feature, psi, p_value: adjusted[feature] })
         };
-        let any = pairs().enumerate().fold(false, |any, feature| is_drift(feature) || any);
+        // Each is looked at, for the greatest of all.
+        let any = pairs().enumerate().filter(|feature| is_drift(*feature)).count() > 0;
         streak = if any { streak + 1 } else { 0 };
         drifted += u64::from(streak > 0);
         alarms += u64::from(streak >= ALARM_WINDOWS);

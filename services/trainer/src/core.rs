@@ -241,7 +241,7 @@ impl Core {
             match tokio::time::timeout(MIRROR_WITHIN, mirror.round()).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => {
-                    tracing::warn!(error = reasons(&error), "mlflow is behind; it catches up at a later turn")
+                    tracing::warn!(error = reasons(&error), "mlflow is behind; it catches up at a later turn");
                 }
                 Err(_) => tracing::warn!("mlflow gives no answer in time; it catches up at a later turn"),
             }

@@ -36,7 +36,7 @@ async fn ask(State(desk): State<Desk>, body: Bytes) -> Result<(StatusCode, Json<
     let Some(row) = request::of_body(&body).map_err(ErrorResponse::bad_request)? else {
         return Ok((StatusCode::OK, Json(json!({ "ignored": "the alerts are over" }))));
     };
-    let new = desk.store.record_request(&row).await.map_err(away)?;
+    let new = desk.store.record_request(&row).await.map_err(|error| away(&error))?;
     if new {
         desk.metrics.requested(&row);
         desk.handle.add(Step::Requested, format!("{} asks for a new model: {}", row.requested_by, row.reason));
@@ -49,7 +49,7 @@ async fn ask(State(desk): State<Desk>, body: Bytes) -> Result<(StatusCode, Json<
 async fn answer(State(desk): State<Desk>, Path(id): Path<String>) -> Result<Json<Value>, ErrorResponse> {
     let ulid: Ulid =
         id.parse().map_err(|_| ErrorResponse::bad_request(format!("{id:?} is no request's id, expected a ULID")))?;
-    let status = desk.store.request_status(Uuid::from_u128(ulid.0)).await.map_err(away)?;
+    let status = desk.store.request_status(Uuid::from_u128(ulid.0)).await.map_err(|error| away(&error))?;
     let status = status.ok_or_else(|| {
         ErrorResponse::new(StatusCode::NOT_FOUND, "unknown_request", format!("nobody has asked by the id {ulid}"))
     })?;
@@ -63,7 +63,7 @@ async fn answer(State(desk): State<Desk>, Path(id): Path<String>) -> Result<Json
     })))
 }
 
-fn away(error: churn_store::StoreError) -> ErrorResponse {
+fn away(error: &churn_store::StoreError) -> ErrorResponse {
     tracing::warn!(%error, "a request could not be answered");
     ErrorResponse::unavailable("the database gives no answer; ask again")
 }

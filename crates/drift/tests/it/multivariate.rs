@@ -57,7 +57,7 @@ fn columns_that_no_longer_go_together_are_a_drift_and_the_same_rows_are_none() {
     assert!(found.drifted && found.current > found.upper, "{found:?}");
     let calm = domain(&reference, &same).unwrap();
     assert!(!calm.drifted && (calm.auc - 0.5).abs() < 0.06, "{calm:?}");
-    let mut moved = same.clone();
+    let mut moved = same;
     if let Feature::Words(words) = &mut moved[2] {
         words.iter_mut().step_by(2).for_each(|word| *word = Some("c".into()));
     }

@@ -216,7 +216,7 @@ async fn connect_for_news(config: &Config, shared: &Shared) -> (Cluster, Arc<Sch
         match connected.await {
             Ok(connected) => return connected,
             Err(error) => {
-                tracing::warn!(error = %format!("{error:#}"), "promotions are not heard; the slow poll finds them")
+                tracing::warn!(error = %format!("{error:#}"), "promotions are not heard; the slow poll finds them");
             }
         }
         tokio::time::sleep(LISTEN_AGAIN).await;

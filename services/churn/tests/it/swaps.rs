@@ -191,9 +191,9 @@ async fn over_twenty_swaps_under_load_no_event_is_lost_doubled_or_stamped_with_a
     ensure!((scores.len(), ids.len(), last) == (events, events, i64::try_from(events)?), "lost or doubled");
     let truth = stage.truth(&scores, &versions).await?;
     let mut scored_by = BTreeMap::new();
-    for row in 0..scores.len() {
+    for (row, probability) in scores.probability.iter().enumerate() {
         let model = model(&scores, row);
-        let said = (scores.probability[row].to_bits(), owned(scores.reasons.row(row)));
+        let said = (probability.to_bits(), owned(scores.reasons.row(row)));
         ensure!(truth[&model][row] == said, "{model:?} did not score row {row}: {said:?}");
         *scored_by.entry(model.0).or_insert(0) += 1;
     }
@@ -209,9 +209,9 @@ async fn shadowed(stage: &Stage, scores: &ScoreBatch, versions: &[Version]) -> R
     ensure!(shadows.len() > scores.len() / 2, "{} of {} scores have a shadow", shadows.len(), scores.len());
     let truth = stage.truth(&shadows, versions).await?;
     let mut seen = HashSet::new();
-    for row in 0..shadows.len() {
+    for (row, probability) in shadows.probability.iter().enumerate() {
         let model = model(&shadows, row);
-        ensure!(truth[&model][row].0 == shadows.probability[row].to_bits(), "{model:?} did not score shadow {row}");
+        ensure!(truth[&model][row].0 == probability.to_bits(), "{model:?} did not score shadow {row}");
         let beside = *champion.get(&shadows.score_id[row]).context("a shadow of no score")?;
         ensure!(scores.lineage.offset[beside] == shadows.lineage.offset[row], "another event's place");
         ensure!(self::model(scores, beside) != model, "a model is in its own shadow");

@@ -17,6 +17,12 @@ const UPPER: &str = "upper";
 /// Labels after the version, and the figure.
 type Values = Vec<(Vec<String>, Option<f64>)>;
 
+/// What a family shows of a pair of models.
+type OfPair = fn(&PairSnapshot) -> Values;
+
+/// Parts of a figure, each with its bound where it is one.
+type Parts = Vec<(Option<&'static str>, Option<f64>)>;
+
 /// One gauge, and which of its series are shown for each version.
 #[derive(Debug)]
 struct Family {
@@ -63,7 +69,7 @@ fn all<'a>(version: &'a str, labels: &'a [String]) -> Vec<&'a str> {
 pub(super) struct Families {
     by_model: Vec<Family>,
     distribution: Family,
-    paired: [(Family, fn(&PairSnapshot) -> Values); 4],
+    paired: [(Family, OfPair); 4],
 }
 
 impl Families {
@@ -100,7 +106,7 @@ impl Families {
             family(&catalogue::MODEL_SEGMENT_CHURN, |m| segments(m, |s| s.churn)),
         ];
         let unused = |spec| Family::new(metrics, spec, |_| Vec::new());
-        let paired: [(Family, fn(&PairSnapshot) -> Values); 4] = [
+        let paired: [(Family, OfPair); 4] = [
             (unused(&catalogue::MODEL_PAIRED_ROWS), |pair| one(Some(pair.rows as f64))),
             (unused(&catalogue::MODEL_PAIRED), paired),
             (unused(&catalogue::MODEL_PAIRED_LOG_LOSS), |pair| {
@@ -178,7 +184,7 @@ fn log_loss(model: &ModelSnapshot) -> Option<Estimate> {
 }
 
 /// The parts of each expected figure that `part` gives, each with its bound where it is one.
-fn estimates(model: &ModelSnapshot, part: fn(Estimate) -> Vec<(Option<&'static str>, Option<f64>)>) -> Values {
+fn estimates(model: &ModelSnapshot, part: fn(Estimate) -> Parts) -> Values {
     let Some(Estimates { roc_auc, f1, precision, recall, accuracy, brier, .. }) = model.estimates else {
         return Vec::new();
     };
