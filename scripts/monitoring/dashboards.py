@@ -63,7 +63,7 @@ def rows(postgres, target, values):
 
 
 def check(stack, postgres):
-    """Every query of every panel gives data; returns how many there were."""
+    """How many queries the panels have, and those that give no data."""
     asked, empty = 0, []
     for path in sorted(FOLDER.glob("*.json")):
         board = json.loads(path.read_text(encoding="utf-8"))
@@ -72,7 +72,6 @@ def check(stack, postgres):
             offered = choices(stack, variable)
             if not offered:
                 sys.exit(f"{board['title']}: the variable {variable['name']} offers nothing")
-            # The first model: a version that the trainer promoted a moment ago has nothing to show yet.
             values[variable["name"]] = variable["allValue"] if variable["includeAll"] else offered[0]
         for panel in board["panels"]:
             for target in panel.get("targets", []):
@@ -81,9 +80,19 @@ def check(stack, postgres):
                 found = rows(postgres, target, values) if is_sql else samples(stack, target, values)
                 if not found:
                     empty.append(f"{board['title']} / {panel['title']}: {target.get('rawSql') or target.get('expr')}")
-    if empty:
-        sys.exit("panels without data:\n" + "\n".join(empty))
-    return asked
+    return asked, empty
+
+
+def check_until(stack, postgres, seconds):
+    """Every query of every panel gives data in time; returns how many there are."""
+    until = time.time() + seconds
+    while True:
+        asked, empty = check(stack, postgres)
+        if not empty:
+            return asked
+        if time.time() > until:
+            sys.exit("panels without data:\n" + "\n".join(empty))
+        time.sleep(1)
 
 
 def check_series(stack, reference):

@@ -68,6 +68,8 @@ class Stack:
             environment["CHURN__POSTGRES__URL"] = postgres
             # A busy machine is not what is tested here.
             environment["CHURN__POSTGRES__CONNECT_TIMEOUT"] = "60s"
+            # One model for the panels: one that was promoted a moment ago has nothing to show yet.
+            environment["CHURN__MONITOR__RETRAIN_REQUESTS"] = "false"
         command = [self.program, "demo", "--rate", RATE, "--report", self.folder / "report.json", "--json", *arguments]
         self.demo = self.start(command, "demo.log", cwd=home, env=environment)
         # A part that is still starting is no part that is down.

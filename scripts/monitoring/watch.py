@@ -51,10 +51,8 @@ def watch(stack, name, at, most, postgres):
         sys.exit(f"{missing}; it got {[alert for _, alert in stack.fired()]}; the end of the demo's log: {log}")
     asked = None
     if postgres:
-        # Outcomes and rows of the last seconds are on their way.
-        time.sleep(2)
         reference = json.loads(subprocess.check_output([stack.program, "metrics", "reference", "--json"]))
-        asked = dashboards.check(stack, postgres), dashboards.check_series(stack, reference)
+        asked = dashboards.check_until(stack, postgres, 20), dashboards.check_series(stack, reference)
     report = stack.finish()
     start = began(report["scenarios"][0])
     after = sorted(((received - start, alert["alertname"], alert) for received, alert in stack.fired()), key=lambda one: one[:2])
