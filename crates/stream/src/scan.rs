@@ -53,6 +53,8 @@ impl Cluster {
             .set("group.id", self.group_name("churn-scan"))
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
+            // The broker says that a partition has ended once this has passed without a record.
+            .set("fetch.wait.max.ms", "20")
             .set("isolation.level", "read_committed")
             .set("auto.offset.reset", "error")
             .set("queued.max.messages.kbytes", "8192")
