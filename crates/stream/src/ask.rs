@@ -57,8 +57,18 @@ impl Asker {
         answer
     }
 
-    /// The cluster's metadata, of `topic` or of all topics. An answer that names no broker is none.
+    /// The cluster's metadata, of `topic` or of all topics. Where nobody answers for half of `patience`, a client that was cut off
+    /// has made way by then, and its successor asks once more.
     pub(crate) fn metadata(&self, topic: Option<&str>, patience: Duration) -> KafkaResult<Metadata> {
+        let half = patience / 2;
+        match self.named(topic, half) {
+            Err(error) if error.rdkafka_error_code().is_some_and(is_silence) => self.named(topic, half),
+            answered => answered,
+        }
+    }
+
+    /// An answer that names no broker is none.
+    fn named(&self, topic: Option<&str>, patience: Duration) -> KafkaResult<Metadata> {
         self.ask(|client| {
             let metadata = client.fetch_metadata(topic, patience)?;
             if metadata.brokers().is_empty() {
