@@ -227,6 +227,10 @@ pub(crate) struct Train {
     /// Where the probabilities of --folds go, as CSV: row, fold, probability.
     #[arg(long, value_name = "FILE", requires = "folds")]
     pub(crate) oof: Option<PathBuf>,
+    /// Learns from every customer, also from the tenth that any two models are compared on: the gate then has only customers of
+    /// the stream to compare this model on.
+    #[arg(long, conflicts_with = "folds")]
+    pub(crate) all_customers: bool,
     /// Leaves out rows with a bad value and lists them.
     #[arg(long)]
     pub(crate) skip_bad_rows: bool,

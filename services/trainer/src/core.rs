@@ -89,7 +89,7 @@ impl Core {
         let champion = self.champion().await?;
         account.champion_version = Some(champion.version.to_string());
         let artifact = self.registry.load_champion(&champion).await?;
-        let shipped_is_held_out = artifact.manifest.lineage.contains_key("held_out");
+        let shipped_is_held_out = held_out(&artifact.manifest);
         let reigning = Artifact::from_files(&artifact.files)
             .map_err(|error| Trouble::Impossible(format!("champion {} cannot be used: {error}", champion.version)))?;
         let data = self.data(&taken.reason, shipped_is_held_out).await?;
@@ -268,6 +268,11 @@ impl Core {
         }
         Ok(())
     }
+}
+
+/// Whether the model learned from nobody who is held out: it says so, and how many there were.
+fn held_out(manifest: &Manifest) -> bool {
+    manifest.lineage.get("held_out").is_some_and(|held_out| held_out != &json!(0))
 }
 
 /// Who promoted, so that a training that was cut off after its promotion is known to be done.

@@ -54,6 +54,23 @@ fn a_number_of_trials_gives_one_model_on_any_number_of_threads_with_a_leaderboar
 }
 
 #[test]
+fn a_tenth_of_the_customers_is_held_out_and_the_manifest_says_so() {
+    let folder = TempDir::new().unwrap();
+    let data = sample(folder.path(), 8);
+    let lineage = |more: &[&str]| {
+        let answer = train(folder.path(), &data, &[&["--trials", "1", "--repeats", "0"], more].concat());
+        let shown = json(&run(folder.path(), &["model", "show", answer["model_version"].as_str().unwrap(), "--json"]));
+        let lineage = shown.pointer("/manifest/lineage").unwrap_or_else(|| panic!("{shown}")).clone();
+        assert_eq!((&answer["rows"], &answer["held_out"]), (&lineage["rows"], &lineage["held_out"]));
+        (lineage["rows"].as_u64().unwrap(), lineage["held_out"].as_u64().unwrap())
+    };
+    let all = 7_043_u64.div_ceil(8);
+    let (rows, held_out) = lineage(&[]);
+    assert!(rows + held_out == all && (50..130).contains(&held_out), "{rows} {held_out}");
+    assert_eq!(lineage(&["--all-customers"]), (all, 0));
+}
+
+#[test]
 fn folds_of_a_file_are_each_predicted_by_a_search_on_the_others() {
     let folder = TempDir::new().unwrap();
     let data = sample(folder.path(), 8);
@@ -161,7 +178,7 @@ fn data_that_nothing_can_be_learned_from_are_refused_with_what_is_needed() {
     });
     for (data, complaint) in [
         (one_class.as_str(), "only 0 of the customers have churn = Yes"),
-        (&few, "40 customers are too few to train on"),
+        (&few, "customers are too few to train on"),
         ("renamed.csv", "tenure"),
         ("unlabelled.csv", "churn"),
         (&infinite, "total_charges"),
