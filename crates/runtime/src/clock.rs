@@ -12,6 +12,11 @@ pub fn now_ms() -> i64 {
     }
 }
 
+/// Wall clock in nanoseconds since 1970-01-01 UTC, for spans of traces; 0 before it.
+pub fn now_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |after| u64::try_from(after.as_nanos()).unwrap_or(u64::MAX))
+}
+
 /// The monotonic clock, for deadlines and spans of time.
 pub fn monotonic() -> Instant {
     Instant::now()

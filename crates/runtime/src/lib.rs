@@ -17,5 +17,6 @@ pub mod retry;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
+pub mod traces;
 
 pub use tokio_util::sync::CancellationToken;

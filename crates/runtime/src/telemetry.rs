@@ -1,4 +1,5 @@
-//! The log: one line per event on stderr, JSON for machines, text for people.
+//! The log: one line per event on stderr, JSON for machines, text for people. What happens to a batch that is traced carries the
+//! `trace_id` and `span_id` of its span.
 
 use std::io::IsTerminal;
 
@@ -76,7 +77,7 @@ pub fn init(config: &LogConfig) -> Result<(), TelemetryError> {
     let filter = filter(&config.level)?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let set = if config.format.is_json(stderr_is_terminal()) {
-        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+        builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
     } else {
         builder.with_ansi(stderr_is_terminal() && !no_color()).try_init()
     };

@@ -12,6 +12,7 @@ use churn_runtime::health::Health;
 use churn_runtime::metrics::Metrics;
 use churn_runtime::progress::Progress;
 use churn_runtime::telemetry;
+use churn_runtime::traces::Traces;
 use churn_synthesizer::Scenarios;
 use serde::Serialize;
 
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) monitor: Arc<OnceLock<MonitorHandle>>,
     /// Scenarios of the stream that is synthesized in this process.
     pub(crate) scenarios: Scenarios,
+    /// Off, until [`Shared::trace`].
+    pub(crate) traces: Traces,
 }
 
 impl Shared {
@@ -51,6 +54,15 @@ impl Shared {
         shared.metrics.export_progress(&shared.progress);
         shared.metrics.export_health(&shared.health);
         shared
+    }
+
+    /// Sends the traces of this process's parts from now on, where a collector is configured.
+    ///
+    /// # Errors
+    /// Its address cannot be used.
+    pub(crate) fn trace(&mut self, config: &Config) -> anyhow::Result<()> {
+        self.traces = Traces::start(&config.telemetry, &self.metrics).map_err(Ending::usage)?;
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ use churn_registry::RegistryConfig;
 use churn_runtime::config::{Fault, HumanDuration, Validate, within};
 use churn_runtime::http::HttpConfig;
 use churn_runtime::telemetry::LogConfig;
+use churn_runtime::traces::TracesConfig;
 use churn_scorer::ScorerConfig;
 use churn_sink::SinkConfig;
 use churn_store::PostgresConfig;
@@ -24,6 +25,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Config {
     /// Log lines.
     pub(crate) log: LogConfig,
+    /// Traces by OpenTelemetry.
+    pub(crate) telemetry: TracesConfig,
     /// The HTTP server of each part.
     pub(crate) http: HttpConfig,
     /// Kafka.
@@ -58,6 +61,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             log: LogConfig::default(),
+            telemetry: TracesConfig::default(),
             http: HttpConfig::default(),
             kafka: KafkaConfig::default(),
             schema_registry: WireConfig::default(),
@@ -90,6 +94,7 @@ impl Validate for Config {
     fn validate(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         faults.extend(within("log", self.log.validate()));
+        faults.extend(within("telemetry", self.telemetry.validate()));
         faults.extend(within("http", self.http.validate()));
         faults.extend(within("kafka", self.kafka.validate()));
         faults.extend(within("schema_registry", self.schema_registry.validate()));

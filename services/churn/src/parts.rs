@@ -94,6 +94,7 @@ impl Platform {
         Synthesizer::start(config, source, &self.cluster, &self.schemas, progress, metrics, health)
             .await
             .context("start the synthesizer")
+            .map(|synthesizer| synthesizer.traced(&self.shared.traces))
     }
 
     pub(crate) async fn scorer(&self) -> anyhow::Result<Scorer> {
@@ -102,6 +103,7 @@ impl Platform {
         Scorer::start(config, &self.cluster, &self.schemas, self.models.clone(), progress, metrics, health)
             .await
             .context("start the scorer")
+            .map(|scorer| scorer.traced(&self.shared.traces))
     }
 
     pub(crate) async fn sink(&self) -> anyhow::Result<Sink> {
@@ -110,6 +112,7 @@ impl Platform {
         Sink::start(config, &self.cluster, &self.schemas, &self.config.postgres, progress, metrics, health)
             .await
             .context("start the sink")
+            .map(|sink| sink.traced(&self.shared.traces))
     }
 
     pub(crate) async fn monitor(&self) -> anyhow::Result<Monitor> {

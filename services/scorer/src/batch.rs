@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use churn_domain::{EventBatch, ScoreBatch};
 use churn_runtime::clock::{Stopwatch, now_ms};
+use churn_runtime::traces::{TRACEPARENT, Tracer};
 use churn_serving::{EncodeStats, Scored, Served};
 use churn_stream::deadletter::{DeadLetter, LetterLimit, Verdict};
-use churn_stream::{Outgoing, Record, RecordBatch, StreamError, TransactionalProducer};
+use churn_stream::{BatchTrace, Header, Outgoing, Record, RecordBatch, SpanNames, StreamError, TransactionalProducer};
 use churn_wire::{
     Codec, DecodeError, Decoder, Encoder, ErrorClass, EventCodec, RegistryError, ScoreCodec, VALUE_SCHEMA_ID_HEADER,
     claimed_schema_id, write_prefix,
@@ -15,6 +16,9 @@ use churn_wire::{
 
 use crate::metrics::ScorerMetrics;
 use crate::shadow::Shadows;
+
+/// What its spans are called.
+const SPANS: SpanNames = SpanNames { batch: "score batch", record: "score event" };
 
 /// Events of a batch, what the model says of them, and what could not be read.
 #[derive(Debug)]
@@ -34,6 +38,7 @@ pub(crate) struct Batch {
     stats: EncodeStats,
     reasons: Asked,
     shadows: Shadows,
+    traces: BatchTrace,
     value: Vec<u8>,
     shadow_value: Vec<u8>,
 }
@@ -81,9 +86,15 @@ impl Batch {
             stats: EncodeStats::default(),
             reasons,
             shadows,
+            traces: BatchTrace::new(Tracer::default(), SPANS),
             value: Vec::new(),
             shadow_value: Vec::new(),
         }
+    }
+
+    /// Traces its batches by `tracer`.
+    pub(crate) fn trace_by(&mut self, tracer: Tracer) {
+        self.traces = BatchTrace::new(tracer, SPANS);
     }
 
     /// Reads the events; what is no event becomes a dead letter.
@@ -95,6 +106,7 @@ impl Batch {
         self.origins.clear();
         self.letters.clear();
         self.letter_classes.clear();
+        self.traces.begin();
         let now = now_ms();
         for (batch, records) in records.iter().enumerate() {
             for (place, record) in records.iter().enumerate() {
@@ -102,6 +114,7 @@ impl Batch {
                 let read = self.decoder.read(record.value(), header, &mut self.scores.event).await?;
                 match read.and_then(|read| self.check_time(now).map(|()| read)) {
                     Ok((schema_id, ours)) => {
+                        self.traces.meet(self.origins.len(), &record);
                         self.origins.push(Origin { batch, record: place, ours });
                         self.scores.lineage.push(schema_id, record.partition(), record.offset());
                     }
@@ -215,6 +228,8 @@ impl Batch {
             let end = self.value.len();
             self.encoder.codec().encode_tail_into(&self.scores, row, &mut self.value);
             let time = self.scores.event.event_time_ms[row];
+            let traceparent = self.traces.traceparent(row);
+            let beside = traceparent.as_ref().map(|value| Header { name: TRACEPARENT, value: Some(value.as_ref()) });
             let mut send = |topic: &str, value: &[u8]| {
                 producer.send(Outgoing {
                     topic,
@@ -222,7 +237,7 @@ impl Batch {
                     key: record.key(),
                     value: Some(value),
                     timestamp_ms: Some(time),
-                    headers: &[],
+                    headers: beside.as_slice(),
                 })
             };
             send(&self.topic, &self.value)?;
@@ -235,6 +250,18 @@ impl Batch {
             letter.send_with(|outgoing| producer.send(outgoing))?;
         }
         Ok(())
+    }
+
+    /// What the log says of the batch.
+    pub(crate) fn log_span(&self) -> tracing::Span {
+        self.traces.log_span()
+    }
+
+    /// The scores are committed: the spans of the batch end.
+    pub(crate) fn trace_committed(&mut self, events: &str, model_version: &str) {
+        let (rows, ids) = (self.origins.len(), &self.scores.score_id);
+        let id = |row: usize| ids.get(row).map(|id| id.uuid().to_string());
+        self.traces.durable(rows, events, [("churn.model_version", model_version)], id);
     }
 
     /// Mean probability of its events; none without any.

@@ -19,6 +19,7 @@ use churn_runtime::exit::Ending;
 use churn_runtime::health::Health;
 use churn_runtime::metrics::Metrics;
 use churn_runtime::progress::Progress;
+use churn_runtime::traces::Traces;
 use churn_serving::ModelSlot;
 use churn_stream::{Cluster, Limits, Pending, Retries, StormGuard};
 use churn_wire::{Codec, Decoder, Encoder, EventCodec, SchemaRegistry, ScoreCodec};
@@ -86,11 +87,19 @@ impl Scorer {
             producer,
             models,
             batch,
+            events: topics.events.clone(),
             stage,
             metrics: ScorerMetrics::new(metrics),
             kafka,
             pending: Pending::new(limits),
         }))
+    }
+
+    /// Traces what it scores.
+    #[must_use]
+    pub fn traced(mut self, traces: &Traces) -> Self {
+        self.0.batch.trace_by(traces.of(STAGE));
+        self
     }
 
     /// Scores until asked to stop, then finishes and commits what is in hand.

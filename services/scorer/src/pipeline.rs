@@ -17,6 +17,7 @@ use churn_stream::{
     TransactionalProducer, Wait,
 };
 use tokio::task::block_in_place;
+use tracing::Instrument;
 
 use crate::batch::Batch;
 use crate::metrics::ScorerMetrics;
@@ -31,6 +32,8 @@ pub(crate) struct Pipeline {
     pub(crate) producer: TransactionalProducer,
     pub(crate) models: ModelSlot,
     pub(crate) batch: Batch,
+    /// The topic of the events.
+    pub(crate) events: String,
     pub(crate) stage: Stage,
     pub(crate) metrics: ScorerMetrics,
     pub(crate) kafka: Component,
@@ -75,6 +78,11 @@ impl Pipeline {
             Event::Lost(_) => {
                 self.pending.clear();
                 self.consumer.unassign().await.context("give up lost partitions")?;
+                // What cut the reader off may have cut the writer off too: it is made anew while the group comes together, and
+                // not when the next batch has failed.
+                if block_in_place(|| self.producer.is_cut_off()) {
+                    self.undo(true, stop).await?;
+                }
             }
             Event::Failed(error) => {
                 self.kafka.down(&error);
@@ -108,6 +116,12 @@ impl Pipeline {
             return Ok(());
         }
         let Some(champion) = self.score(stop).await? else { return Ok(()) };
+        let span = self.batch.log_span();
+        self.commit(&champion, stop).instrument(span).await
+    }
+
+    /// Sends and commits what is scored.
+    async fn commit(&mut self, champion: &Served, stop: &CancellationToken) -> anyhow::Result<()> {
         if self.producer.is_open() {
             // A transaction that was given up with its partitions.
             self.undo(false, stop).await?;
@@ -131,7 +145,7 @@ impl Pipeline {
         }
         self.metrics.step("commit", started.elapsed());
         let slow_down = self.storm.batch(self.pending.rows(), self.batch.refused().len());
-        self.committed(&champion);
+        self.committed(champion);
         self.consumer.rest(slow_down, stop).await;
         Ok(())
     }
@@ -141,6 +155,7 @@ impl Pipeline {
         self.stage.durable(self.batch.scored() as u64);
         self.stage.dead_lettered(self.batch.refused().len() as u64);
         self.metrics.committed(champion.version(), &self.batch);
+        self.batch.trace_committed(&self.events, champion.version());
         self.pending.committed();
         self.consumer.limit_batches(self.pending.room());
         self.undone.succeeded();

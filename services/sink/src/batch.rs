@@ -1,15 +1,19 @@
 //! One batch on its way from records to rows, in columns.
 
 use churn_domain::{OutcomeBatch, ScoreBatch};
+use churn_runtime::traces::Tracer;
 use churn_store::{Target, Written};
 use churn_stream::deadletter::{DeadLetter, LetterLimit, Verdict};
-use churn_stream::{Record, RecordBatch};
+use churn_stream::{BatchTrace, Record, RecordBatch, SpanNames};
 use churn_wire::{
     Codec, DecodeError, Decoder, OutcomeCodec, RegistryError, ScoreCodec, VALUE_SCHEMA_ID_HEADER, claimed_schema_id,
 };
 
 /// Place of the scores' topic in the consumer's list of topics; the outcomes' is the other.
 pub(crate) const SCORES: usize = 0;
+
+/// What its spans are called.
+const SPANS: SpanNames = SpanNames { batch: "store batch", record: "store score" };
 
 /// A record that is set aside.
 #[derive(Debug)]
@@ -25,6 +29,7 @@ pub(crate) struct Batch {
     outcomes: Lane<OutcomeCodec>,
     refused: Vec<Refused>,
     letter_limit: LetterLimit,
+    traces: BatchTrace,
 }
 
 /// The records of one topic.
@@ -43,7 +48,13 @@ impl Batch {
             outcomes: Lane::new(outcomes),
             refused: Vec::new(),
             letter_limit: LetterLimit::default(),
+            traces: BatchTrace::new(Tracer::default(), SPANS),
         }
+    }
+
+    /// Traces its batches by `tracer`.
+    pub(crate) fn trace_by(&mut self, tracer: Tracer) {
+        self.traces = BatchTrace::new(tracer, SPANS);
     }
 
     /// Reads the records; what is no record of ours is refused.
@@ -54,11 +65,18 @@ impl Batch {
         self.scores.clear();
         self.outcomes.clear();
         self.refused.clear();
+        self.traces.begin();
         for (batch, records) in records.iter().enumerate() {
             for (place, record) in records.iter().enumerate() {
                 let origin = (batch, place);
                 let decoded = match record.topic_index() {
-                    SCORES => self.scores.decode(&record, origin).await?,
+                    SCORES => {
+                        let decoded = self.scores.decode(&record, origin).await?;
+                        if decoded.is_ok() {
+                            self.traces.meet(self.scores.origins.len() - 1, &record);
+                        }
+                        decoded
+                    }
                     _ => self.outcomes.decode(&record, origin).await?,
                 };
                 if let Err(error) = decoded {
@@ -67,6 +85,25 @@ impl Batch {
             }
         }
         Ok(())
+    }
+
+    /// What the log says of the batch.
+    pub(crate) fn log_span(&self) -> tracing::Span {
+        self.traces.log_span()
+    }
+
+    /// The rows are committed: the spans of the batch end, but for those of scores that were set aside.
+    pub(crate) fn trace_stored(&mut self, scores: &str, written: &Written) {
+        let conflicts = written.conflicts.iter().map(|conflict| (conflict.which, conflict.row));
+        let rejected = written.rejected.iter().map(|rejected| (rejected.which, rejected.row));
+        for (which, row) in conflicts.chain(rejected) {
+            if matches!(which, Target::Score) {
+                self.traces.set_aside(row);
+            }
+        }
+        let ids = &self.scores.rows.score_id;
+        let id = |row: usize| ids.get(row).map(|id| id.uuid().to_string());
+        self.traces.durable(ids.len(), scores, [("db.system.name", "postgresql")], id);
     }
 
     pub(crate) fn scores(&self) -> &ScoreBatch {

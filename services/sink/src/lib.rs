@@ -21,6 +21,7 @@ use churn_runtime::exit::Ending;
 use churn_runtime::health::Health;
 use churn_runtime::metrics::Metrics;
 use churn_runtime::progress::Progress;
+use churn_runtime::traces::Traces;
 use churn_store::{PostgresConfig, SinkWriter, Store};
 use churn_stream::{Cluster, Limits, Pending, Retries, StormGuard};
 use churn_wire::{Decoder, OutcomeCodec, SchemaRegistry, ScoreCodec};
@@ -96,6 +97,13 @@ impl Sink {
             storm: StormGuard::new(config.storm, STAGE, metrics),
             in_doubt: Vec::new(),
         })))
+    }
+
+    /// Traces what it stores.
+    #[must_use]
+    pub fn traced(mut self, traces: &Traces) -> Self {
+        self.0.batch.trace_by(traces.of(STAGE));
+        self
     }
 
     /// Stores until asked to stop, then finishes and commits what is in hand.

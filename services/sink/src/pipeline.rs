@@ -19,6 +19,7 @@ use churn_stream::{
     Wait,
 };
 use tokio::task::block_in_place;
+use tracing::Instrument;
 
 use crate::batch::{Batch, Refused};
 use crate::continuity::{Continuity, Failed, failed};
@@ -167,6 +168,12 @@ impl Pipeline {
                 return Ok(());
             }
         }
+        let span = self.batch.log_span();
+        self.commit(stop).instrument(span).await
+    }
+
+    /// Stores what is decoded.
+    async fn commit(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         let watch = Stopwatch::start();
         let mut postgres = self.retries.of("postgres", &self.postgres);
         let mut kafka = self.retries.of("kafka", &self.kafka);
@@ -252,6 +259,7 @@ impl Pipeline {
         self.stage.latency().record_batch(times.iter().map(|time| now - time));
         times.iter().for_each(|time| self.metrics.arrived(now - time));
         self.metrics.committed(self.pending.rows(), written, took);
+        self.batch.trace_stored(&self.topics[0], written);
         self.stage.done(self.pending.rows() as u64);
         self.stage.dead_lettered(dead_letters.len() as u64);
         dead_letters.iter().for_each(|class| self.metrics.dead_letter(class));

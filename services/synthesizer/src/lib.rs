@@ -4,6 +4,7 @@
 //! events once and, after the configured delay, once in the outcomes, whatever happens to the process ([`position`]). Every event
 //! carries the time it was scheduled for; its outcome is never inside the event. It knows neither scores nor models.
 
+mod beside;
 mod config;
 mod control;
 mod draws;
@@ -13,6 +14,7 @@ mod pipeline;
 mod position;
 mod scenario;
 mod timeline;
+mod traces;
 mod write;
 
 use std::sync::Arc;
@@ -21,21 +23,24 @@ use churn_runtime::CancellationToken;
 use churn_runtime::health::Health;
 use churn_runtime::metrics::Metrics;
 use churn_runtime::progress::Progress;
+use churn_runtime::traces::Traces;
 use churn_stream::Cluster;
 use churn_wire::SchemaRegistry;
 
+pub use beside::{Mark, SCENARIO_HEADER};
 pub use config::{OnStop, Rate, SynthesizerConfig};
 pub use control::Scenarios;
 pub use draws::{Draw, Generators, Loading, Source};
 pub use position::{FileProgress, StreamPosition};
 pub use scenario::{Begun, ScenarioSpec, Start};
 pub use timeline::{Burst, Piece, Timeline};
-pub use write::{Batch, Mark, SCENARIO_HEADER, Writer};
+pub use write::{Batch, Writer};
 
 use draws::Draws;
 use metrics::SynthesizerMetrics;
 use pending::PendingOutcomes;
 use pipeline::{Clock, Pipeline};
+use traces::EventTraces;
 
 /// A synthesizer that knows where its stream goes on and waits to run.
 #[derive(Debug)]
@@ -79,11 +84,19 @@ impl Synthesizer {
             timeline,
             position,
             batch: Batch::default(),
+            traces: EventTraces { topic: cluster.topics().events.clone(), ..EventTraces::default() },
             clock,
             metrics,
             kafka: health.component("synthesizer"),
             config,
         }))
+    }
+
+    /// Begins traces with its events.
+    #[must_use]
+    pub fn traced(mut self, traces: &Traces) -> Self {
+        self.0.traces.tracer = traces.of("synthesizer");
+        self
     }
 
     /// Emits until asked to stop, then lets the outcomes that are due soon leave and commits the last batch.

@@ -14,6 +14,7 @@ use churn_runtime::health::Component;
 use churn_synth::StreamSample;
 use tokio::task::block_in_place;
 
+use crate::beside::Mark;
 use crate::config::{OnStop, SynthesizerConfig};
 use crate::control::Scenarios;
 use crate::draws::Draws;
@@ -22,7 +23,8 @@ use crate::pending::{PendingOutcomes, Truth};
 use crate::position::StreamPosition;
 use crate::scenario::{Begun, Start, micros};
 use crate::timeline::{Burst, Timeline};
-use crate::write::{Batch, Mark, Writer};
+use crate::traces::EventTraces;
+use crate::write::{Batch, Writer};
 
 /// How often outcomes are looked at while no event is due.
 const IDLE: Duration = Duration::from_millis(5);
@@ -42,6 +44,7 @@ pub(crate) struct Pipeline {
     pub(crate) timeline: Timeline,
     pub(crate) pending: PendingOutcomes,
     pub(crate) batch: Batch,
+    pub(crate) traces: EventTraces,
     pub(crate) clock: Clock,
     pub(crate) metrics: SynthesizerMetrics,
     pub(crate) kafka: Component,
@@ -185,6 +188,7 @@ impl Pipeline {
             batch.event_time_ms.push(self.timeline.time_ms(sequence));
             batch.synthesizer_version.push(Some(&self.version));
         }
+        self.traces.begin(batch, &mut self.batch.traces);
         sample.customers.label
     }
 
@@ -214,6 +218,7 @@ impl Pipeline {
             self.timeline.forget_before(self.position.next_sequence);
         }
         self.writer.write(&self.batch, &self.position, stop).await?;
+        self.traces.written(&self.batch.events, &self.batch.traces);
         self.note();
         Ok(())
     }

@@ -13,10 +13,12 @@ use churn_runtime::CancellationToken;
 use churn_runtime::exit::{Ending, Exit, Fate, Fated};
 use churn_runtime::progress::{Progress, Stage};
 use churn_runtime::retry::Backoff;
-use churn_stream::{Cluster, Header, Outgoing, Producer, StreamError, TransactionalProducer};
+use churn_runtime::traces::SpanContext;
+use churn_stream::{Cluster, Outgoing, Producer, StreamError, TransactionalProducer};
 use churn_wire::{Codec, Encoder, EventCodec, OutcomeCodec, SchemaRegistry};
 use tokio::task::block_in_place;
 
+use crate::beside::{Beside, Mark};
 use crate::position::{self, StreamPosition};
 
 /// Stage that counts events.
@@ -28,8 +30,6 @@ const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 /// Failures in a row after which the client is made anew instead of aborting once more.
 const ABORTS: u32 = 4;
-/// Beside the first event that a scenario may touch: which scenario, as JSON.
-pub const SCENARIO_HEADER: &str = "churn-scenario";
 /// How long the last records may take to be acknowledged.
 const FLUSH: Duration = Duration::from_secs(20);
 
@@ -42,21 +42,8 @@ pub struct Batch {
     pub outcomes: OutcomeBatch,
     /// What is said beside events, in the header `churn-scenario`.
     pub marks: Vec<Mark>,
-}
-
-/// What is said beside an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    sequence: i64,
-    value: Vec<u8>,
-}
-
-impl Mark {
-    /// A value, as JSON, beside the event of that number.
-    pub fn new(sequence: i64, value: &impl serde::Serialize) -> Self {
-        // Values of ours always fit into JSON; a mark without one would still say that something happened.
-        Self { sequence, value: serde_json::to_vec(value).unwrap_or_default() }
-    }
+    /// The rows of the events that are traced, in order, with the spans that their traces begin with.
+    pub traces: Vec<(usize, SpanContext)>,
 }
 
 impl Batch {
@@ -65,17 +52,12 @@ impl Batch {
         self.events.is_empty() && self.outcomes.is_empty()
     }
 
-    /// The rows of the marked events.
-    fn marked_rows(&self) -> Vec<(usize, &[u8])> {
-        let row = |mark: &Mark| self.events.sequence.binary_search(&mark.sequence).ok();
-        self.marks.iter().filter_map(|mark| Some((row(mark)?, mark.value.as_slice()))).collect()
-    }
-
     /// Empties it and keeps its memory.
     pub fn clear(&mut self) {
         self.events.clear();
         self.outcomes.clear();
         self.marks.clear();
+        self.traces.clear();
     }
 }
 
@@ -184,24 +166,21 @@ impl Writer {
     }
 
     fn attempt(&mut self, batch: &Batch, place: &[u8]) -> Result<(), StreamError> {
+        let (beside, nothing) = (Beside::events_of(batch), Beside::default());
         match &mut self.way {
             Way::Plain { events, outcomes } => {
-                self.events.send(&batch.events, event_facts(&batch.events), &batch.marked_rows(), |record| {
-                    events.send(record)
-                })?;
+                self.events.send(&batch.events, event_facts(&batch.events), &beside, |record| events.send(record))?;
                 self.outcomes
-                    .send(&batch.outcomes, outcome_facts(&batch.outcomes), &[], |record| outcomes.send(record))?;
+                    .send(&batch.outcomes, outcome_facts(&batch.outcomes), &nothing, |record| outcomes.send(record))?;
                 return self.poll();
             }
             // A commit whose result is unknown is asked for again, and never sent twice.
             Way::Transactions(producer) if producer.is_committing() => producer.commit_records()?,
             Way::Transactions(producer) => {
                 producer.begin()?;
-                self.events.send(&batch.events, event_facts(&batch.events), &batch.marked_rows(), |record| {
-                    producer.send(record)
-                })?;
+                self.events.send(&batch.events, event_facts(&batch.events), &beside, |record| producer.send(record))?;
                 self.outcomes
-                    .send(&batch.outcomes, outcome_facts(&batch.outcomes), &[], |record| producer.send(record))?;
+                    .send(&batch.outcomes, outcome_facts(&batch.outcomes), &nothing, |record| producer.send(record))?;
                 producer.send(Outgoing::new(&self.positions, self.stream.as_bytes(), place))?;
                 producer.commit_records()?;
             }
@@ -332,7 +311,7 @@ impl<C: Codec> Lane<C> {
         &mut self,
         batch: &C::Batch,
         facts: impl Fn(usize) -> (Option<&'a str>, i64),
-        marks: &[(usize, &[u8])],
+        beside: &Beside<'_>,
         mut send: impl FnMut(Outgoing<'_>) -> Result<(), StreamError>,
     ) -> Result<(), StreamError> {
         let rows = C::rows(batch);
@@ -341,12 +320,8 @@ impl<C: Codec> Lane<C> {
             self.value.clear();
             self.encoder.encode_into(batch, row, &mut self.value);
             let key = key.unwrap_or_default().as_bytes();
-            let beside: Vec<Header<'_>> = marks
-                .iter()
-                .filter(|(marked, _)| *marked == row)
-                .map(|(_, value)| Header { name: SCENARIO_HEADER, value: Some(value) })
-                .collect();
-            send(Outgoing::new(&self.topic, key, &self.value).at(timestamp_ms).with_headers(&beside))?;
+            let headers = beside.headers(row);
+            send(Outgoing::new(&self.topic, key, &self.value).at(timestamp_ms).with_headers(&headers))?;
         }
         self.stage.read(rows as u64);
         self.stage.done(rows as u64);

@@ -417,6 +417,14 @@ catalogue! {
     HTTP_SECONDS: HistogramVec = Spec::histogram_vec(
         "churn_http_request_seconds", Unit::Seconds, &["route"], SECONDS, "Time from a request's head to its response's head.");
 
+    /// Traces: spans that the collector took.
+    TRACE_SPANS_EXPORTED: IntCounter = Spec::counter(
+        "churn_trace_spans_exported_total", "Spans that the collector took.");
+    /// Traces: spans that nobody will see.
+    TRACE_SPANS_DROPPED: IntCounterVec = Spec::counter_vec(
+        "churn_trace_spans_dropped_total", &["kind"],
+        "Spans dropped: queue (no room), away (the collector does not answer) or refused (by the collector).");
+
     /// Process: readiness by component.
     COMPONENT_READY: GaugeVec = Spec::gauge_vec(
         "churn_component_ready", Unit::Count, &["component"], "1 when the component can do its work, else 0.");

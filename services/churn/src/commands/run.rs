@@ -50,7 +50,8 @@ pub(super) async fn run(app: &App, part: PartName) -> anyhow::Result<()> {
 }
 
 async fn stream(app: &App, part: PartName, shutdown: &Shutdown) -> anyhow::Result<()> {
-    let shared = Shared::new();
+    let mut shared = Shared::new();
+    shared.trace(app.config())?;
     shared.health.expect(components(part).iter().copied());
     let platform = connect(app, part, shared).await?;
     let stop = shutdown.token();
@@ -72,6 +73,7 @@ async fn stream(app: &App, part: PartName, shutdown: &Shutdown) -> anyhow::Resul
     }
     let server = serve(&name(part), app, &platform.shared, extra).await?;
     let result = parts(&platform, part, source, trainer, shutdown).await;
+    platform.shared.traces.flush(CLOSE).await;
     close(result, server.stop(CLOSE).await)
 }
 

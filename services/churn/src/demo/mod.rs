@@ -37,6 +37,8 @@ use servers::Servers;
 
 /// How often the stored rows are looked at: the grain of the times in the report.
 const LOOK: Duration = Duration::from_millis(20);
+/// How long the last spans may take to reach a collector.
+const LAST_SPANS: Duration = Duration::from_secs(1);
 
 /// Loads the configuration for the demo, which keeps the terminal to itself: only warnings are logged unless told otherwise, and
 /// the HTTP server takes a free port.
@@ -65,7 +67,8 @@ pub(crate) async fn run(app: App, args: cli::Demo) -> anyhow::Result<()> {
     let duration = args.duration.as_deref().map(str::parse::<HumanDuration>).transpose();
     let duration = duration.map_err(Ending::usage).context("--duration")?.map(|duration| duration.get());
     let shutdown = Shutdown::install().context("listen for signals")?;
-    let shared = Shared::new();
+    let mut shared = Shared::new();
+    shared.trace(app.config())?;
     let registry = app.registry().await?;
     let bar = bootstrap::progress_bar();
     let (servers, (generator, champion)) = tokio::try_join!(Servers::start(&app, &shared), async {
@@ -147,6 +150,7 @@ impl Demo {
         consume.cancel();
         tokio::time::timeout(self.grace, consumers.all()).await.context("the parts did not stop in time (grace)")??;
         closed_loop.look(&watched.snapshot(), now_ms());
+        platform.shared.traces.flush(LAST_SPANS).await;
         let outcome = audit::run(servers, platform, &clock, &watched, closed_loop.steps).await;
         self.leave_as_found().await?;
         server.stop(Duration::from_secs(1)).await.context("stop the HTTP server")?;
