@@ -8,18 +8,22 @@
 //! the commits built on it, positions. On a real cluster partitions are negotiated; the embedded broker's are assigned at once,
 //! all of them, through the same events.
 
+mod join;
+mod offsets;
+#[cfg(test)]
+mod tests;
+mod withdrawal;
+
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use churn_runtime::progress::Stage;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerGroupMetadata};
+use rdkafka::consumer::BaseConsumer;
 use tokio::sync::{mpsc as channel, oneshot, watch};
 
-use crate::cluster::blocking;
-use crate::poller::{Command, Item, Link, Poller};
-use crate::positions::{Position, Start, numbered, offset_list, resolve, stored_offsets};
-use crate::reader::Reader;
+use crate::link::{Command, Item, Link};
+use crate::positions::Position;
 use crate::rebalance::{Mailbox, MemberContext};
 use crate::{Cluster, RecordBatch, StreamError, TopicPartition};
 
@@ -61,92 +65,7 @@ pub struct Consumer {
     assigned: Vec<TopicPartition>,
 }
 
-impl Cluster {
-    /// Joins `group` (the prefix is added) to read `topics` (full names), reporting to `stage`.
-    ///
-    /// On the embedded broker a group has one member, which registers as a reader of all partitions at once: make consumers before
-    /// producers.
-    ///
-    /// # Errors
-    /// A topic does not exist, no broker answers, or the embedded group is taken.
-    pub async fn consumer(&self, stage: &Stage, group: &str, topics: &[&str]) -> Result<Consumer, StreamError> {
-        let mut partitions = Vec::new();
-        for topic in topics {
-            let count = self.topic_partitions(topic).await?;
-            partitions.extend((0..count).map(|partition| TopicPartition::new(topic, partition)));
-        }
-        let group = self.group_name(group);
-        if let Some(embedded) = &self.inner.embedded {
-            if !embedded.join(&group) {
-                let problem = format!(
-                    "the embedded broker gives all partitions to one member, and group {group} has one already"
-                );
-                return Err(StreamError::Topic { topic: topics.join(", "), problem });
-            }
-            for partition in &partitions {
-                stage.consumes(&partition.topic, [partition.partition]);
-            }
-        }
-        let (cluster, stage, topics) = (self.clone(), stage.clone(), topics.iter().map(|&t| t.to_owned()).collect());
-        blocking("join a consumer group", move || Consumer::join(cluster, stage, group, topics, partitions)).await
-    }
-}
-
 impl Consumer {
-    fn join(
-        cluster: Cluster,
-        stage: Stage,
-        group: String,
-        topics: Vec<String>,
-        all: Vec<TopicPartition>,
-    ) -> Result<Self, StreamError> {
-        let action = || format!("join group {group} at {}", cluster.brokers());
-        let context = MemberContext::new(cluster.inner.progress.clone());
-        let mailbox = Arc::clone(&context.shared);
-        let withdrawn = mailbox.withdrawals();
-        let member: Arc<Member> = Arc::new(
-            cluster
-                .consumer_settings(&group)
-                .create_with_context(context)
-                .map_err(|e| StreamError::kafka(action(), &e))?,
-        );
-        let (outbox, inbox) = channel::unbounded_channel();
-        if cluster.is_embedded() {
-            // The receiver is alive: it is below.
-            let _ = outbox.send(Item::Assigned(all));
-        } else {
-            let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-            member.subscribe(&names).map_err(|e| StreamError::kafka(action(), &e))?;
-        }
-        let fetch = &cluster.config().fetch;
-        let link = Arc::new(Link::new(fetch.channel.as_usize(), fetch.batch_records as usize));
-        let (commands, orders) = mpsc::channel();
-        let names: Arc<[Arc<str>]> = topics.iter().map(|t| Arc::from(t.as_str())).collect();
-        let reader = Reader { cluster: cluster.clone(), group: group.clone(), member: Arc::clone(&member) };
-        let poller = Poller::new(reader, names, stage.clone(), Arc::clone(&link), outbox, orders, fetch);
-        let thread = std::thread::Builder::new()
-            .name(format!("kafka-{group}"))
-            .spawn(move || poller.run())
-            .map_err(|e| StreamError::Kafka { action: action(), reason: e.to_string(), retriable: false })?;
-        link.set_thread(thread.thread().clone());
-        Ok(Self {
-            cluster,
-            group,
-            topics,
-            stage,
-            member: Some(member),
-            mailbox,
-            link,
-            inbox,
-            commands,
-            thread: Some(thread),
-            withdrawn,
-            generation: 0,
-            open: false,
-            assigned: Vec::new(),
-        })
-    }
-
     /// The next event. Cancel-safe: nothing is lost when the future is dropped.
     pub async fn next(&mut self) -> Event {
         loop {
@@ -194,32 +113,6 @@ impl Consumer {
         self.open = false;
     }
 
-    /// Whether the group wants these partitions back so badly that a batch in hand has to be given up: they are another member's
-    /// already, or have been asked back for half of `kafka.rebalance_timeout`, after all of which the group goes on without this
-    /// member. So it is when the client is cut off from every broker. True before the [`Event`] has come through the queue.
-    #[must_use]
-    pub fn must_yield(&self) -> bool {
-        if self.mailbox.is_cut_off() {
-            return true;
-        }
-        let Some(since) = *self.withdrawn.borrow() else { return false };
-        since.elapsed() >= self.cluster.config().handover()
-            || self.member.as_ref().is_some_and(|member| member.assignment_lost())
-    }
-
-    /// Whether the group waits for partitions to be given back.
-    #[must_use]
-    pub fn is_withdrawn(&self) -> bool {
-        self.withdrawn.borrow().is_some()
-    }
-
-    /// Ends when the group asks for partitions back, or at once where it has. Cancel-safe.
-    pub async fn withdrawn(&self) {
-        let mut changes = self.withdrawn.clone();
-        // The sender lives in the mailbox, which this handle holds.
-        let _ = changes.wait_for(Option::is_some).await;
-    }
-
     /// Starts reading exactly these partitions, each from its position; what was read before is forgotten. Also used to rewind.
     ///
     /// # Errors
@@ -261,93 +154,6 @@ impl Consumer {
         self.order(|reply| Command::Unassign { reply }).await
     }
 
-    /// Everything before these offsets is durable: tells the stage, not Kafka.
-    pub fn durable(&self, offsets: &[(TopicPartition, i64)]) {
-        for (partition, next) in offsets {
-            self.stage.consumed(&partition.topic, partition.partition, *next);
-        }
-    }
-
-    /// Commits the offsets for the group and waits until Kafka has them, then reports them as durable.
-    ///
-    /// # Errors
-    /// The commit failed or the partitions belong to another member by now.
-    pub async fn commit(&self, offsets: &[(TopicPartition, i64)]) -> Result<(), StreamError> {
-        if let Some(embedded) = &self.cluster.inner.embedded {
-            embedded.commit(&self.group, offsets);
-        } else {
-            let (member, list, action) = (self.member()?, offset_list(offsets)?, self.action("commit offsets"));
-            blocking("commit offsets", move || {
-                member.commit(&list, CommitMode::Sync).map_err(|e| StreamError::kafka(action, &e))
-            })
-            .await?;
-        }
-        self.durable(offsets);
-        Ok(())
-    }
-
-    /// Shows the offsets to Kafka's tools without waiting, for a pipeline that keeps its own elsewhere. They are never read back.
-    pub fn mirror(&self, offsets: &[(TopicPartition, i64)]) {
-        if offsets.is_empty() {
-            return;
-        }
-        if let Some(embedded) = &self.cluster.inner.embedded {
-            embedded.commit(&self.group, offsets);
-            return;
-        }
-        let sent = self.member().and_then(|member| {
-            let list = offset_list(offsets)?;
-            member.commit(&list, CommitMode::Async).map_err(|e| StreamError::kafka(self.action("mirror offsets"), &e))
-        });
-        if let Err(error) = sent {
-            tracing::debug!(%error, "cannot mirror offsets");
-        }
-    }
-
-    /// The next offset that will be read, by partition; past transaction markers once the end was reached. Partitions without a
-    /// position yet are left out.
-    ///
-    /// # Errors
-    /// The consumer is closed.
-    pub fn positions(&self) -> Result<Vec<(TopicPartition, i64)>, StreamError> {
-        let list = self.member()?.position().map_err(|e| StreamError::kafka(self.action("read positions"), &e))?;
-        Ok(numbered(&list))
-    }
-
-    /// Whether everything that is committed to the assigned partitions at the time of the call has been read. Transaction
-    /// markers do not count as unread.
-    ///
-    /// # Errors
-    /// No broker answers, or the consumer is closed.
-    pub async fn caught_up(&self) -> Result<bool, StreamError> {
-        for partition in &self.assigned {
-            let (low, high) = self.cluster.watermarks(&partition.topic, partition.partition).await?;
-            let position = self.positions()?.into_iter().find(|(p, _)| p == partition).map(|(_, next)| next);
-            // Without a position nothing has been read, which is right only for an empty partition.
-            if position.map_or(high > low, |next| next < high) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// What the group has committed of these partitions; those of which it has nothing are left out.
-    ///
-    /// # Errors
-    /// The coordinator does not answer, or the consumer is closed.
-    pub async fn committed_offsets(
-        &self,
-        partitions: &[TopicPartition],
-    ) -> Result<Vec<(TopicPartition, i64)>, StreamError> {
-        let (cluster, group, member) = (self.cluster.clone(), self.group.clone(), self.member()?);
-        let (action, partitions) = (self.action("read the committed offsets"), partitions.to_vec());
-        blocking("read the committed offsets", move || {
-            let stored = stored_offsets(&cluster, &group, &member, partitions.iter());
-            Ok(stored.map_err(|e| StreamError::kafka(action, &e))?.into_iter().collect())
-        })
-        .await
-    }
-
     /// Partitions that are being read.
     #[must_use]
     pub fn assigned(&self) -> &[TopicPartition] {
@@ -380,42 +186,6 @@ impl Consumer {
         }
     }
 
-    /// Needed to commit this group's offsets in a producer's transaction; none on the embedded broker, which forgets them.
-    pub(crate) fn group_metadata(&self) -> Result<Option<ConsumerGroupMetadata>, StreamError> {
-        if self.cluster.is_embedded() {
-            return Ok(None);
-        }
-        let metadata = self.member()?.group_metadata();
-        metadata.map(Some).ok_or_else(|| StreamError::closed(self.action("read group metadata")))
-    }
-
-    /// After a transaction with these offsets has committed.
-    pub(crate) fn committed(&self, offsets: &[(TopicPartition, i64)]) {
-        if let Some(embedded) = &self.cluster.inner.embedded {
-            embedded.commit(&self.group, offsets);
-        }
-        self.durable(offsets);
-    }
-
-    /// Ends when the client is given up, or at once where it is. Cancel-safe.
-    async fn cut_off(&self) {
-        let mut changes = self.withdrawn.clone();
-        // The sender lives in the mailbox, which this handle holds.
-        let _ = changes.wait_for(|_| self.mailbox.is_cut_off()).await;
-    }
-
-    async fn renew(&mut self) -> Result<(), StreamError> {
-        let (cluster, stage) = (self.cluster.clone(), self.stage.clone());
-        let (group, topics) = (self.group.clone(), self.topics.clone());
-        let fresh =
-            blocking("join a consumer group again", move || Self::join(cluster, stage, group, topics, Vec::new()))
-                .await?;
-        // The old member has no broker to say goodbye to; nothing waits for it.
-        tokio::spawn(std::mem::replace(self, fresh).close());
-        self.stage.client_renewed();
-        Ok(())
-    }
-
     fn member(&self) -> Result<Arc<Member>, StreamError> {
         self.member.clone().ok_or_else(|| StreamError::closed(self.action("use")))
     }
@@ -439,15 +209,6 @@ impl Consumer {
         self.commands.send(command(reply)).map_err(|_| closed())?;
         self.link.wake();
         answer.await.unwrap_or_else(|_| Err(closed()))
-    }
-
-    async fn resolve(&self, partitions: Vec<(TopicPartition, Position)>) -> Result<Vec<Start>, StreamError> {
-        let (cluster, group, member) = (self.cluster.clone(), self.group.clone(), self.member()?);
-        let action = self.action("look up positions");
-        blocking("look up positions", move || {
-            resolve(&cluster, &group, &member, partitions).map_err(|e| StreamError::kafka(action, &e))
-        })
-        .await
     }
 
     fn leave(&mut self) {
@@ -474,69 +235,5 @@ impl std::fmt::Debug for Consumer {
             .field("topics", &self.topics)
             .field("assigned", &self.assigned)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use churn_runtime::progress::Progress;
-    use churn_testkit::fresh_name;
-
-    use super::*;
-    use crate::{KafkaConfig, Outgoing, TopicSpec};
-
-    /// Longest time for anything on a busy machine.
-    const PATIENCE: Duration = Duration::from_secs(60);
-
-    async fn next(consumer: &mut Consumer) -> Event {
-        tokio::time::timeout(PATIENCE, consumer.next()).await.expect("an event in time")
-    }
-
-    async fn assigned(consumer: &mut Consumer) {
-        let event = next(consumer).await;
-        let Event::Assigned(partitions) = event else { panic!("expected an assignment, got {event:?}") };
-        let starts: Vec<_> = partitions.into_iter().map(|partition| (partition, Position::Beginning)).collect();
-        consumer.assign(&starts).await.unwrap();
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_member_that_is_given_up_joins_its_group_again_with_a_new_client() {
-        let progress = Progress::new();
-        let config = KafkaConfig {
-            brokers: churn_testkit::kafka().bootstrap,
-            topic_prefix: fresh_name("renewed-"),
-            ..KafkaConfig::default()
-        };
-        let cluster = Cluster::connect(&config, &progress).await.unwrap();
-        let topic = format!("{}one", config.topic_prefix);
-        let spec =
-            TopicSpec { name: topic.clone(), partitions: 1, replication: 1, compacted: false, dead_letters: false };
-        cluster.create_topics(&[spec]).await.unwrap();
-        let ready = || async { cluster.topic_partitions(&topic).await.map(|count| count == 1) };
-        churn_testkit::poll_until(PATIENCE, ready).await.unwrap();
-        let stage = progress.stage("reader");
-        let mut consumer = cluster.consumer(&stage, "reader", &[&topic]).await.unwrap();
-        assigned(&mut consumer).await;
-
-        // What the poller does when the watchdog tells it to.
-        consumer.mailbox.cut_off();
-        assert!(consumer.must_yield() && consumer.is_withdrawn());
-        consumer.unassign().await.unwrap();
-        assert!(!consumer.must_yield() && !consumer.is_withdrawn());
-        assert_eq!(stage.snapshot().clients_renewed, 1);
-
-        assigned(&mut consumer).await;
-        let mut producer = cluster.producer(&progress.stage("writer")).unwrap();
-        tokio::task::block_in_place(|| {
-            producer.send(Outgoing::new(&topic, b"k", b"v")).unwrap();
-            producer.flush(PATIENCE).unwrap();
-        });
-        let event = next(&mut consumer).await;
-        let Event::Records(records) = event else { panic!("expected the record, got {event:?}") };
-        assert_eq!(
-            records.iter().map(|record| record.value().map(<[u8]>::to_vec)).collect::<Vec<_>>(),
-            [Some(b"v".to_vec())]
-        );
-        consumer.close().await;
     }
 }

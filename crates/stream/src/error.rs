@@ -134,6 +134,11 @@ impl StreamError {
         }
     }
 
+    /// A client that has lost its brokers while others have them.
+    pub(crate) fn cut_off(action: impl Into<String>, reason: &str) -> Self {
+        Self::Expired { action: action.into(), reason: format!("{reason}; brokers answer others, but not this client") }
+    }
+
     /// A background task of this crate is gone: the process is shutting down or a thread panicked.
     pub(crate) fn closed(action: impl Into<String>) -> Self {
         Self::Kafka { action: action.into(), reason: "the client is closed".into(), retriable: false }

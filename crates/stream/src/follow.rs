@@ -1,18 +1,17 @@
 //! Hearing what is written to a topic from now on, outside of any group: every process hears everything.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use churn_runtime::exit::{Fate, Fated};
 use rdkafka::TopicPartitionList;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::Offset;
 use tokio::sync::mpsc;
 
-use crate::batch::{Builder, Pool};
+use crate::batch::Builder;
 use crate::client::AskContext;
+use crate::partition_reader::{Onlooker, builder, is_about_group};
 use crate::{Cluster, RecordBatch, StreamError};
 
 /// Records that wait for their hearer; more wait in the broker.
@@ -43,23 +42,15 @@ impl Cluster {
             let (_, end) = self.watermarks(topic, partition).await?;
             list.add_partition_offset(topic, partition, Offset::Offset(end)).map_err(error)?;
         }
-        let consumer: BaseConsumer<AskContext> = self
-            .config()
-            .client(self.brokers())
-            // librdkafka wants a group for any assignment; nothing is joined or committed.
-            .set("group.id", self.group_name("churn-follow"))
-            .set("enable.auto.commit", "false")
-            .set("isolation.level", "read_committed")
-            .set("auto.offset.reset", "error")
+        let consumer: Onlooker = self
+            .onlooker_settings(&self.group_name("churn-follow"))
             .set("fetch.wait.max.ms", FETCH_WAIT_MS)
             .set("queued.max.messages.kbytes", "1024")
-            .set_log_level(RDKafkaLogLevel::Info)
             .create_with_context(AskContext::default())
             .map_err(error)?;
         consumer.assign(&list).map_err(error)?;
         let (heard, records) = mpsc::channel(WAITING);
-        let topics: Arc<[Arc<str>]> = Arc::from([Arc::from(topic)]);
-        let (builder, thread_place) = (Builder::new(topics, Arc::new(Pool::default())), place.clone());
+        let (builder, thread_place) = (builder(topic), place.clone());
         // Holds on to the cluster, so that an embedded broker outlives those who listen.
         let cluster = self.clone();
         std::thread::Builder::new()
@@ -88,7 +79,7 @@ impl Follow {
 }
 
 fn hear(
-    consumer: &BaseConsumer<AskContext>,
+    consumer: &Onlooker,
     mut builder: Builder,
     place: &str,
     heard: &mpsc::Sender<Result<RecordBatch, StreamError>>,
@@ -99,10 +90,7 @@ fn hear(
                 builder.push(&message);
                 Ok(builder.finish())
             }
-            // Rights on the group that the client wants a name of: nobody joins it.
-            Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
-                continue;
-            }
+            Some(Err(error)) if is_about_group(&error) => continue,
             Some(Err(error)) => {
                 let gone = is_gone(&error);
                 let error = StreamError::kafka(place, &error);

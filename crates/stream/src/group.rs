@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 
 use crate::client::AskContext;
 use crate::cluster::blocking;
+use crate::partition_reader::Onlooker;
 use crate::positions::{numbered, offset_list};
 use crate::{Cluster, StreamError, TopicPartition};
 
@@ -60,12 +60,8 @@ impl Cluster {
     }
 
     /// Knows the group's name and joins nothing.
-    fn onlooker(&self, group: &str) -> Result<BaseConsumer<AskContext>, StreamError> {
-        self.config()
-            .client(self.brokers())
-            .set("group.id", group)
-            .set("enable.auto.commit", "false")
-            .set_log_level(RDKafkaLogLevel::Info)
+    fn onlooker(&self, group: &str) -> Result<Onlooker, StreamError> {
+        self.onlooker_settings(group)
             .create_with_context(AskContext::default())
             .map_err(|e| StreamError::kafka(format!("look at group {group}"), &e))
     }

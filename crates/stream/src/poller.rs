@@ -5,10 +5,8 @@
 //! and polls on, so that rebalances are still served.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::sync::{Arc, OnceLock};
-use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use churn_runtime::progress::Stage;
@@ -16,15 +14,16 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::Offset;
-use tokio::sync::{mpsc as channel, oneshot};
+use tokio::sync::mpsc as channel;
 
 use crate::batch::{Builder, Pool};
 use crate::config::FetchConfig;
+use crate::link::{Command, Item, Link};
 use crate::positions::{Start, numbered};
 use crate::reader::Reader;
 use crate::rebalance::Rebalanced;
 use crate::watchdog::{Advice, Watchdog};
-use crate::{RecordBatch, StreamError, TopicPartition};
+use crate::{StreamError, TopicPartition};
 
 /// How long a poll waits: the longest that an order (`assign`) waits too.
 const IDLE: Duration = Duration::from_millis(10);
@@ -34,78 +33,6 @@ const STALL: Duration = Duration::from_secs(2);
 const SETTLE: Duration = Duration::from_millis(100);
 /// Records between two looks at orders while records keep coming.
 const ORDERS_EVERY: u32 = 256;
-/// From the poller to the consumer's handle.
-pub(crate) enum Item {
-    Records {
-        generation: u64,
-        batch: RecordBatch,
-    },
-    Assigned(Vec<TopicPartition>),
-    Revoked(Vec<TopicPartition>),
-    Lost(Vec<TopicPartition>),
-    /// The client will not find a broker any more: it has to be made anew.
-    CutOff,
-    Failed(StreamError),
-}
-
-/// From the consumer's handle to the poller.
-pub(crate) enum Command {
-    Assign { generation: u64, starts: Vec<Start>, reply: oneshot::Sender<Result<(), StreamError>> },
-    Unassign { reply: oneshot::Sender<Result<(), StreamError>> },
-}
-
-/// Bytes between poller and pipeline, and the poller's thread to wake when there is room.
-#[derive(Debug)]
-pub(crate) struct Link {
-    queued: AtomicUsize,
-    limit: usize,
-    /// Most records in one batch; the pipeline adapts it.
-    records: AtomicUsize,
-    /// Nothing is fetched, because the pipeline takes nothing.
-    paused: AtomicBool,
-    thread: OnceLock<Thread>,
-}
-
-impl Link {
-    pub(crate) fn new(limit: usize, records: usize) -> Self {
-        let (queued, records) = (AtomicUsize::new(0), AtomicUsize::new(records));
-        Self { queued, limit, records, paused: AtomicBool::new(false), thread: OnceLock::new() }
-    }
-
-    pub(crate) fn set_thread(&self, thread: Thread) {
-        let _ = self.thread.set(thread);
-    }
-
-    pub(crate) fn limit_records(&self, records: usize) {
-        self.records.store(records.max(1), Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_paused(&self) -> bool {
-        self.paused.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn wake(&self) {
-        if let Some(thread) = self.thread.get() {
-            thread.unpark();
-        }
-    }
-
-    pub(crate) fn release(&self, bytes: usize) {
-        let before = self.queued.fetch_sub(bytes, Ordering::AcqRel);
-        if before >= self.limit {
-            self.wake();
-        }
-    }
-
-    /// One batch always fits an empty channel, however large a single record is.
-    fn has_room(&self) -> bool {
-        self.queued.load(Ordering::Acquire) < self.limit
-    }
-
-    fn add(&self, bytes: usize) {
-        self.queued.fetch_add(bytes, Ordering::AcqRel);
-    }
-}
 
 pub(crate) struct Poller {
     reader: Reader,
@@ -173,7 +100,7 @@ impl Poller {
                 }
             }
             until_orders -= 1;
-            let most = self.max_records.min(self.link.records.load(Ordering::Relaxed));
+            let most = self.max_records.min(self.link.most_records());
             let full = self.batch.len() >= most || self.batch.bytes() >= self.max_bytes;
             if (full || idle) && !self.batch.is_empty() && self.link.has_room() {
                 self.hand_over();
@@ -283,7 +210,7 @@ impl Poller {
 
     fn set_paused(&mut self, paused: bool) {
         self.paused = paused;
-        self.link.paused.store(paused, Ordering::Release);
+        self.link.set_paused(paused);
     }
 
     fn resume(&mut self) {

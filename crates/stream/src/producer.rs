@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use churn_runtime::progress::{Progress, Stage};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::producer::{BaseProducer, Producer as _};
 
 use crate::cluster::blocking;
 use crate::delivery::DeliveryContext;
 use crate::throttle::Throttle;
-use crate::{Cluster, Header, StreamError};
+use crate::touch::QUIET;
+use crate::{Cluster, Outgoing, StreamError};
 
 /// Records between two looks at acknowledgements.
 const SERVE_EVERY: u32 = 64;
@@ -25,60 +25,6 @@ const TURN: Duration = Duration::from_micros(200);
 
 /// How long a broker may take to describe a topic.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a broker may take to show that this client, or another one, is in touch with it. More than librdkafka's pauses
-/// between attempts to connect (a second).
-const TOUCH_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// A record to be sent.
-#[derive(Debug, Clone, Copy)]
-pub struct Outgoing<'a> {
-    /// The topic, prefix included.
-    pub topic: &'a str,
-    /// The partition; `None` lets the key decide (murmur2, as Java does), or chance where there is no key.
-    pub partition: Option<i32>,
-    /// The key; `None` for null.
-    pub key: Option<&'a [u8]>,
-    /// The value; `None` for a tombstone.
-    pub value: Option<&'a [u8]>,
-    /// Milliseconds since the Unix epoch; `None` for now.
-    pub timestamp_ms: Option<i64>,
-    /// Headers in order.
-    pub headers: &'a [Header<'a>],
-}
-
-impl<'a> Outgoing<'a> {
-    /// A record whose key chooses the partition, with the time of sending and no headers.
-    #[must_use]
-    pub fn new(topic: &'a str, key: &'a [u8], value: &'a [u8]) -> Self {
-        Self { topic, partition: None, key: Some(key), value: Some(value), timestamp_ms: None, headers: &[] }
-    }
-
-    /// The same record with a timestamp in milliseconds since the Unix epoch.
-    #[must_use]
-    pub fn at(mut self, timestamp_ms: i64) -> Self {
-        self.timestamp_ms = Some(timestamp_ms);
-        self
-    }
-
-    /// The same record for a chosen partition.
-    #[must_use]
-    pub fn to_partition(mut self, partition: i32) -> Self {
-        self.partition = Some(partition);
-        self
-    }
-
-    /// The same record with headers.
-    #[must_use]
-    pub fn with_headers(mut self, headers: &'a [Header<'a>]) -> Self {
-        self.headers = headers;
-        self
-    }
-
-    fn bytes(&self) -> usize {
-        self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len)
-    }
-}
-
 /// An idempotent producer (acks=all): each record once and in order, as long as the process lives.
 pub struct Producer {
     pub(crate) client: BaseProducer<DeliveryContext>,
@@ -168,14 +114,22 @@ impl Producer {
     /// A record failed, or some are not acknowledged within `deadline`.
     pub fn flush(&mut self, deadline: Duration) -> Result<(), StreamError> {
         let start = Instant::now();
+        let mut heard = start;
         while self.client.in_flight_count() > 0 {
+            let action = || format!("deliver {} records to {}", self.client.in_flight_count(), self.cluster.brokers());
             if start.elapsed() > deadline {
-                let action = format!("deliver {} records to {}", self.client.in_flight_count(), self.cluster.brokers());
                 self.context().publish();
-                let error = self.check().err().unwrap_or_else(|| StreamError::timed_out(action, deadline));
+                let error = self.check().err().unwrap_or_else(|| StreamError::timed_out(action(), deadline));
                 return Err(self.judged(error));
             }
-            self.wait_a_turn();
+            if self.wait_a_turn() {
+                heard = Instant::now();
+            } else if heard.elapsed() >= QUIET {
+                if self.has_no_broker() {
+                    return Err(StreamError::cut_off(action(), "nothing is acknowledged"));
+                }
+                heard = Instant::now();
+            }
         }
         self.poll()
     }
@@ -201,30 +155,13 @@ impl Producer {
         serve(&self.client)
     }
 
-    fn wait_a_turn(&self) {
-        if !self.serve() {
+    /// Says whether something was acknowledged.
+    fn wait_a_turn(&self) -> bool {
+        let served = self.serve();
+        if !served {
             std::thread::sleep(TURN);
         }
-    }
-
-    /// The same error, or one that asks for a new client where this one gets no answers any more although others do (see
-    /// [`crate::watchdog`]). Statistics would tell without asking, but pile up in a client that nobody polls.
-    pub(crate) fn judged(&self, error: StreamError) -> StreamError {
-        match error {
-            StreamError::Kafka { action, retriable: true, reason } | StreamError::MustAbort { action, reason }
-                if self.is_cut_off() =>
-            {
-                StreamError::Expired { action, reason: format!("{reason}; brokers answer others, but not this client") }
-            }
-            error => error,
-        }
-    }
-
-    fn is_cut_off(&self) -> bool {
-        let topic = &self.cluster.topics().events;
-        let own = || self.client.client().fetch_metadata(Some(topic), TOUCH_TIMEOUT);
-        let others = || self.cluster.inner.asker.metadata(Some(topic), TOUCH_TIMEOUT);
-        !self.cluster.is_embedded() && own().is_err() && others().is_ok()
+        served
     }
 
     /// The failure of a record sent earlier, if there was one.
@@ -248,7 +185,7 @@ impl Producer {
         let number = self.topics.get(topic).map_or(0, |t| t.number);
         let patience = self.cluster.config().delivery_timeout.get();
         let mut start = None;
-        let mut message = message(record, number);
+        let mut message = record.message(number);
         loop {
             let (error, back) = match self.client.send(message) {
                 Ok(()) => {
@@ -336,20 +273,4 @@ fn serve(client: &BaseProducer<DeliveryContext>) -> bool {
     }
     context.publish();
     context.answered() > start
-}
-
-fn message<'a>(record: &Outgoing<'a>, number: usize) -> BaseRecord<'a, [u8], [u8], usize> {
-    let headers = (!record.headers.is_empty()).then(|| {
-        let empty = OwnedHeaders::new_with_capacity(record.headers.len());
-        record.headers.iter().fold(empty, |all, h| all.insert(KafkaHeader { key: h.name, value: h.value }))
-    });
-    BaseRecord {
-        topic: record.topic,
-        partition: record.partition,
-        payload: record.value,
-        key: record.key,
-        timestamp: record.timestamp_ms,
-        headers,
-        delivery_opaque: number,
-    }
 }

@@ -1,17 +1,9 @@
 //! Reading a partition from its beginning to its end, once, outside of any group.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use churn_runtime::exit::{Fate, Fated};
-use rdkafka::TopicPartitionList;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
-use rdkafka::topic_partition_list::Offset;
-
-use crate::batch::{Builder, Pool};
-use crate::client::AskContext;
+use crate::batch::Builder;
+use crate::partition_reader::{PartitionReader, Polled};
 use crate::{Cluster, RecordBatch, StreamError};
 
 /// How long a broker may say nothing before the scan gives up.
@@ -22,8 +14,7 @@ const BATCH_BYTES: usize = 4 << 20;
 
 /// A partition on its way from beginning to end.
 pub struct Scan {
-    consumer: BaseConsumer<AskContext>,
-    place: String,
+    reader: PartitionReader,
     batch: Builder,
     ended: bool,
 }
@@ -44,30 +35,11 @@ impl Cluster {
     /// # Errors
     /// The configuration is not usable.
     pub fn scan_from(&self, topic: &str, partition: i32, offset: i64) -> Result<Scan, StreamError> {
-        let place = format!("read {topic}[{partition}]");
-        let error = |error: KafkaError| StreamError::kafka(place.as_str(), &error);
-        let consumer: BaseConsumer<AskContext> = self
-            .config()
-            .client(self.brokers())
-            // librdkafka wants a group for any assignment; nothing is joined or committed.
-            .set("group.id", self.group_name("churn-scan"))
-            .set("enable.auto.commit", "false")
-            .set("enable.partition.eof", "true")
-            // The broker says that a partition has ended once this has passed without a record.
-            .set("fetch.wait.max.ms", "20")
-            .set("isolation.level", "read_committed")
-            .set("auto.offset.reset", "error")
-            .set("queued.max.messages.kbytes", "8192")
-            .set("fetch.queue.backoff.ms", "5")
-            .set_log_level(RDKafkaLogLevel::Info)
-            .create_with_context(AskContext::default())
-            .map_err(error)?;
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(offset)).map_err(error)?;
-        consumer.assign(&list).map_err(error)?;
-        let topics: Arc<[Arc<str>]> = Arc::from([Arc::from(topic)]);
-        let batch = Builder::new(topics, Arc::new(Pool::default()));
-        Ok(Scan { consumer, place, batch, ended: false })
+        let action = format!("read {topic}[{partition}]");
+        let reader = PartitionReader::new(self, "churn-scan", action, topic, partition)?;
+        reader.start(offset)?;
+        let batch = reader.builder();
+        Ok(Scan { reader, batch, ended: false })
     }
 }
 
@@ -79,21 +51,16 @@ impl Scan {
     pub fn next_batch(&mut self) -> Result<Option<RecordBatch>, StreamError> {
         let mut heard = Instant::now();
         while !self.ended && self.batch.len() < BATCH_RECORDS && self.batch.bytes() < BATCH_BYTES {
-            match self.consumer.poll(Duration::from_millis(50)) {
-                Some(Ok(message)) => {
+            match self.reader.poll()? {
+                Polled::Record(message) => {
                     self.batch.push(&message);
                     heard = Instant::now();
                 }
-                Some(Err(KafkaError::PartitionEOF(_))) => self.ended = true,
-                Some(Err(error)) => {
-                    let error = StreamError::kafka(self.place.as_str(), &error);
-                    // The client connects again by itself.
-                    if error.fate() != Fate::External {
-                        return Err(error);
-                    }
+                Polled::End => self.ended = true,
+                Polled::Nothing if heard.elapsed() > SILENCE => {
+                    return Err(StreamError::timed_out(self.reader.action(), SILENCE));
                 }
-                None if heard.elapsed() > SILENCE => return Err(StreamError::timed_out(self.place.as_str(), SILENCE)),
-                None => {}
+                Polled::Nothing => {}
             }
         }
         Ok((!self.batch.is_empty()).then(|| self.batch.finish()))
@@ -102,6 +69,6 @@ impl Scan {
 
 impl std::fmt::Debug for Scan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Scan").field("place", &self.place).field("ended", &self.ended).finish_non_exhaustive()
+        f.debug_struct("Scan").field("place", &self.reader.action()).field("ended", &self.ended).finish_non_exhaustive()
     }
 }

@@ -17,8 +17,10 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 
 use crate::cluster::blocking;
+use crate::phase::Phase;
 use crate::positions::offset_list;
 use crate::producer::Producer;
+use crate::touch::QUIET;
 use crate::{Cluster, Consumer, Outgoing, StreamError, TopicPartition};
 
 /// One call to the transaction's coordinator; it is repeated while librdkafka calls its failure retriable.
@@ -39,29 +41,6 @@ pub struct TransactionalProducer {
     phase: Phase,
     /// Records acknowledged to the clients before this one.
     acknowledged_before: u64,
-}
-
-/// Where the transaction stands. librdkafka takes only the calls that fit: in particular a commit that was begun can only be
-/// resumed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// None is open. `begin` leads to `Open`.
-    Idle,
-    /// Takes records. `prepare` leads to `Prepared`, `abort` to `Idle`.
-    Open { since: Instant },
-    /// Every record is acknowledged and the offsets are added. `commit` leads to `Committing`, `abort` to `Idle`.
-    Prepared { since: Instant },
-    /// The commit was asked for, its answer is not known. `commit` resumes it.
-    Committing { since: Instant },
-}
-
-impl Phase {
-    fn since(self) -> Option<Instant> {
-        match self {
-            Self::Idle => None,
-            Self::Open { since } | Self::Prepared { since } | Self::Committing { since } => Some(since),
-        }
-    }
 }
 
 impl Cluster {
@@ -99,6 +78,13 @@ impl TransactionalProducer {
     #[must_use]
     pub fn is_committing(&self) -> bool {
         matches!(self.phase, Phase::Committing { .. })
+    }
+
+    /// Whether the client finds no broker any more although others do, so that `renew` has to come before anything else. Asks
+    /// them, and waits for a few seconds where they do not answer.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.producer.has_no_broker()
     }
 
     /// Records acknowledged since the producer was made, those of aborted transactions included.
@@ -246,6 +232,7 @@ impl TransactionalProducer {
         call: impl Fn(&Producer) -> KafkaResult<()>,
     ) -> Result<(), StreamError> {
         let start = Instant::now();
+        let mut looked = start;
         loop {
             let Err(error) = call(&self.producer) else { return Ok(()) };
             let retriable = matches!(&error, KafkaError::Transaction(inner) if inner.is_retriable())
@@ -253,14 +240,24 @@ impl TransactionalProducer {
             if !retriable || start.elapsed() > patience {
                 return Err(self.error(what, &error));
             }
+            if looked.elapsed() >= QUIET {
+                if self.producer.has_no_broker() {
+                    return Err(StreamError::cut_off(self.action(what), &error.to_string()));
+                }
+                looked = Instant::now();
+            }
             self.producer.serve();
             std::thread::sleep(CALL_PAUSE);
             tracing::debug!(transactional_id = %self.id, what, %error, "transaction call is tried again");
         }
     }
 
+    fn action(&self, what: &str) -> String {
+        format!("{what} transaction of {}", self.id)
+    }
+
     fn error(&self, what: &str, error: &KafkaError) -> StreamError {
-        let error = StreamError::kafka(format!("{what} transaction of {}", self.id), error);
+        let error = StreamError::kafka(self.action(what), error);
         // librdkafka says of a client that a fatal error has hit only that it was hit: ask it by which.
         match (self.producer.client.client().fatal_error(), error) {
             (Some((code, reason)), StreamError::Fenced { action, .. } | StreamError::Expired { action, .. }) => {
