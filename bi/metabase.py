@@ -3,7 +3,7 @@
 NOT RUN: there was no Metabase where this was written. It follows Metabase's API documentation (session, database, card, dashboard).
 
 Usage: METABASE_URL=… METABASE_EMAIL=… METABASE_PASSWORD=… metabase.py DATABASE
-DATABASE is the name under which Metabase knows the warehouse. Run it once: it makes new questions each time. Needs PyYAML.
+DATABASE is the name under which Metabase knows the warehouse. A dashboard whose name is there already is left alone. Needs PyYAML.
 """
 
 import json
@@ -37,11 +37,18 @@ class Metabase:
             sys.exit(f"Metabase knows no database {name}, only {', '.join(known)}: add the warehouse there first")
         return known[name]
 
+    def dashboards(self):
+        return {found["name"] for found in self.ask("GET", "search?models=dashboard")["data"]}
+
     def question(self, database, chart, dataset):
         return self.ask("POST", "card", {
             "name": chart["slice_name"], "display": DISPLAYS.get(chart["viz_type"], "table"), "visualization_settings": {},
             "dataset_query": {"type": "native", "database": database, "native": {"query": query(chart, dataset)}},
         })["id"]
+
+
+def charts_of(dashboard):
+    return {cell["meta"]["uuid"] for cell in dashboard["position"].values() if isinstance(cell, dict) and cell["type"] == "CHART"}
 
 
 def placed(dashboard, questions):
@@ -61,11 +68,17 @@ def main(name):
     metabase = Metabase(os.environ["METABASE_URL"], os.environ["METABASE_EMAIL"], os.environ["METABASE_PASSWORD"])
     database = metabase.database(name)
     datasets = {dataset["uuid"]: dataset for dataset in load("datasets").values()}
-    questions = {chart["uuid"]: metabase.question(database, chart, datasets[chart["dataset_uuid"]]) for chart in load("charts").values()}
+    charts = {chart["uuid"]: chart for chart in load("charts").values()}
+    known = metabase.dashboards()
     for dashboard in load("dashboards").values():
-        made = metabase.ask("POST", "dashboard", {"name": dashboard["dashboard_title"]})["id"]
+        title = dashboard["dashboard_title"]
+        if title in known:
+            print(f"{title}: is there already")
+            continue
+        questions = {uuid: metabase.question(database, charts[uuid], datasets[charts[uuid]["dataset_uuid"]]) for uuid in charts_of(dashboard)}
+        made = metabase.ask("POST", "dashboard", {"name": title})["id"]
         metabase.ask("PUT", f"dashboard/{made}", {"dashcards": placed(dashboard, questions)})
-        print(f"{dashboard['dashboard_title']}: {metabase.url}/dashboard/{made}")
+        print(f"{title}: {metabase.url}/dashboard/{made}")
 
 
 if __name__ == "__main__":

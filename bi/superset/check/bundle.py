@@ -1,7 +1,8 @@
 """Packs bi/superset/bundle for Superset's import, with a login that may read the warehouse's reports and nothing else.
 
 Usage: bundle.py postgres://user:password@host:port/database bundle.zip
-Needs a login that may make roles; makes `churn_bi`, with a new password each time, a member of the analysts' role.
+Needs a login that may make roles; makes `churn_bi`, with a new password each time, a member of the analysts' role. Where
+CHURN_BI_PASSWORD is set, `churn_bi` is there already with that password, and the database is not asked.
 """
 
 import os
@@ -34,8 +35,9 @@ def make_reader(url):
 def main(url, target):
     parts = urlsplit(url)
     database = yaml.safe_load((BUNDLE / DATABASE).read_text())
+    password = os.environ.get("CHURN_BI_PASSWORD") or make_reader(url)
     # The driver takes the address whole; Superset hides a password that it exports, and so does the file in the repository.
-    database["sqlalchemy_uri"] = f"postgresql+psycopg2://{READER}:{make_reader(url)}@{parts.hostname}:{parts.port or 5432}{parts.path}"
+    database["sqlalchemy_uri"] = f"postgresql+psycopg2://{READER}:{password}@{parts.hostname}:{parts.port or 5432}{parts.path}"
     with zipfile.ZipFile(target, "w") as archive:
         for path in sorted(BUNDLE.rglob("*.yaml")):
             name = path.relative_to(BUNDLE).as_posix()
