@@ -88,7 +88,7 @@ pub struct History {
     pub poison: Vec<LetterFact>,
     /// Dead letters.
     pub letters: Vec<LetterFact>,
-    /// Whether a version scored that gave no reasons yet: none is then as good as the right ones.
+    /// Whether a version took part, scorer or sink, that knew no reasons yet: none is then as good as the right ones.
     pub reasonless: bool,
 }
 

@@ -1,84 +1,38 @@
 //! A run from start to verdict.
 
 mod callers;
+mod faults;
+mod report;
 mod restore;
 mod rollout;
+mod versions;
 
-use std::fmt;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use churn_domain::csv::{ReadOptions, read};
-use churn_registry::{Draft, Kind, Promotion, Registry, Version};
-use serde::Serialize;
-use serde_json::Map;
+use churn_registry::Version;
 use sqlx::PgConnection;
 
 use self::callers::Callers;
+pub use self::report::{Options, Report};
+use self::versions::more_models;
 use crate::collect::collect;
 use crate::history::LetterFact;
 use crate::models::Recomputed;
-use crate::oracle::{Verdict, judge};
+use crate::oracle::judge;
 use crate::part::Ended;
-use crate::plan::{Fault, Plan, Server, Target};
+use crate::plan::{Plan, Server, Target};
 use crate::stack::{STREAM, Stack};
-use crate::topics::{poison, read_all};
+use crate::topics::read_all;
 use crate::watch::Watch;
 
 /// Time between two looks at parts, pauses and positions.
 const TICK: Duration = Duration::from_millis(200);
 /// The flow must be seen before the first fault, and its end may take so long without any progress.
 const STILL: Duration = Duration::from_secs(90);
-/// Models beside the first one, to be promoted in turns.
-const MORE_MODELS: usize = 2;
 /// The configuration's default, which the parts use.
 const RETURNING_SHARE: f64 = 0.2;
 const SEED_OF_STREAM: u64 = 7;
-
-/// What to do.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The program under test.
-    pub program: PathBuf,
-    /// Real customers with their label, as CSV: what the further models are trained on.
-    pub customers: PathBuf,
-    /// Seed of the faults.
-    pub seed: u64,
-    /// Their number.
-    pub faults: usize,
-    /// Events a second.
-    pub rate: u32,
-    /// Programs that take the running one's place after the faults, one rollout each.
-    pub roll: Vec<PathBuf>,
-    /// Whether one of the programs is of a version that gave no reasons.
-    pub reasonless: bool,
-    /// Whether the database is lost and restored from a backup, last of all.
-    pub restore: bool,
-}
-
-/// What came out.
-#[derive(Debug, Clone, Serialize)]
-pub struct Report {
-    /// Seed of the faults.
-    pub seed: u64,
-    /// Faults carried out.
-    pub faults: usize,
-    /// Parts replaced by rollouts.
-    pub rolled: usize,
-    /// Requests that the api answered meanwhile.
-    pub answered: u64,
-    /// Times that a part ended by itself and was started again.
-    pub endings: usize,
-    /// Records of nonsense that were put into topics.
-    pub poisoned: usize,
-    /// Longest time without progress although nothing was broken, seconds.
-    pub longest_still_seconds: f64,
-    /// Seconds that the run took.
-    pub seconds: f64,
-    /// The judgement.
-    pub verdict: Verdict,
-}
 
 /// Carries out a plan and judges what is left. `log` gets one line for everything that happens.
 ///
@@ -217,51 +171,6 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn inject(&mut self, fault: Fault) -> Result<()> {
-        match fault {
-            Fault::Kill(target) => {
-                if let Some(part) = self.stack.part(target) {
-                    part.kill()?;
-                }
-            }
-            Fault::Restart(target) => {
-                if let Some(part) = self.stack.part(target) {
-                    let ended = part.restart().await?;
-                    self.note(ended);
-                }
-            }
-            Fault::Pause(target, time) => {
-                if let Some(part) = self.stack.part(target) {
-                    part.pause(time)?;
-                }
-            }
-            Fault::Add(target) => {
-                self.stack.add(target)?;
-            }
-            Fault::Remove(target) => {
-                let ended = self.stack.remove(target).await?;
-                self.note(ended);
-            }
-            Fault::KillServer(server, time) => self.kill_server(server, time).await?,
-            Fault::StallBroker(time) => self.stall_broker(time)?,
-            // A server that is away has no connections.
-            Fault::EndBackends if self.is_away(Server::Postgres) => {}
-            Fault::EndBackends => self.stack.end_backends().await?,
-            Fault::FullQueue(time) => {
-                for part in self.stack.parts().iter_mut().filter(|part| part.is(Target::Sink(0))) {
-                    part.pause(time)?;
-                }
-            }
-            Fault::Poison(topic, records) => {
-                self.bring_back(Server::Kafka).await?;
-                let (topic, salt) = (self.stack.poisoned(topic), self.poison.len());
-                self.poison.extend(poison(self.stack.bootstrap(), &topic, records, salt).await?);
-            }
-            Fault::Promote => self.promote().await?,
-        }
-        Ok(())
-    }
-
     async fn stop_all(&mut self, target: Target) -> Result<()> {
         let ended = self.stack.stop_all(target).await?;
         ended.into_iter().for_each(|ended| self.note(ended));
@@ -273,43 +182,6 @@ impl Run<'_> {
             self.hung += 1;
             self.say(&what);
         }
-    }
-
-    fn is_away(&self, server: Server) -> bool {
-        self.away.iter().any(|away| away.server == server)
-    }
-
-    async fn kill_server(&mut self, server: Server, time: Duration) -> Result<()> {
-        if !self.is_away(server) {
-            self.stack.kill_server(server).await?;
-            self.away.push(Away { server, until: Instant::now() + time, stalled: false });
-        }
-        Ok(())
-    }
-
-    fn stall_broker(&mut self, time: Duration) -> Result<()> {
-        if !self.is_away(Server::Kafka) {
-            self.stack.stall_broker()?;
-            self.away.push(Away { server: Server::Kafka, until: Instant::now() + time, stalled: true });
-        }
-        Ok(())
-    }
-
-    async fn bring_back(&mut self, server: Server) -> Result<()> {
-        while self.is_away(server) {
-            self.pass(TICK).await?;
-        }
-        Ok(())
-    }
-
-    async fn promote(&mut self) -> Result<()> {
-        let registry = self.stack.registry()?;
-        let champion = registry.champion(Kind::Model).await?.context("there is no champion")?;
-        self.promotions += 1;
-        let others: Vec<Version> = self.versions.iter().copied().filter(|v| *v != champion.version).collect();
-        let version = others[self.promotions % others.len()];
-        registry.promote(&promotion(version), Some(&champion)).await?;
-        Ok(())
     }
 
     /// Lets every fault end.
@@ -377,75 +249,5 @@ impl Run<'_> {
     async fn count(&self, query: &'static str) -> Result<i64> {
         let mut connection: PgConnection = self.stack.connect().await?;
         Ok(sqlx::query_scalar(query).fetch_one(&mut connection).await?)
-    }
-}
-
-/// Publishes models that differ from the first one, each trained on another part of the customers.
-async fn more_models(options: &Options, registry: &Registry) -> Result<Vec<Version>> {
-    let first = registry.champion(Kind::Model).await?.context("setup left no champion")?;
-    let text =
-        std::fs::read_to_string(&options.customers).with_context(|| format!("read {}", options.customers.display()))?;
-    let lines: Vec<&str> = text.lines().collect();
-    let mut versions = vec![first.version];
-    for number in 1..=MORE_MODELS {
-        let part = lines.iter().enumerate().filter(|(line, _)| *line == 0 || line % (MORE_MODELS + 1) != number);
-        let part: String = part.map(|(_, line)| format!("{line}\n")).collect();
-        let customers = read(part.as_bytes(), ReadOptions::default())?;
-        let trained = churn_learn::train(&customers, &churn_learn::TrainParams::default(), &mut |_| {})?;
-        let draft = Draft {
-            kind: Kind::Model,
-            created_at_ms: now_ms(),
-            created_by: "chaos".into(),
-            params: Map::new(),
-            lineage: Map::new(),
-            metrics: Map::new(),
-            decision: None,
-            files: trained.artifact.to_files()?,
-        };
-        versions.push(registry.publish(draft).await?.manifest.version);
-    }
-    Ok(versions)
-}
-
-fn promotion(version: Version) -> Promotion {
-    Promotion {
-        kind: Kind::Model,
-        version,
-        by: "chaos".into(),
-        reason: "a fault of the plan".into(),
-        overridden: Some("a fault asks no gate".into()),
-        at_ms: now_ms(),
-    }
-}
-
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-impl fmt::Display for Report {
-    /// One line: the verdict.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let v = &self.verdict;
-        write!(
-            f,
-            "{}: seed {}, {} faults, {} parts replaced, {} events, {} rows: lost {}, doubled {}, invented {}, changed {}, reordered {}, hung {}, refused {} of {} requests, stalled {} (longest {:.1} s)",
-            if v.is_good() { "exactly once" } else { "VIOLATED" },
-            self.seed,
-            self.faults,
-            self.rolled,
-            v.events,
-            v.rows,
-            v.lost,
-            v.doubled,
-            v.invented,
-            v.changed,
-            v.reordered,
-            v.hung,
-            v.refused,
-            v.refused + self.answered,
-            v.stalled,
-            self.longest_still_seconds
-        )
     }
 }
