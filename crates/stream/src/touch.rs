@@ -47,3 +47,41 @@ impl Producer {
         self.client.client().fetch_metadata(topic, TOUCH_TIMEOUT).err()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use churn_runtime::progress::Progress;
+    use churn_testkit::fresh_name;
+    use rdkafka::producer::BaseRecord;
+
+    use super::*;
+    use crate::{Cluster, KafkaConfig};
+
+    /// Longer than a client that is cut off is given.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_producer_that_has_no_broker_gives_up_early_and_one_that_has_is_left_alone() {
+        let brokers = churn_testkit::kafka().bootstrap;
+        let config = KafkaConfig { brokers, topic_prefix: fresh_name("touch-"), ..KafkaConfig::default() };
+        let cluster = Cluster::connect(&config, &Progress::new()).await.unwrap();
+        let stage = Progress::new().stage("writer");
+        let fine = cluster.producer(&stage).unwrap();
+        let mut settings = cluster.producer_settings();
+        settings.set("bootstrap.servers", "127.0.0.1:1");
+        let mut lost = Producer::create(&cluster, &settings, &stage).unwrap();
+        tokio::task::block_in_place(|| {
+            assert!(!fine.has_no_broker());
+            assert!(lost.has_no_broker());
+            let number = lost.context().topic_number("one");
+            let record = BaseRecord::<[u8], [u8], _>::with_opaque_to("one", number).payload(b"v");
+            lost.client.send(record).map_err(|(error, _)| error).unwrap();
+            let began = Instant::now();
+            let failed = lost.flush(PATIENCE);
+            assert!(matches!(failed, Err(StreamError::Expired { .. })), "{failed:?}");
+            assert!(began.elapsed() < config.delivery_timeout.get(), "{:?}", began.elapsed());
+        });
+    }
+}
