@@ -6,7 +6,7 @@
 
 use churn_domain::Probability;
 use churn_drift::Performance;
-use churn_drift::performance::Errors;
+use churn_drift::performance::{Errors, Figures};
 use serde::{Deserialize, Serialize};
 
 /// Standard errors, of reference and window together, that reach from the reference to the band's end. A normal figure
@@ -15,24 +15,9 @@ const ERRORS: f64 = 5.0;
 /// Narrowest half of a band.
 const MIN_HALF: f64 = 0.01;
 
-/// The band of one model version. Ends on the bad side only: better figures need no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Band {
-    /// Lower end of the share of right labels.
-    pub accuracy: Option<f64>,
-    /// Lower end of the precision.
-    pub precision: Option<f64>,
-    /// Lower end of the recall.
-    pub recall: Option<f64>,
-    /// Lower end of F1.
-    pub f1: Option<f64>,
-    /// Lower end of the area under the ROC curve.
-    pub auc: Option<f64>,
-    /// Upper end of the mean log-loss.
-    pub log_loss: Option<f64>,
-    /// Upper end of the Brier score.
-    pub brier: Option<f64>,
-}
+/// The band of one model version: the end on the bad side of each figure, the upper one of log-loss and Brier score, the lower one of
+/// the others. Better figures need no limit.
+pub type Band = Figures<f64>;
 
 /// Collects the first labelled rows.
 #[derive(Debug, Serialize, Deserialize)]

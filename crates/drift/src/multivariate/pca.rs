@@ -1,11 +1,12 @@
 //! Principal components, and what is lost without the minor ones.
 
-/// Sweeps of the eigenvalue iteration at most; a handful is usual.
-const SWEEPS: usize = 60;
+use nalgebra::{DMatrix, SymmetricEigen};
 
 /// The main directions of some rows: as few as keep more than `kept` of their variance.
 pub(super) fn components(rows: &[Vec<f64>], width: usize, kept: f64) -> Vec<Vec<f64>> {
-    let mut pairs = eigen(covariance(rows, width));
+    let SymmetricEigen { eigenvalues, eigenvectors } = SymmetricEigen::new(covariance(rows, width));
+    let vector = |at: usize| eigenvectors.column(at).iter().copied().collect();
+    let mut pairs: Vec<(f64, Vec<f64>)> = (0..width).map(|at| (eigenvalues[at], vector(at))).collect();
     pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
     let total: f64 = pairs.iter().map(|(value, _)| value.max(0.0)).sum();
     let mut sum = 0.0;
@@ -33,52 +34,13 @@ pub(super) fn errors(rows: &[Vec<f64>], components: &[Vec<f64>]) -> Vec<f64> {
     rows.iter().map(error).collect()
 }
 
-fn covariance(rows: &[Vec<f64>], width: usize) -> Vec<Vec<f64>> {
-    let mut sums = vec![vec![0.0; width]; width];
+/// Of centred rows, but for a factor that no direction depends on.
+fn covariance(rows: &[Vec<f64>], width: usize) -> DMatrix<f64> {
+    let mut sums = DMatrix::zeros(width, width);
     for row in rows {
-        for (sums, &a) in sums.iter_mut().zip(row) {
-            sums.iter_mut().zip(row).for_each(|(sum, b)| *sum += a * b);
+        for (at, &a) in row.iter().enumerate() {
+            sums.column_mut(at).iter_mut().zip(row).for_each(|(sum, b)| *sum += a * b);
         }
     }
     sums
-}
-
-/// Eigenvalues and vectors of a symmetric matrix by Jacobi's rotations.
-fn eigen(mut matrix: Vec<Vec<f64>>) -> Vec<(f64, Vec<f64>)> {
-    let width = matrix.len();
-    let mut vectors: Vec<Vec<f64>> =
-        (0..width).map(|at| (0..width).map(|to| if to == at { 1.0 } else { 0.0 }).collect()).collect();
-    let scale: f64 = (0..width).map(|at| matrix[at][at].abs()).sum();
-    for _ in 0..SWEEPS {
-        let beside: f64 = (0..width).flat_map(|p| (0..p).map(move |q| (p, q))).map(|(p, q)| matrix[p][q].abs()).sum();
-        if beside <= scale * 1e-15 {
-            break;
-        }
-        for p in 1..width {
-            for q in 0..p {
-                rotate(&mut matrix, &mut vectors, p, q);
-            }
-        }
-    }
-    (0..width).map(|at| (matrix[at][at], vectors.iter().map(|row| row[at]).collect())).collect()
-}
-
-/// Turns the plane of `p` and `q` so that their entry vanishes.
-fn rotate(matrix: &mut [Vec<f64>], vectors: &mut [Vec<f64>], p: usize, q: usize) {
-    let beside = matrix[p][q];
-    if beside == 0.0 {
-        return;
-    }
-    let theta = (matrix[q][q] - matrix[p][p]) / (2.0 * beside);
-    let tangent = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
-    let cosine = 1.0 / (tangent * tangent + 1.0).sqrt();
-    let sine = tangent * cosine;
-    let turn =
-        |row: &mut Vec<f64>| (row[p], row[q]) = (cosine * row[p] - sine * row[q], sine * row[p] + cosine * row[q]);
-    matrix.iter_mut().for_each(turn);
-    vectors.iter_mut().for_each(turn);
-    let Ok([first, second]) = matrix.get_disjoint_mut([p, q]) else { return };
-    for (a, b) in first.iter_mut().zip(second) {
-        (*a, *b) = (cosine * *a - sine * *b, sine * *a + cosine * *b);
-    }
 }

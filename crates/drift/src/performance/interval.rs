@@ -4,23 +4,49 @@ use serde::{Deserialize, Serialize};
 
 use super::{Confusion, Performance, Sum};
 
-/// Standard errors of the figures. `None` where too few rows tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Errors {
+/// One thing of each figure that scatters from sample to sample. `None` where the figure is not defined or too few rows tell.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figures<T> {
     /// Of the share of right labels.
-    pub accuracy: Option<f64>,
+    pub accuracy: Option<T>,
     /// Of the precision.
-    pub precision: Option<f64>,
+    pub precision: Option<T>,
     /// Of the recall.
-    pub recall: Option<f64>,
+    pub recall: Option<T>,
     /// Of F1.
-    pub f1: Option<f64>,
-    /// Of the area under the ROC curve (DeLong).
-    pub auc: Option<f64>,
+    pub f1: Option<T>,
+    /// Of the area under the ROC curve.
+    pub auc: Option<T>,
     /// Of the mean log-loss.
-    pub log_loss: Option<f64>,
+    pub log_loss: Option<T>,
     /// Of the Brier score.
-    pub brier: Option<f64>,
+    pub brier: Option<T>,
+}
+
+/// Standard errors; that of the area is DeLong's.
+pub type Errors = Figures<f64>;
+
+/// Where the true figures lie.
+pub type Intervals = Figures<Interval>;
+
+impl<T> Default for Figures<T> {
+    fn default() -> Self {
+        Self { accuracy: None, precision: None, recall: None, f1: None, auc: None, log_loss: None, brier: None }
+    }
+}
+
+impl<T> Figures<T> {
+    /// Those that are shares and scores from 0 to 1, by name.
+    pub fn ratios(self) -> [(&'static str, Option<T>); 6] {
+        [
+            ("accuracy", self.accuracy),
+            ("precision", self.precision),
+            ("recall", self.recall),
+            ("f1", self.f1),
+            ("auc", self.auc),
+            ("brier", self.brier),
+        ]
+    }
 }
 
 /// Where a figure's true value lies.
@@ -30,25 +56,6 @@ pub struct Interval {
     pub lower: f64,
     /// Upper end.
     pub upper: f64,
-}
-
-/// Intervals of the figures. `None` where the figure is not defined or too few rows tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Intervals {
-    /// Of the share of right labels.
-    pub accuracy: Option<Interval>,
-    /// Of the precision.
-    pub precision: Option<Interval>,
-    /// Of the recall.
-    pub recall: Option<Interval>,
-    /// Of F1.
-    pub f1: Option<Interval>,
-    /// Of the area under the ROC curve.
-    pub auc: Option<Interval>,
-    /// Of the mean log-loss.
-    pub log_loss: Option<Interval>,
-    /// Of the Brier score.
-    pub brier: Option<Interval>,
 }
 
 /// So many of so many rows.

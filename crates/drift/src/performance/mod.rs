@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use calibration::Calibration;
 pub use confusion::Confusion;
-pub use interval::{Errors, Interval, Intervals};
+pub use interval::{Errors, Figures, Interval, Intervals};
 pub use paired::{Paired, PairedSummary, Said};
 pub use ranking::Ranking;
 pub use sum::Sum;

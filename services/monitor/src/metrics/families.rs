@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use churn_domain::FEATURES;
 use churn_drift::Summary;
 use churn_drift::estimate::{Estimate, Estimates};
-use churn_drift::performance::{Interval, Intervals};
+use churn_drift::performance::Interval;
 use churn_runtime::metrics::{GaugeVec, Metrics, Spec, catalogue};
 
-use crate::band::Band;
 use crate::snapshot::{ModelSnapshot, MonitorSnapshot, PairSnapshot, SegmentSnapshot};
 
 const LOWER: &str = "lower";
@@ -211,34 +210,19 @@ fn bounds(figure: Estimate) -> Vec<(Option<&'static str>, Option<f64>)> {
 }
 
 fn intervals(model: &ModelSnapshot) -> Values {
-    let Intervals { accuracy, precision, recall, f1, auc, brier, .. } = model.intervals;
-    let named = [
-        ("accuracy", accuracy),
-        ("precision", precision),
-        ("recall", recall),
-        ("f1", f1),
-        ("auc", auc),
-        ("brier", brier),
-    ];
     let ends = |(name, interval): (&str, Option<Interval>)| {
         let end = |bound: &str, value| (vec![name.to_owned(), bound.to_owned()], value);
         [end(LOWER, interval.map(|i| i.lower)), end(UPPER, interval.map(|i| i.upper))]
     };
-    named.into_iter().flat_map(ends).collect()
+    model.intervals.ratios().into_iter().flat_map(ends).collect()
 }
 
 fn band(model: &ModelSnapshot) -> Values {
-    let Band { accuracy, precision, recall, f1, auc, brier, .. } = model.band.unwrap_or_default();
-    [
-        ("accuracy", LOWER, accuracy),
-        ("precision", LOWER, precision),
-        ("recall", LOWER, recall),
-        ("f1", LOWER, f1),
-        ("auc", LOWER, auc),
-        ("brier", UPPER, brier),
-    ]
-    .into_iter()
-    .map(|(name, bound, end)| (vec![name.to_owned(), bound.to_owned()], end))
+    let band = model.band.unwrap_or_default().ratios().into_iter();
+    band.map(|(name, end)| {
+        let bound = if name == "brier" { UPPER } else { LOWER };
+        (vec![name.to_owned(), bound.to_owned()], end)
+    })
     .collect()
 }
 
@@ -265,6 +249,7 @@ fn bars(snapshot: &MonitorSnapshot) -> Values {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::band::Band;
 
     #[test]
     fn what_is_not_defined_any_more_is_no_longer_shown() {
