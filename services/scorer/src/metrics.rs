@@ -44,6 +44,7 @@ impl ScorerMetrics {
 
     /// A batch is committed.
     pub(crate) fn committed(&self, model_version: &str, batch: &Batch) {
+        tracing::debug!(events = batch.scored(), model_version, "scores committed");
         self.batch_records.observe(batch.scored() as f64);
         self.scored.with_label_values(&[model_version]).inc_by(batch.scored() as u64);
         if let Some(mean) = batch.mean_probability() {

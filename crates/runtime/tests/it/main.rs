@@ -5,3 +5,4 @@
 mod http;
 #[cfg(unix)]
 mod signals;
+mod traces;

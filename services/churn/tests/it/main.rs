@@ -28,4 +28,5 @@ mod swaps;
 mod synth;
 mod synth_files;
 mod synthesizer;
+mod traces;
 mod train;
