@@ -23,7 +23,7 @@ build: ## build everything
 test: ## all checks and all tests, against real servers that it installs, starts and ends
 	@scripts/test.sh
 
-lint: ## format, lints with warnings denied, no machine's paths or secrets
+lint: ## format, lints with warnings denied, no machine's paths or secrets, documents that name what exists
 	@scripts/lint.sh
 
 fmt: ## format the code

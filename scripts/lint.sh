@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What can be checked without running anything: format, lints, and no machine's paths or secrets.
+# What can be checked without running anything: format, lints, no machine's paths or secrets, and documents that name what exists.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -24,6 +24,15 @@ no_forbidden_text() {
   }
 }
 
+documents() {
+  git rev-parse --is-inside-work-tree >/dev/null 2>&1 || {
+    echo "not a git checkout: skipped"
+    return 0
+  }
+  have python3 || die "python3 is missing; the check of the documents needs it"
+  scripts/check-docs.py
+}
+
 ensure_rust
 ensure_openssl
 if ! cargo fmt --version >/dev/null || ! cargo clippy --version >/dev/null; then
@@ -31,5 +40,6 @@ if ! cargo fmt --version >/dev/null || ! cargo clippy --version >/dev/null; then
 fi
 
 step "no machine's paths or secrets" no_forbidden_text
+step "documents" documents
 step "format" cargo fmt --all --check
 step "lints" cargo clippy --workspace --all-targets -- -D warnings

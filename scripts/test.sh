@@ -15,11 +15,17 @@ a_short_chaos_run() {
   "$built/churn-chaos" --program "$built/churn" --seed 1 --faults 10 --roll "$built/churn" --restore
 }
 
+# Once more, now that the program can be asked for its commands.
+documented_commands() {
+  scripts/check-docs.py "${CARGO_TARGET_DIR:-target}/debug/churn"
+}
+
 ensure_rust
 step "shipped data" data_is_what_was_committed
 step "tools for the tests" scripts/ensure-test-tools.sh
 scripts/lint.sh
 step "build" cargo test --workspace --no-run
+step "documented commands" documented_commands
 trap 'scripts/test-servers.sh down' EXIT
 step "test servers" scripts/test-servers.sh up
 step "tests" cargo test --workspace --no-fail-fast
