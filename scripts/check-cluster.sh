@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# check-cluster.sh: the production overlay in a real Kubernetes control plane (etcd, API server, controllers, scheduler) whose nodes are
-# fake: kwok plays their kubelets and says of every pod that it runs, so nothing of ours is run here. Proves what manifests alone cannot:
-# admission with restricted Pod Security and warnings as errors, rollouts that finish, budgets that hold a drain back.
+# check-cluster.sh: the overlays in a real Kubernetes control plane (etcd, API server, controllers, scheduler) whose nodes are fake: kwok
+# plays their kubelets and says of every pod that it runs, so nothing of ours is run here. Proves what manifests alone cannot: admission
+# with restricted Pod Security and warnings as errors, rollouts and jobs that finish, budgets that hold a drain back.
 # The control plane is built from source once (about 20 minutes on two cores) into .tools/cluster, and ended with this script.
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -151,13 +151,16 @@ define_resources() {
     read -r module file <<<"$crd"
     kubectl apply --server-side -f "$(module "$module")/$file" >/dev/null
   done
+  scripts/strimzi-crds.sh "$root/.tools/deploy/strimzi"
+  for file in "$root"/.tools/deploy/strimzi/*.yaml; do kubectl apply --server-side -f "$file" >/dev/null; done
   kubectl wait crd --all --for=condition=Established --timeout=60s >/dev/null
 }
 
-# The namespace comes first, and what follows is admitted by its labels. A warning ends the script.
-apply_production() {
-  kubectl kustomize k8s/overlays/production >"$run/production.yaml"
-  kubectl apply --server-side --warnings-as-errors --field-manager=check -f "$run/production.yaml"
+# apply FOLDER: the namespace comes first, and what follows is admitted by its labels. A warning ends the script.
+apply() {
+  kubectl kustomize "$1" >"$run/overlay.yaml"
+  kubectl apply --server-side --warnings-as-errors --field-manager=check -f "$run/overlay.yaml" >"$run/applied"
+  echo "$(wc -l <"$run/applied") resources of $1 are taken"
 }
 
 # Restricted Pod Security is at work: a pod that asks for nothing, and so may do more than ours, is refused.
@@ -169,13 +172,53 @@ check_admission() {
   grep -q 'violates PodSecurity "restricted' <<<"$said" || die "a careless pod was refused for another reason: $said"
 }
 
+parts=(statefulset/{synthesizer,scorer,sink} deployment/{monitor,trainer,api})
+
+# rolled_out NAMESPACE WORKLOAD...
+rolled_out() {
+  local workload namespace=$1
+  shift
+  for workload in "$@"; do kubectl -n "$namespace" rollout status "$workload" --timeout=120s >"$run/status" || die "$workload: $(cat "$run/status")"; done
+  echo "rolled out: $*"
+}
+
 check_rollout() {
-  local workload workloads=(statefulset/{synthesizer,scorer,sink} deployment/{monitor,trainer,api})
-  for workload in "${workloads[@]}"; do kubectl -n churnstream rollout status "$workload" --timeout=120s; done
+  rolled_out churnstream "${parts[@]}"
   kubectl -n churnstream wait job/setup --for=condition=complete --timeout=120s
   # And once more, as after a change.
-  kubectl -n churnstream rollout restart "${workloads[@]}" >/dev/null
-  for workload in "${workloads[@]}"; do kubectl -n churnstream rollout status "$workload" --timeout=120s; done
+  kubectl -n churnstream rollout restart "${parts[@]}" >/dev/null
+  rolled_out churnstream "${parts[@]}"
+}
+
+# What runs by the clock, run now.
+check_scheduled_jobs() {
+  local name
+  for name in partitions warehouse; do
+    kubectl -n churnstream create job "now-$name" "--from=cronjob/$name" >/dev/null
+    kubectl -n churnstream wait "job/now-$name" --for=condition=complete --timeout=120s
+  done
+}
+
+# Over the running production overlay, as somebody would who goes over to Strimzi.
+check_strimzi() {
+  kubectl -n churnstream delete job setup >/dev/null
+  apply k8s/overlays/production-strimzi
+  rolled_out churnstream "${parts[@]}"
+  kubectl -n churnstream get kafkatopics,kafkausers -o name | sed 's,/.*,,' | sort | uniq -c
+}
+
+# In a namespace of its own. No provisioner makes volumes here: they are there already.
+check_local() {
+  local folder=$root/.tools/cluster/local made=0
+  [ -e k8s/overlays/local/secrets ] || made=1
+  ((made == 0)) || k8s/overlays/local/secrets.sh
+  mkdir -p "$folder"
+  printf '%s\n' 'namespace: churnstream-local' 'resources: [../../../k8s/overlays/local]' >"$folder/kustomization.yaml"
+  kubectl apply -f scripts/check-cluster/volumes.yaml >/dev/null
+  apply "$folder"
+  ((made == 0)) || rm -r k8s/overlays/local/secrets
+  rolled_out churnstream-local statefulset/{postgres,redpanda} "${parts[@]}"
+  kubectl -n churnstream-local wait job/setup --for=condition=complete --timeout=120s
 }
 
 # Where no node takes new pods, one scorer may be taken for maintenance; its budget then holds the other back.
@@ -211,8 +254,11 @@ stage "control plane" build_control_plane
 stage "start" start_control_plane
 stage "nodes" start_nodes
 stage "operators' resources" define_resources
-stage "production overlay" apply_production
+stage "production overlay" apply k8s/overlays/production
 stage "admission" check_admission
 stage "rollouts" check_rollout
+stage "scheduled jobs" check_scheduled_jobs
 stage "drain" check_budget
+stage "production overlay with Strimzi" check_strimzi
+stage "local overlay" check_local
 echo "==> all passed in $SECONDS s"

@@ -52,23 +52,6 @@ install_go_programs() {
   [ -x "$tools/bin/actionlint" ] || GOBIN=$tools/bin go install "github.com/rhysd/actionlint/cmd/actionlint@$actionlint"
 }
 
-# Strimzi ships its CRDs as Java classes and a generator.
-strimzi_crds() {
-  [ ! -e "$tools/strimzi/done" ] || return 0
-  { have mvn && have java; } || die "Maven and Java are missing, for Strimzi's CRDs; please install the packages maven and default-jre-headless"
-  rm -rf "$tools/strimzi"
-  mkdir -p "$tools/strimzi"
-  cp scripts/check-deploy.strimzi.xml "$tools/strimzi/pom.xml"
-  (cd "$tools/strimzi" && mvn -q -B dependency:copy-dependencies -DoutputDirectory=lib >&2)
-  local kind
-  for kind in topic.KafkaTopic user.KafkaUser; do
-    java -cp "$tools/strimzi/lib/*" io.strimzi.crdgenerator.CrdGenerator --yaml \
-      "io.strimzi.api.kafka.model.$kind=$tools/strimzi/${kind#*.}.yaml" 2>"$tools/strimzi/generator.log" ||
-      die "Strimzi's generator failed: $(cat "$tools/strimzi/generator.log")"
-  done
-  touch "$tools/strimzi/done"
-}
-
 conform() {
   kubeconform -strict -summary -schema-location "$scratch/schemas/core/{{.ResourceKind}}{{.KindSuffix}}.json" \
     -schema-location "$scratch/schemas/crd/{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json" "$1"
@@ -77,7 +60,7 @@ conform() {
 check_k8s() {
   have kubectl || die "kubectl is missing: https://kubernetes.io/docs/tasks/tools"
   install_go_programs
-  strimzi_crds
+  scripts/strimzi-crds.sh "$tools/strimzi"
   local keda_crds prometheus_crds secrets_crds program overlay made=0
   keda_crds=$(module "github.com/kedacore/keda/v2@$keda")/config/crd/bases
   prometheus_crds=$(module "github.com/prometheus-operator/prometheus-operator@$prometheus_operator")/example/prometheus-operator-crd
