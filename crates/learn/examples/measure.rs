@@ -9,9 +9,10 @@
 use std::error::Error;
 use std::time::Instant;
 
+use churn_domain::Reasons;
 use churn_domain::csv::{Customers, ReadOptions, read};
 use churn_learn::metrics::auc;
-use churn_learn::{Examples, LearnerParams, ScoringModel, Scratch, TrainParams, cross_validate, train};
+use churn_learn::{Examples, Explainer, LearnerParams, ScoringModel, Scratch, TrainParams, cross_validate, train};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -27,6 +28,7 @@ fn main() -> Outcome<()> {
         let (name, calibration, metrics) = (learner.params.name(), learner.calibration.name(), &learner.metrics);
         println!("{name}: calibration {calibration}, raw log-loss {:.4}, {metrics:.4?}", learner.raw_log_loss);
     }
+    explained(&trained.artifact.model, &customers);
     for learner in TrainParams::default().learners {
         measure(&customers, learner)?;
     }
@@ -62,6 +64,30 @@ fn speed(model: &ScoringModel, customers: &Customers) -> f64 {
         start.elapsed().as_secs_f64()
     };
     table.len() as f64 / (0..5).map(run).fold(f64::INFINITY, f64::min)
+}
+
+/// What the winner takes to be explained.
+fn explained(model: &ScoringModel, customers: &Customers) {
+    let start = Instant::now();
+    let explainer = Explainer::new(model);
+    let made = start.elapsed().as_secs_f64();
+    let table = customers.features.select((0..400_000).map(|row| row % customers.len()));
+    let (mut scratch, mut probability, mut reasons) = (Scratch::default(), Vec::new(), Reasons::default());
+    let run = |_| {
+        probability.clear();
+        reasons.clear();
+        let start = Instant::now();
+        let all = 0..table.len();
+        model.predict_with_reasons(&explainer, 3, &table, all, &mut scratch, &mut probability, &mut reasons);
+        start.elapsed().as_secs_f64()
+    };
+    let rate = table.len() as f64 / (0..5).map(run).fold(f64::INFINITY, f64::min);
+    println!(
+        "{}, one thread: explainer made in {:.1} ms, {:.0} rows/s, {rate:.0} with three reasons",
+        model.model().name(),
+        made * 1e3,
+        speed(model, customers)
+    );
 }
 
 fn on_folds(customers: &Customers, folds: &str) -> Outcome<()> {

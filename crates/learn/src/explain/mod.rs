@@ -8,6 +8,7 @@
 
 mod additive;
 mod shap;
+mod tables;
 mod trees;
 
 use std::ops::Range;
@@ -15,7 +16,7 @@ use std::ops::Range;
 use churn_domain::{FEATURE_COUNT, Reasons, Table};
 
 use self::additive::{Tables, add_bayes, add_logistic};
-use self::trees::Trees;
+use self::trees::{TreeScratch, Trees};
 use crate::learner::{Logistic, NaiveBayes};
 use crate::{EncodeStats, Model, ScoringModel, Scratch};
 
@@ -54,7 +55,7 @@ impl Shares {
 pub(crate) struct ExplainScratch {
     columns: Vec<f32>,
     features: Vec<f32>,
-    patterns: Vec<u8>,
+    trees: TreeScratch,
 }
 
 impl Explainer {
@@ -86,7 +87,7 @@ impl Explainer {
                 self.parts.push(Part::Ebm(Tables::new(ebm, weight)));
             }
             Model::BoostedTrees(model) => {
-                let trees = Trees::new(&model.trees(), weight, &self.shares);
+                let trees = Trees::new(&model.trees(), weight);
                 self.expected += weight * model.base() + trees.expected;
                 self.parts.push(Part::Trees(trees));
             }
@@ -112,13 +113,13 @@ impl Explainer {
         }
         scratch.features.clear();
         scratch.features.resize(rows * FEATURE_COUNT, 0.0);
-        let ExplainScratch { columns, features, patterns } = scratch;
+        let ExplainScratch { columns, features, trees: of_trees } = scratch;
         for part in &self.parts {
             match part {
                 Part::Logistic(model, weight) => add_logistic(model, *weight, columns, rows, &self.shares, features),
                 Part::NaiveBayes(model, weight) => add_bayes(model, *weight, columns, rows, &self.shares, features),
                 Part::Ebm(tables) => tables.add(columns, rows, &self.shares, features),
-                Part::Trees(trees) => trees.add(columns, rows, &self.shares, patterns, features),
+                Part::Trees(trees) => trees.add(columns, rows, &self.shares, of_trees, features),
             }
         }
         features

@@ -4,8 +4,8 @@
 //! The value of a set of columns is what the tree answers on average when only these are known: at a node whose column is not
 //! known, both branches count by their share of the cover.
 
-use crate::learner::Split;
-use crate::learner::TreeNode;
+use super::tables::Question;
+use crate::learner::{Split, TreeNode};
 
 /// One column on the way to a node.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,65 @@ struct Step {
 /// Adds each column's Shapley value to `add`, for a customer whom `goes_right` sends right at a node, given by its index.
 pub(super) fn shapley(nodes: &[TreeNode], goes_right: &dyn Fn(usize) -> bool, add: &mut dyn FnMut(usize, f64)) {
     descend(nodes, goes_right, add, 0, Vec::new(), (1.0, 1.0), usize::MAX);
+}
+
+/// A leaf and the way to it from the root.
+#[derive(Clone, Debug)]
+pub(super) struct Leaf {
+    pub(super) answer: f64,
+    pub(super) path: Vec<Turn>,
+}
+
+/// One turn on the way to a leaf.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    pub(super) question: Question,
+    pub(super) right: bool,
+    /// Share of the node's cover that took it.
+    share: f64,
+}
+
+/// All leaves of a tree.
+pub(super) fn leaves(nodes: &[TreeNode]) -> Vec<Leaf> {
+    fn below(nodes: &[TreeNode], at: usize, path: &[Turn], found: &mut Vec<Leaf>) {
+        match nodes[at].split {
+            Split::Leaf(answer) => found.push(Leaf { answer, path: path.to_vec() }),
+            Split::At { column, threshold, missing_left, left, right } => {
+                let question = Question { column, threshold, missing_left };
+                let share = left_share(nodes, left, right);
+                for (child, right, share) in [(left, false, share), (right, true, 1.0 - share)] {
+                    below(nodes, child, &[path, &[Turn { question, right, share }]].concat(), found);
+                }
+            }
+        }
+    }
+    let mut found = Vec::new();
+    below(nodes, 0, &[], &mut found);
+    found
+}
+
+/// Adds what one leaf brings to each column's Shapley value; `taken` says whether the customer takes a turn of its path. Over all
+/// leaves of a tree this is [`shapley`].
+pub(super) fn shapley_of_leaf(leaf: &Leaf, taken: &dyn Fn(usize) -> bool, add: &mut dyn FnMut(usize, f64)) {
+    let mut columns: Vec<(usize, f64, f64)> = Vec::new();
+    for (place, turn) in leaf.path.iter().enumerate() {
+        let one = if taken(place) { 1.0 } else { 0.0 };
+        // All turns of one column together decide, as if they were one.
+        match columns.iter_mut().find(|(column, ..)| *column == turn.question.column) {
+            Some((_, zero, both)) => (*zero, *both) = (*zero * turn.share, *both * one),
+            None => columns.push((turn.question.column, turn.share, one)),
+        }
+    }
+    let mut path = Vec::with_capacity(columns.len() + 1);
+    extend(&mut path, 1.0, 1.0, usize::MAX);
+    columns.into_iter().for_each(|(column, zero, one)| extend(&mut path, zero, one, column));
+    add_steps(&path, leaf.answer, add);
+}
+
+fn add_steps(path: &[Step], answer: f64, add: &mut dyn FnMut(usize, f64)) {
+    for (at, step) in path.iter().enumerate().skip(1) {
+        add(step.column, unwound_sum(path, at) * (step.one - step.zero) * answer);
+    }
 }
 
 /// What the tree answers on average over the customers that it was grown on.
@@ -55,12 +114,7 @@ fn descend(
 ) {
     extend(&mut path, zero, one, column);
     match nodes[node].split {
-        Split::Leaf(answer) => {
-            for at in 1..path.len() {
-                let step = path[at];
-                add(step.column, unwound_sum(&path, at) * (step.one - step.zero) * answer);
-            }
-        }
+        Split::Leaf(answer) => add_steps(&path, answer, add),
         Split::At { column, left, right, .. } => {
             let left_share = left_share(nodes, left, right);
             let right_taken = goes_right(node);
@@ -201,6 +255,14 @@ mod tests {
                 for (found, expected) in found.iter().zip(brute_force(&nodes, &row)) {
                     assert!((found - expected).abs() < 1e-10, "depth {depth}: {found} {expected}");
                 }
+                let mut by_leaf = vec![0.0; columns];
+                for leaf in leaves(&nodes) {
+                    let taken = |place: usize| {
+                        leaf.path[place].question.right(row[leaf.path[place].question.column]) == leaf.path[place].right
+                    };
+                    shapley_of_leaf(&leaf, &taken, &mut |column, value| by_leaf[column] += value);
+                }
+                assert!(by_leaf.iter().zip(&found).all(|(a, b)| (a - b).abs() < 1e-10), "{by_leaf:?} {found:?}");
                 let sum: f64 = found.iter().sum();
                 let answer = value(&nodes, &row, u32::MAX, 0);
                 assert!((expected(&nodes) + sum - answer).abs() < 1e-10);

@@ -1,52 +1,41 @@
 //! Shapley values of boosted trees, fast enough for every score.
 //!
 //! A tree with up to seven splits gives a customer one of at most 128 patterns of answers, and the pattern decides all Shapley
-//! values: they are computed once a pattern ([`super::shap`]) and looked up from then on. The answers of many customers to one
-//! split are compared side by side. Larger trees are computed for each customer.
+//! values: they are computed once a pattern ([`super::shap`]) and looked up from then on. Trees that ask the same of the same
+//! columns share a table ([`super::tables`]). The answers of many customers to one split are compared side by side. Larger trees
+//! are computed for each customer.
 
 use super::Shares;
 use super::shap::{expected, shapley};
-use crate::learner::{Split, TreeNode};
-
-/// Splits of the largest tree that has a table: 2^7 patterns of a few values fit into the first cache.
-const TABLE_SPLITS: usize = 7;
-
-/// One split of a tree.
-#[derive(Clone, Copy, Debug)]
-struct Question {
-    column: usize,
-    threshold: f32,
-    missing_left: bool,
-}
-
-impl Question {
-    #[inline]
-    fn right(self, value: f32) -> bool {
-        if value.is_nan() { !self.missing_left } else { value >= self.threshold }
-    }
-}
-
-/// One tree.
-#[derive(Clone, Debug)]
-enum Explained {
-    Table { questions: Vec<Question>, features: Vec<usize>, values: Vec<f32> },
-    Large { nodes: Vec<TreeNode>, weight: f64 },
-}
+use super::tables::{Question, Table, group, question};
+use crate::learner::TreeNode;
 
 /// All trees of a model.
 #[derive(Clone, Debug)]
 pub(super) struct Trees {
-    trees: Vec<Explained>,
+    tables: Vec<Table>,
+    /// The columns that the tables look at; a table names them by their place here.
+    columns: Vec<usize>,
+    large: Vec<Vec<TreeNode>>,
+    weight: f64,
     /// What they answer on average, weighted.
     pub(super) expected: f64,
 }
 
+/// Buffers of one explaining thread.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TreeScratch {
+    patterns: Vec<u8>,
+    /// What each column contributed, column after column.
+    sums: Vec<f32>,
+}
+
 impl Trees {
-    pub(super) fn new(trees: &[Vec<TreeNode>], weight: f64, shares: &Shares) -> Self {
-        Self {
-            trees: trees.iter().map(|nodes| Explained::new(nodes, weight, shares)).collect(),
-            expected: trees.iter().map(|nodes| weight * expected(nodes)).sum(),
-        }
+    pub(super) fn new(trees: &[Vec<TreeNode>], weight: f64) -> Self {
+        let (small, large): (Vec<_>, Vec<_>) = trees.iter().partition(|nodes| Table::is_possible(nodes));
+        let (tables, columns) = group(&small, weight);
+        let expected = trees.iter().map(|nodes| weight * expected(nodes)).sum();
+        Self { tables, columns, large: large.into_iter().cloned().collect(), weight, expected }
     }
 
     /// Adds the contributions of a block of customers, whose `columns` stand one after the other, `rows` values each, to those
@@ -56,35 +45,38 @@ impl Trees {
         columns: &[f32],
         rows: usize,
         shares: &Shares,
-        patterns: &mut Vec<u8>,
+        scratch: &mut TreeScratch,
         features: &mut [f32],
     ) {
-        for tree in &self.trees {
-            match tree {
-                Explained::Table { questions, features: of, values } => {
-                    patterns.clear();
-                    patterns.resize(rows, 0);
-                    for (bit, question) in questions.iter().enumerate() {
-                        let column = &columns[question.column * rows..][..rows];
-                        ask(*question, 1 << bit, column, patterns);
-                    }
-                    for (feature, values) in of.iter().zip(values.chunks_exact(1 << questions.len())) {
-                        let sums = &mut features[feature * rows..][..rows];
-                        look_up(values, patterns, sums);
-                    }
-                }
-                Explained::Large { nodes, weight } => {
-                    for row in 0..rows {
-                        let right =
-                            |at: usize| question(nodes, at).is_some_and(|q| q.right(columns[q.column * rows + row]));
-                        shapley(nodes, &right, &mut |column, value| {
-                            for &(feature, share) in &shares.0[column] {
-                                features[feature * rows + row] += (weight * share * value) as f32;
-                            }
-                        });
-                    }
-                }
+        let TreeScratch { patterns, sums } = scratch;
+        sums.clear();
+        sums.resize(rows * self.columns.len(), 0.0);
+        for table in &self.tables {
+            patterns.clear();
+            patterns.resize(rows, 0);
+            for (bit, question) in table.questions.iter().enumerate() {
+                ask(*question, 1 << bit, &columns[question.column * rows..][..rows], patterns);
             }
+            for (&place, values) in table.columns.iter().zip(table.values.chunks_exact(1 << table.questions.len())) {
+                look_up(values, patterns, &mut sums[place * rows..][..rows]);
+            }
+        }
+        for (&column, sums) in self.columns.iter().zip(sums.chunks_exact(rows.max(1))) {
+            shares.add(column, rows, sums.iter().copied(), features);
+        }
+        for nodes in &self.large {
+            self.add_large(nodes, columns, rows, shares, features);
+        }
+    }
+
+    fn add_large(&self, nodes: &[TreeNode], columns: &[f32], rows: usize, shares: &Shares, features: &mut [f32]) {
+        for row in 0..rows {
+            let right = |at: usize| question(nodes, at).is_some_and(|q| q.right(columns[q.column * rows + row]));
+            shapley(nodes, &right, &mut |column, value| {
+                for &(feature, share) in &shares.0[column] {
+                    features[feature * rows + row] += (self.weight * share * value) as f32;
+                }
+            });
         }
     }
 }
@@ -103,43 +95,6 @@ fn look_up(values: &[f32], patterns: &[u8], sums: &mut [f32]) {
     let mask = values.len() - 1;
     for (sum, &pattern) in sums.iter_mut().zip(patterns) {
         *sum += values[usize::from(pattern) & mask];
-    }
-}
-
-fn question(nodes: &[TreeNode], at: usize) -> Option<Question> {
-    match nodes[at].split {
-        Split::At { column, threshold, missing_left, .. } => Some(Question { column, threshold, missing_left }),
-        Split::Leaf(_) => None,
-    }
-}
-
-impl Explained {
-    fn new(nodes: &[TreeNode], weight: f64, shares: &Shares) -> Self {
-        let splits: Vec<usize> = (0..nodes.len()).filter(|&at| question(nodes, at).is_some()).collect();
-        if splits.len() > TABLE_SPLITS {
-            return Self::Large { nodes: nodes.to_vec(), weight };
-        }
-        let questions: Vec<Question> = splits.iter().filter_map(|&at| question(nodes, at)).collect();
-        let mut features: Vec<usize> = questions
-            .iter()
-            .flat_map(|question| shares.0[question.column].iter().map(|&(feature, _)| feature))
-            .collect();
-        features.sort_unstable();
-        features.dedup();
-        let patterns = 1 << splits.len();
-        let mut values = vec![0.0; features.len() * patterns];
-        let bit: Vec<Option<usize>> = (0..nodes.len()).map(|at| splits.iter().position(|&split| split == at)).collect();
-        for pattern in 0..patterns {
-            let right = |at: usize| bit[at].is_some_and(|bit| pattern >> bit & 1 == 1);
-            shapley(nodes, &right, &mut |column, value| {
-                for &(feature, share) in &shares.0[column] {
-                    if let Ok(place) = features.binary_search(&feature) {
-                        values[place * patterns + pattern] += weight * share * value;
-                    }
-                }
-            });
-        }
-        Self::Table { questions, features, values: values.into_iter().map(|value| value as f32).collect() }
     }
 }
 
@@ -164,11 +119,14 @@ mod tests {
         let case: Case = serde_json::from_str(include_str!("../../tests/numerical/xgboost.json")).unwrap();
         let model = BoostedTrees::from_xgboost_json(case.model.to_string().as_bytes()).unwrap();
         let shares = Shares((0..case.columns).map(|column| vec![(column, 1.0)]).collect());
-        let tables = Trees::new(&model.trees(), 1.0, &shares);
-        assert!(tables.trees.iter().all(|tree| matches!(tree, Explained::Table { .. })));
+        let tables = Trees::new(&model.trees(), 1.0);
+        assert!(tables.large.is_empty() && tables.tables.len() < model.trees().len());
         let large = Trees {
-            trees: model.trees().into_iter().map(|nodes| Explained::Large { nodes, weight: 1.0 }).collect(),
+            tables: Vec::new(),
+            columns: Vec::new(),
+            large: model.trees(),
             expected: tables.expected,
+            weight: 1.0,
         };
         let rows = case.expected_contributions.len() / (case.columns + 1);
         let mut columns = vec![0.0; rows * case.columns];
@@ -177,7 +135,7 @@ mod tests {
         }
         for trees in [tables, large] {
             let mut features = vec![0.0; rows * case.columns];
-            trees.add(&columns, rows, &shares, &mut Vec::new(), &mut features);
+            trees.add(&columns, rows, &shares, &mut TreeScratch::default(), &mut features);
             for (row, expected) in case.expected_contributions.chunks_exact(case.columns + 1).enumerate() {
                 for column in 0..case.columns {
                     let found = f64::from(features[column * rows + row]);

@@ -95,8 +95,10 @@ impl CopyBuffer {
             self.bytes.extend_from_slice(if place == 0 { b"[" } else { b"," });
             self.bytes.extend_from_slice(b"{\"feature\":");
             self.json_string(feature);
-            // The shortest digits that are this number again, in a form that JSON has too. Memory takes everything.
-            let _ = write!(self.bytes, ",\"contribution\":{contribution:?}}}");
+            self.bytes.extend_from_slice(b",\"contribution\":");
+            // The shortest digits that are this number again; memory takes everything.
+            let _ = serde_json::to_writer(&mut self.bytes, &contribution);
+            self.bytes.push(b'}');
         }
         self.bytes.push(b']');
         let length = (self.bytes.len() - start - 4) as i32;

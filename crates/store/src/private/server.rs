@@ -32,7 +32,7 @@ const QUOTED_BYTES: usize = 1_500;
 const PASSWORD_BYTES: usize = 24;
 
 /// Settings that differ from Postgres' own. Durability stays as it is.
-const SETTINGS: [(&str, &str); 11] = [
+const SETTINGS: [(&str, &str); 12] = [
     ("listen_addresses", "127.0.0.1"),
     // TCP is all that is used, and a socket's path has a length limit that a temporary folder can pass.
     ("unix_socket_directories", ""),
@@ -42,6 +42,8 @@ const SETTINGS: [(&str, &str); 11] = [
     // Nobody replicates it: the log needs no more than recovery does.
     ("wal_level", "minimal"),
     ("max_wal_senders", "0"),
+    // A new segment of the log is written once, not first with zeros: without a checkpoint, none is ever used again.
+    ("wal_init_zero", "off"),
     // A checkpoint amid a demo would show as a dent in the throughput.
     ("max_wal_size", "4GB"),
     ("checkpoint_timeout", "30min"),
