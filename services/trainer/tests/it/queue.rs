@@ -60,7 +60,8 @@ async fn of_two_trainers_one_stands_by_until_the_other_is_gone() -> Result<()> {
     let held = "\nchurn_trainer_lease_held 1";
     poll_until(PATIENCE, async || first.metrics.render().contains(held)).await?;
     let second = stack.trainer(TrainerConfig { group: "another".into(), ..patient }).await?;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // It has looked at everything once, the lease among it.
+    poll_until(PATIENCE, async || second.health.ready()).await?;
     assert!(!second.metrics.render().contains(held));
     // One that ends in order keeps nobody waiting for its lease.
     first.stop().await?;
@@ -115,8 +116,8 @@ async fn the_cooldown_holds_alarms_back_and_not_people_and_a_bad_request_holds_n
     stack.ask(&[nonsense, request(2, RetrainReason::Manual, None)]).await?;
     stack.answers(1).await?;
     stack.ask(&[request(3, RetrainReason::Drift, Some("v1"))]).await?;
-    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(open_count(&stack.store).await? == 1)).await?;
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    let waits = "\nchurn_trainer_waiting_requests 1";
+    poll_until(PATIENCE, async || trainer.metrics.render().contains(waits)).await?;
     assert_eq!(open_count(&stack.store).await?, 1, "it waits for the cooldown");
     stack.ask(&[request(4, RetrainReason::Manual, None)]).await?;
     let answers = stack.answers(3).await?;

@@ -44,6 +44,7 @@ pub(crate) struct Stack {
 pub(crate) struct Running {
     pub(crate) handle: TrainerHandle,
     pub(crate) metrics: Metrics,
+    pub(crate) health: Health,
     stop: CancellationToken,
     task: JoinHandle<Result<()>>,
 }
@@ -210,7 +211,7 @@ impl Stack {
             Trainer::start(config, &self.cluster, &self.schemas, tools, &self.progress, &metrics, &health).await?;
         let (handle, stop) = (trainer.handle(), CancellationToken::new());
         let task = tokio::spawn(trainer.run(stop.clone()));
-        Ok(Running { handle, metrics, stop, task })
+        Ok(Running { handle, metrics, health, stop, task })
     }
 
     /// Sends requests, as the monitor does.
