@@ -15,7 +15,9 @@ import urllib.parse
 import urllib.request
 
 # Those that run to their end before others start.
-ONCE = {"setup", "buckets", "mlflow-database"}
+ONCE = {"setup", "buckets", "mlflow-database", "bi-login", "superset-database", "superset-dashboards", "metabase-database", "metabase-setup"}
+# The dashboards of bi/superset.
+DASHBOARDS = {"Campaign", "Churn", "Models", "Segments"}
 PARTS = ["synthesizer", "scorer", "sink", "monitor", "api"]
 # Compose's waits for health have passed by now; what is asked below may still be on its way.
 PATIENCE = 120
@@ -141,6 +143,17 @@ class Judge:
 
         return f"MLflow shows the champion, {eventually(shown)}"
 
+    def superset_has_the_dashboards(self) -> str:
+        address = "http://127.0.0.1:8088/api/v1"
+        login = {"username": "admin", "password": self.env["SUPERSET_PASSWORD"], "provider": "db"}
+        status, answer = get(f"{address}/security/login", body=login)
+        require(status == 200, f"Superset lets nobody in: status {status}")
+        status, found = get(f"{address}/dashboard/", answer["access_token"])
+        require(status == 200, f"Superset lists no dashboards: status {status}")
+        titles = {dashboard["dashboard_title"] for dashboard in found["result"]}
+        require(titles >= DASHBOARDS, f"Superset lacks the dashboards {', '.join(DASHBOARDS - titles)}")
+        return f"Superset has the dashboards {', '.join(sorted(DASHBOARDS))}"
+
     def the_api_asks_for_its_token(self) -> str:
         address, customer = "http://127.0.0.1:8080/v1/predict", {"tenure": 2}
         status, _ = get(address, body=customer)
@@ -202,6 +215,7 @@ def main() -> None:
         (has("prometheus"), judge.targets_are_up),
         (has("alertmanager"), judge.alarms_have_a_way_out),
         (has("mlflow"), judge.mlflow_shows_the_champion),
+        (has("superset"), judge.superset_has_the_dashboards),
         (True, judge.nothing_is_missing_or_doubled),
         (True, judge.parts_end_when_asked),
         (True, judge.a_second_start_goes_on),
