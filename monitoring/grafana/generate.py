@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes dashboards/*.json from model.py, drift.py, pipeline.py and business.py.
+"""Writes dashboards/*.json from model.py, drift.py, retraining.py, pipeline.py and business.py.
 
 generate.py            writes them
 generate.py --check    fails where a file is not what would be written
@@ -13,12 +13,13 @@ import business
 import drift
 import model
 import pipeline
+import retraining
 
 FOLDER = pathlib.Path(__file__).parent / "dashboards"
 
 
 def main():
-    written = {f"{board.DASHBOARD['uid']}.json": json.dumps(board.DASHBOARD, indent=1) + "\n" for board in (model, drift, pipeline, business)}
+    written = {f"{board.DASHBOARD['uid']}.json": json.dumps(board.DASHBOARD, indent=1) + "\n" for board in (model, drift, retraining, pipeline, business)}
     if sys.argv[1:] == ["--check"]:
         found = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
         if stale := sorted(name for name in written.keys() | found.keys() if written.get(name) != found.get(name)):

@@ -75,6 +75,20 @@ fn the_page_of_metrics_is_what_the_program_declares() {
 }
 
 #[test]
+fn grafana_reads_by_the_rights_that_are_written_down() {
+    let folder = TempDir::new().unwrap();
+    let login = read("compose/observability/grafana-login.sql");
+    let access = json(&run(folder.path(), &["access", "--part", "grafana", "--json"]));
+    let statements: Vec<String> = list(&access[0]["sql"]).iter().map(|sql| sql.as_str().unwrap().to_owned()).collect();
+    // The database's name is that of the moment; and what is granted is nothing more.
+    let granted: BTreeSet<&str> = login.lines().filter(|line| line.starts_with("grant ")).collect();
+    let expected: BTreeSet<&str> =
+        statements.iter().map(String::as_str).filter(|statement| !statement.contains(" on database ")).collect();
+    assert_eq!(granted, expected);
+    assert!(login.contains("grant connect on database %I to \"churn_grafana\""), "{statements:?}");
+}
+
+#[test]
 fn rules_and_dashboards_name_only_what_is_declared_or_recorded() {
     let mut known = declared();
     known.extend(rules().iter().map(|rule| text(rule, "record").to_owned()));
