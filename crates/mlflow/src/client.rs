@@ -87,9 +87,20 @@ impl Api {
             let tags: Vec<Value> = tags.iter().map(pair).collect();
             self.post("runs/log-batch", &json!({ "run_id": run.id, "tags": tags })).await?;
         }
+        self.log_metrics(run, &about.metrics, about.at_ms, 0).await
+    }
+
+    /// Metrics of one moment. MLflow keeps each moment's, and a value that it has already once.
+    pub(crate) async fn log_metrics(
+        &self,
+        run: &Run,
+        metrics: &[(String, f64)],
+        at_ms: i64,
+        step: i64,
+    ) -> Result<(), MlflowError> {
         let metric =
-            |(key, value): &(String, f64)| json!({ "key": key, "value": value, "timestamp": about.at_ms, "step": 0 });
-        for metrics in about.metrics.chunks(MOST_METRICS) {
+            |(key, value): &(String, f64)| json!({ "key": key, "value": value, "timestamp": at_ms, "step": step });
+        for metrics in metrics.chunks(MOST_METRICS) {
             let metrics: Vec<Value> = metrics.iter().map(metric).collect();
             self.post("runs/log-batch", &json!({ "run_id": run.id, "metrics": metrics })).await?;
         }

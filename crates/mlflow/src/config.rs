@@ -22,6 +22,8 @@ pub struct MlflowConfig {
     pub timeout: HumanDuration,
     /// How often the mirror looks for something to do.
     pub interval: HumanDuration,
+    /// How often the champion's live figures are added to its run, where there is a Postgres that has them.
+    pub live_interval: HumanDuration,
 }
 
 impl Default for MlflowConfig {
@@ -33,6 +35,7 @@ impl Default for MlflowConfig {
             token: Secret::default(),
             timeout: HumanDuration::from(Duration::from_secs(10)),
             interval: HumanDuration::from(Duration::from_secs(30)),
+            live_interval: HumanDuration::from(Duration::from_secs(300)),
         }
     }
 }
@@ -49,7 +52,9 @@ impl Validate for MlflowConfig {
                 faults.push(Fault::new(key, "must be a name without / : ' \""));
             }
         }
-        for (key, time) in [("timeout", &self.timeout), ("interval", &self.interval)] {
+        let times =
+            [("timeout", self.timeout), ("interval", self.interval), ("live_interval", self.live_interval)];
+        for (key, time) in times {
             if time.get().is_zero() {
                 faults.push(Fault::new(key, "must be more than 0"));
             }

@@ -36,8 +36,8 @@ impl Mirrored {
 /// Keeps MLflow up to date with a registry. Clones take turns.
 #[derive(Clone, Debug)]
 pub struct Mirror {
-    api: Arc<Api>,
-    registry: Registry,
+    pub(crate) api: Arc<Api>,
+    pub(crate) registry: Registry,
     config: MlflowConfig,
     turn: Arc<Mutex<()>>,
 }

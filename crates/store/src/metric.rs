@@ -65,6 +65,38 @@ impl Store {
         Ok(())
     }
 
+    /// The figures of the newest window of a model, of those that are asked for: its end in epoch milliseconds, names and values.
+    /// None while there is no window. A window is known by its number of rows, `rows`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn latest_metrics(
+        &self,
+        version: &str,
+        dataset: Dataset,
+        names: &[&str],
+    ) -> Result<Option<(i64, Vec<(String, f64)>)>, StoreError> {
+        let found: Vec<(i64, String, f64)> = sqlx::query_as(
+            "with newest as (
+                 select window_start, window_end from churn.model_metric
+                 where model_version = $1 and dataset = $2 and metric = 'rows'
+                 order by window_start desc, window_end desc limit 1
+             )
+             select round(extract(epoch from window_end) * 1000)::bigint, metric, value
+             from churn.model_metric join newest using (window_start, window_end)
+             where model_version = $1 and dataset = $2 and metric = any($3)
+             order by metric",
+        )
+        .bind(version)
+        .bind(dataset.name())
+        .bind(names)
+        .fetch_all(self.pool())
+        .await
+        .map_err(self.failed("read a model's metrics"))?;
+        let at_ms = found.first().map(|(at_ms, ..)| *at_ms);
+        Ok(at_ms.map(|at_ms| (at_ms, found.into_iter().map(|(_, name, value)| (name, value)).collect())))
+    }
+
     /// Whether figures of these rows were recorded for a model.
     ///
     /// # Errors

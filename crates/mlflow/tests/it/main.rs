@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use churn_mlflow::{Mirror, Mirrored, MlflowConfig, MlflowError};
+use churn_mlflow::{LiveFigures, Mirror, Mirrored, MlflowConfig, MlflowError};
 use churn_registry::{Decision, Draft, Kind, Promotion, Registry, Version};
 use churn_runtime::config::{HumanDuration, Validate};
 use churn_runtime::exit::{Fate, Fated};
@@ -76,6 +76,14 @@ async fn every_version_is_a_run_and_the_aliases_follow_the_pointer_even_after_ml
     let champion = alias(mlflow.url(), "champion").await;
     let hash = registry.champion(Kind::Model).await.unwrap().unwrap().manifest_sha256.clone();
     assert!(champion["tags"].as_array().unwrap().contains(&json!({ "key": "churn.manifest_sha256", "value": hash })));
+    let live = LiveFigures { at_ms: 1_700_000_300_000, values: vec![("auc".into(), 0.81), ("brier".into(), f64::NAN)] };
+    for _ in 0..2 {
+        assert!(mirror.add_live(first, &live).await.unwrap());
+    }
+    let points = [("run_id", champion["run_id"].as_str().unwrap()), ("metric_key", "live.auc")];
+    let points = asked(mlflow.url(), "metrics/get-history", &points).await["metrics"].clone();
+    // Five minutes after the version was made, and once however often it is told.
+    assert_eq!(points, json!([{ "key": "live.auc", "value": 0.81, "timestamp": live.at_ms, "step": 5 }]));
     let challenger = alias(mlflow.url(), "challenger").await;
     let run = asked(mlflow.url(), "runs/get", &[("run_id", challenger["run_id"].as_str().unwrap())]).await;
     let data = &run["run"]["data"];
@@ -99,7 +107,9 @@ async fn every_version_is_a_run_and_the_aliases_follow_the_pointer_even_after_ml
     let away = mirror.round().await.unwrap_err();
     assert_eq!(away.fate(), Fate::External);
     assert!(matches!(away, MlflowError::Unreachable { .. }), "{away}");
+    assert_eq!(mirror.add_live(first, &live).await.unwrap_err().fate(), Fate::External);
     mlflow.restart().await.unwrap();
+    assert!(!mirror.add_live(third, &live).await.unwrap(), "the mirror has not made its run yet");
     let caught_up = mirror.round().await.unwrap();
     assert_eq!(added(&caught_up), ["model v3"]);
     assert_eq!(caught_up.moved, ["model champion -> v3", "model challenger -> nothing"]);
