@@ -10,6 +10,7 @@ mod config;
 mod demo;
 mod exit;
 mod generators;
+mod live_figures;
 mod parts;
 mod report;
 mod say;

@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::app::Shared;
 use crate::config::Config;
+use crate::live_figures::LiveMirror;
 use crate::{bootstrap, shipped, warehouse};
 
 /// The servers that parts talk to, and what they share in this process.
@@ -72,6 +73,15 @@ impl Platform {
         }
         let mirror = Mirror::new(&self.config.mlflow, self.registry.clone()).map_err(Ending::of)?;
         tokio::spawn(mirror.clone().run(stop.clone()));
+        if !self.config.postgres.url.is_empty() {
+            let live = LiveMirror {
+                mirror: mirror.clone(),
+                registry: self.registry.clone(),
+                postgres: self.config.postgres.clone(),
+                interval: self.config.mlflow.live_interval,
+            };
+            tokio::spawn(live.run(stop.clone()));
+        }
         Ok(Some(mirror))
     }
 

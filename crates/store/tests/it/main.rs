@@ -5,6 +5,7 @@ mod batches;
 mod claims;
 mod commits;
 mod merges;
+mod metrics;
 mod migrations;
 mod partitions;
 mod private;
