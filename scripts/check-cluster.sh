@@ -160,7 +160,7 @@ define_resources() {
 apply() {
   kubectl kustomize "$1" >"$run/overlay.yaml"
   kubectl apply --server-side --warnings-as-errors --field-manager=check -f "$run/overlay.yaml" >"$run/applied"
-  echo "$(wc -l <"$run/applied") resources of $1 are taken"
+  echo "$(wc -l <"$run/applied") resources of ${1#"$root"/} are taken"
 }
 
 # Restricted Pod Security is at work: a pod that asks for nothing, and so may do more than ours, is refused.
