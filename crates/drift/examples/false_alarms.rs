@@ -138,7 +138,8 @@ fn quality_day(chance: &mut ChaCha8Rng, most: &mut f64) -> u64 {
     for _ in 0..WINDOWS {
         let worse = reference.iter().enumerate().fold(false, |worse, (feature, &before)| {
             let now = draw(WINDOW_ROWS);
-            let growth = |share: fn(&Quality) -> Option<f64>| share(&now).zip(share(&before)).map(|(now, then)| now - then);
+            let growth =
+                |share: fn(&Quality) -> Option<f64>| share(&now).zip(share(&before)).map(|(now, then)| now - then);
             let grown = growth(Quality::missing_share).into_iter().chain(growth(Quality::strange_share));
             *most = grown.fold(*most, f64::max);
             rule.is_worse(&FeatureQuality { feature, before, now }) || worse

@@ -52,8 +52,7 @@ impl Validate for MlflowConfig {
                 faults.push(Fault::new(key, "must be a name without / : ' \""));
             }
         }
-        let times =
-            [("timeout", self.timeout), ("interval", self.interval), ("live_interval", self.live_interval)];
+        let times = [("timeout", self.timeout), ("interval", self.interval), ("live_interval", self.live_interval)];
         for (key, time) in times {
             if time.get().is_zero() {
                 faults.push(Fault::new(key, "must be more than 0"));

@@ -83,9 +83,10 @@ impl BatchTrace {
     #[must_use]
     pub fn log_span(&self) -> tracing::Span {
         // At the level of errors: it must be there for them too.
-        self.batch.map_or_else(tracing::Span::none, |context| {
-            tracing::error_span!("batch", trace_id = %context.trace, span_id = %context.span)
-        })
+        self.batch.map_or_else(
+            tracing::Span::none,
+            |context| tracing::error_span!("batch", trace_id = %context.trace, span_id = %context.span),
+        )
     }
 
     /// The batch is durable: its spans end. `facts` are said of the batch, `id` names a row.

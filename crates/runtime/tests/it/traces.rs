@@ -72,7 +72,8 @@ async fn spans_reach_the_collector_in_the_words_of_the_protocol() {
     let taken = collector.taken.lock().unwrap().clone();
     assert_eq!((taken.len(), &taken[0]["token"]), (1, &json!("Bearer t0ken")));
     let parts = taken[0]["request"]["resourceSpans"].as_array().unwrap();
-    let names: Vec<&Value> = parts.iter().map(|part| &part["resource"]["attributes"][0]["value"]["stringValue"]).collect();
+    let names: Vec<&Value> =
+        parts.iter().map(|part| &part["resource"]["attributes"][0]["value"]["stringValue"]).collect();
     assert_eq!(names, ["churn-scorer", "churn-sink"]);
     let sent = &parts[0]["scopeSpans"][0]["spans"][0];
     assert_eq!(sent["traceId"], json!(parent.trace.to_string()));
@@ -102,7 +103,8 @@ async fn a_collector_that_is_away_costs_nobody_time_and_every_lost_span_is_count
     (0..100_000).for_each(|_| tracer.send(span()));
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     traces.flush(FLUSH).await;
-    let (queue, away) = (counted(&metrics, "dropped_total{kind=\"queue\"}"), counted(&metrics, "dropped_total{kind=\"away\"}"));
+    let (queue, away) =
+        (counted(&metrics, "dropped_total{kind=\"queue\"}"), counted(&metrics, "dropped_total{kind=\"away\"}"));
     assert_eq!(queue + away, 100_000);
     assert!(away >= 8 && queue > 90_000, "{queue} {away}");
 

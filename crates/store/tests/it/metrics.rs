@@ -25,7 +25,10 @@ async fn the_newest_window_of_a_model_is_found_with_the_figures_that_are_asked_f
     assert!(store.has_metrics("v1", Dataset::Test).await? && !store.has_metrics("v1", Dataset::Training).await?);
     // A window is recorded once.
     store.record_metrics(&metrics(Dataset::Live, 9_000, &[("rows", 1.0), ("auc", 0.1)])).await?;
-    assert_eq!(store.latest_metrics("v1", Dataset::Live, &["auc"]).await?, Some((10_001, vec![("auc".to_owned(), 0.7)])));
+    assert_eq!(
+        store.latest_metrics("v1", Dataset::Live, &["auc"]).await?,
+        Some((10_001, vec![("auc".to_owned(), 0.7)]))
+    );
     assert_eq!(store.latest_metrics("v2", Dataset::Live, &["auc"]).await?, None);
     Ok(())
 }

@@ -27,7 +27,8 @@ async fn take(State(collector): State<Collector>, headers: HeaderMap, Json(reque
         let about = resource["resource"]["attributes"].as_array().unwrap();
         let service = about.iter().find(|attribute| attribute["key"] == "service.name").unwrap();
         let service = service["value"]["stringValue"].as_str().unwrap().to_owned();
-        let spans = resource["scopeSpans"].as_array().unwrap().iter().flat_map(|scope| scope["spans"].as_array().unwrap());
+        let spans =
+            resource["scopeSpans"].as_array().unwrap().iter().flat_map(|scope| scope["spans"].as_array().unwrap());
         collector.0.lock().unwrap().extend(spans.map(|span| (service.clone(), span.clone())));
     }
     Json(json!({ "partialSuccess": {} }))
@@ -105,7 +106,8 @@ async fn a_trace_leads_from_an_event_to_its_row_across_three_processes() -> Resu
     let stored = || stack.count("select count(*) from churn.scored_event");
     poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stored().await? > 2_000)).await?;
     stop(synthesizer, "synthesizer").await?;
-    let complete = "select count(*) from (select max(sequence) + 1 as produced, count(*) as stored from churn.scored_event) c
+    let complete =
+        "select count(*) from (select max(sequence) + 1 as produced, count(*) as stored from churn.scored_event) c
         where produced = stored and stored = (select count(*) from churn.outcome)";
     poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(complete).await? == 1)).await?;
     let log = scorer.stderr();
@@ -127,7 +129,8 @@ async fn a_trace_leads_from_an_event_to_its_row_across_three_processes() -> Resu
 
     // The trace's id is the row's.
     let ids: Vec<String> = rows.keys().map(|id| (*id).to_owned()).collect();
-    let url = stack.env().into_iter().find(|(key, _)| *key == "CHURN__POSTGRES__URL").context("a database")?.1.to_owned();
+    let url =
+        stack.env().into_iter().find(|(key, _)| *key == "CHURN__POSTGRES__URL").context("a database")?.1.to_owned();
     let found = "select count(*) from churn.scored_event where replace(score_id::text, '-', '') = any($1)";
     let mut connection = PgConnection::connect(&url).await?;
     let found: i64 = sqlx::query_scalar(found).bind(&ids).fetch_one(&mut connection).await?;
