@@ -103,6 +103,15 @@ pub(crate) async fn stop(mut program: Program, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// The sum over a metric's labels; 0 while there is none, or nobody answers yet.
+pub(crate) async fn metric(url: &str, name: &str) -> Result<f64> {
+    let Ok(answer) = churn_testkit::http_client().get(url).send().await else { return Ok(0.0) };
+    let text = answer.text().await?;
+    let of = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
+    let values = text.lines().filter(of).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    Ok(values.sum())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_scorers_and_two_sinks_store_every_row_once() -> Result<()> {
     let stack = Stack::new().await?;

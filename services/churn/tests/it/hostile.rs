@@ -1,6 +1,7 @@
 //! Ten thousand records that are none, among a hundred thousand that are: what the parts make of bytes that nobody vouches for.
 
 pub(crate) mod fuzz;
+mod letters;
 mod registry;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use churn_testkit::{Program, poll_until, schema_registry};
 use churn_wire::{Record, SchemaRegistry, WireConfig, from_json, subject, to_json, write_prefix};
 
 use self::fuzz::{Fuzz, GOOD, Good, Sender};
+use self::letters::Letters;
 use self::registry::Front;
 use crate::cluster::{PATIENCE, Stack, stop};
 use crate::evolution::next_version;
@@ -23,28 +25,6 @@ const UNKNOWN: usize = 300;
 const AHEAD: usize = 200;
 /// How far that clock is ahead: less than brokers bear, more than the scorer does by itself.
 const AHEAD_BY: Duration = Duration::from_secs(1_800);
-
-struct Letters(Vec<(String, u64)>);
-
-impl Letters {
-    /// Open dead letters by class.
-    fn open(stack: &Stack) -> Self {
-        let listed = stack.command(&["dlq", "list"]);
-        let groups = listed.as_array().cloned().unwrap_or_default();
-        let group = |group: &serde_json::Value| {
-            (group["class"].as_str().unwrap_or_default().to_owned(), group["letters"].as_u64().unwrap_or_default())
-        };
-        Self(groups.iter().map(group).collect())
-    }
-
-    fn all(&self) -> u64 {
-        self.0.iter().map(|(_, letters)| letters).sum()
-    }
-
-    fn of(&self, class: &str) -> u64 {
-        self.0.iter().filter(|(other, _)| other == class).map(|(_, letters)| letters).sum()
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_hostile_records_among_good_ones_all_become_dead_letters() -> Result<()> {
@@ -92,10 +72,9 @@ async fn ten_thousand_hostile_records_among_good_ones_all_become_dead_letters() 
     let all_good = i64::try_from(GOOD)?;
     let done = poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(stored).await? >= all_good)).await;
     parts.check(done)?;
-    let settled = poll_until(PATIENCE, async || Letters::open(&stack).all() >= bad + waiting).await;
-    parts.check(settled)?;
-    let open = Letters::open(&stack);
-    ensure!(open.all() == bad + waiting, "{:?}", open.0);
+    let letters = Letters::new(&stack, [&events, &scores, &outcomes])?;
+    let open = parts.check(letters.settled(|open| open.all() >= bad + waiting).await)?;
+    ensure!(open.all() == bad + waiting, "{open:?}");
     let unknown = open.of("unknown_schema") - UNKNOWN as u64;
     let distinct = "select count(distinct sequence) from churn.scored_event where stream = 'good'";
     ensure!(stack.count(stored).await? == all_good && stack.count(distinct).await? == all_good);
@@ -106,28 +85,22 @@ async fn ten_thousand_hostile_records_among_good_ones_all_become_dead_letters() 
     let replay = ["dlq", "replay", "--rate", "20000", "--class"];
     stack.command(&[&replay[..], &["unknown_schema"]].concat());
     let late = "select count(*) from churn.scored_event where stream = 'no-schema'";
-    let mended = poll_until(PATIENCE, async || {
-        let back = Letters::open(&stack).of("unknown_schema");
-        Ok::<_, anyhow::Error>(stack.count(late).await? == UNKNOWN as i64 && back == unknown)
-    })
-    .await;
-    parts.check(mended.with_context(|| format!("{:?}", Letters::open(&stack).0)))?;
+    let mended = poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(late).await? == UNKNOWN as i64));
+    parts.check(mended.await)?;
+    parts.check(letters.settled(|open| open.of("unknown_schema") == unknown).await)?;
 
     // The other events are let in by a scorer that bears with that clock.
     parts.restart_scorer(&stack, &[("CHURN__SCORER__MAX_AHEAD", "45m")]).await?;
     let class = open.of("out_of_range") - AHEAD as u64;
     stack.command(&[&replay[..], &["out_of_range"]].concat());
     let early = "select count(*) from churn.scored_event where stream = 'ahead'";
-    let mended = poll_until(PATIENCE, async || {
-        let back = Letters::open(&stack).of("out_of_range");
-        Ok::<_, anyhow::Error>(stack.count(early).await? == AHEAD as i64 && back == class)
-    })
-    .await;
-    parts.check(mended.with_context(|| format!("{:?}", Letters::open(&stack).0)))?;
+    let mended = poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(early).await? == AHEAD as i64));
+    parts.check(mended.await)?;
+    let open = parts.check(letters.settled(|open| open.of("out_of_range") == class).await)?;
 
     let rows = "select count(*) from churn.scored_event";
     ensure!(stack.count(rows).await? == all_good + (UNKNOWN + AHEAD) as i64);
-    ensure!(Letters::open(&stack).all() == bad, "{:?}", Letters::open(&stack).0);
+    ensure!(open.all() == bad, "{open:?}");
     parts.stop().await
 }
 
@@ -152,7 +125,7 @@ impl Parts {
     }
 
     /// That `step` came true, and none of the parts has ended.
-    fn check(&mut self, step: Result<()>) -> Result<()> {
+    fn check<T>(&mut self, step: Result<T>) -> Result<T> {
         let scorer = self.scorer.iter_mut().map(|part| ("scorer", part));
         let all = scorer.chain(self.others.iter_mut().map(|(name, part)| (*name, part)));
         let mut said = String::new();

@@ -1,5 +1,6 @@
 //! Postgres away, and Postgres without room on its disk, while records keep coming.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -8,12 +9,12 @@ use churn_testkit::{OwnPostgres, Program, poll_until, schema_registry};
 use churn_wire::{Encoder, OutcomeCodec, Record, SchemaRegistry, WireConfig};
 use sqlx::{Connection, PgConnection};
 
-use crate::cluster::{PATIENCE, Stack, stop};
+use crate::cluster::{PATIENCE, Stack, metric, stop};
 use crate::hostile::fuzz::Sender;
 use crate::http::free_port;
 
-/// Long enough for everything between the broker and Postgres to be full.
-const AWAY: Duration = Duration::from_secs(12);
+/// A sink that reads nothing for so long although there is more is full.
+const FULL: Duration = Duration::from_secs(2);
 /// Records that come meanwhile, and the length of their customers' names: 40 MB.
 const BACKLOG: usize = 120_000;
 const NAME: usize = 250;
@@ -40,6 +41,25 @@ impl Watched {
             Ok::<_, anyhow::Error>(found == status && text.contains(reason))
         });
         said.await.with_context(|| self.program.stderr())
+    }
+
+    /// Waits until everything between the broker and Postgres is full, which is before all of `sent` is read, and says how much
+    /// memory that took at most.
+    async fn fill(&self, sent: usize) -> Result<u64> {
+        let (read, most) = (Cell::new((0.0, Instant::now())), Cell::new(0));
+        poll_until(PATIENCE, async || {
+            most.set(most.get().max(self.resident()?));
+            let now = metric(&format!("{}/metrics", self.base), "churn_stage_read_total").await?;
+            let (before, since) = read.get();
+            if now > before {
+                read.set((now, Instant::now()));
+            }
+            Ok::<_, anyhow::Error>(now == before && since.elapsed() >= FULL)
+        })
+        .await?;
+        let (read, _) = read.get();
+        ensure!(read < sent as f64, "all {sent} records were taken in");
+        Ok(most.get())
     }
 
     fn resident(&self) -> Result<u64> {
@@ -104,19 +124,13 @@ async fn a_sink_bears_a_database_that_is_away_or_full_in_bounded_memory_and_catc
 
     let before = sink.resident()?;
     postgres.kill9().await?;
-    let away = Instant::now();
     send(&topic, &encoder, 20_000, BACKLOG)?;
     sink.says(503, "postgres").await?;
-    let mut most = before;
-    while away.elapsed() < AWAY {
-        most = most.max(sink.resident()?);
-        // What is being tested is an outage of this length.
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    let full = sink.fill(20_000 + BACKLOG).await.with_context(|| sink.program.stderr())?;
     postgres.restart().await?;
     let all = 20_000 + BACKLOG;
     stored(postgres.url(), all).await.with_context(|| sink.program.stderr())?;
-    most = most.max(sink.resident()?);
+    let most = full.max(sink.resident()?);
     println!("resident: {} KiB before, {} KiB at most", before >> 10, most >> 10);
     ensure!(most < before + GROWTH, "grew from {before} to {most} bytes");
     sink.says(200, "postgres").await?;

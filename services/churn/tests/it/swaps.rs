@@ -14,7 +14,7 @@ use churn_testkit::{Program, kafka, poll_until, schema_registry};
 use churn_wire::{Codec, Decoder, SchemaRegistry, ScoreCodec, WireConfig};
 use serde_json::Map;
 
-use crate::cluster::{PATIENCE, Stack, stop};
+use crate::cluster::{PATIENCE, Stack, metric, stop};
 use crate::http::free_port;
 use crate::run::shipped_data;
 
@@ -52,11 +52,7 @@ impl Stage {
 
     /// The sum over a metric's labels; 0 while there is none, or nobody answers yet.
     async fn metric(&self, name: &str) -> Result<f64> {
-        let Ok(answer) = churn_testkit::http_client().get(&self.metrics).send().await else { return Ok(0.0) };
-        let text = answer.text().await?;
-        let of = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
-        let values = text.lines().filter(of).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-        Ok(values.sum())
+        metric(&self.metrics, name).await
     }
 
     async fn until(&self, name: &str, enough: impl Fn(f64) -> bool) -> Result<()> {
