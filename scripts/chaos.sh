@@ -7,10 +7,6 @@ set -euo pipefail
 seed=${1:?usage: chaos.sh SEED FAULTS [ARGUMENTS...]} faults=${2:?usage: chaos.sh SEED FAULTS [ARGUMENTS...]}
 shift 2
 ensure_rust
-# Servers that run already are left running.
-running=no
-[ -f .tools/run/servers.json ] && running=yes
 cargo build -p churn -p churn-chaos
-[ "$running" = yes ] || trap 'scripts/test-servers.sh down' EXIT
-scripts/test-servers.sh up >/dev/null
+use_test_servers >/dev/null
 "${CARGO_TARGET_DIR:-target}/debug/churn-chaos" --program "${CARGO_TARGET_DIR:-target}/debug/churn" --seed "$seed" --faults "$faults" "$@"

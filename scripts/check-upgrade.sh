@@ -49,8 +49,6 @@ ensure_openssl
 echo "from $(git log -1 --format='%h %s' "$old")"
 stage "the older version" build_previous
 stage "this version" build
-# Servers that run already are left running.
-[ -f .tools/run/servers.json ] || trap 'scripts/test-servers.sh down' EXIT
-stage "test servers" scripts/test-servers.sh up
+stage "test servers" use_test_servers
 stage "upgrade, back, and forth" upgrade
 echo "==> all passed in $SECONDS s"

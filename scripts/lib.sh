@@ -43,6 +43,12 @@ stage() {
   echo "==> $name: $((SECONDS - started)) s"
 }
 
+# Starts the servers of the tests, and ends them with the script; those that run already are left running.
+use_test_servers() {
+  [ -f .tools/run/servers.json ] || trap 'scripts/test-servers.sh down' EXIT
+  scripts/test-servers.sh up
+}
+
 have() {
   command -v "$1" >/dev/null
 }

@@ -5,11 +5,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 ensure_rust
-# Servers that run already are left running.
-running=no
-[ -f .tools/run/servers.json ] && running=yes
 cargo build --release -p churn
 cargo build -p churn-chaos
-[ "$running" = yes ] || trap 'scripts/test-servers.sh down' EXIT
-scripts/test-servers.sh up >/dev/null
+use_test_servers >/dev/null
 "${CARGO_TARGET_DIR:-target}/debug/churn-outage" --program "${CARGO_TARGET_DIR:-target}/release/churn" "$@"

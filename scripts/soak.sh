@@ -7,10 +7,6 @@ set -euo pipefail
 minutes=${1:?usage: soak.sh MINUTES [ARGUMENTS...]}
 shift
 ensure_rust
-# Servers that run already are left running.
-running=no
-[ -f .tools/run/servers.json ] && running=yes
 cargo build -p churn -p churn-chaos
-[ "$running" = yes ] || trap 'scripts/test-servers.sh down' EXIT
-scripts/test-servers.sh up >/dev/null
+use_test_servers >/dev/null
 "${CARGO_TARGET_DIR:-target}/debug/churn-soak" --program "${CARGO_TARGET_DIR:-target}/debug/churn" --minutes "$minutes" "$@"
