@@ -52,6 +52,8 @@ async fn main() -> Result<()> {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let registry = stack.registry()?;
     let versions = two_models(&stack, &registry).await?;
+    // After a promotion the predecessor goes on in the champion's shadow: from here on there is one, in every measurement.
+    promote(&registry, versions[1]).await?;
     let scorer_env =
         [("CHURN__SCORER__MODEL_POLL", "50ms".to_owned()), ("CHURN__HTTP__LISTEN", format!("127.0.0.1:{port}"))];
     let scorer = stack.run(&["run", "scorer"], &scorer_env)?;
@@ -63,7 +65,7 @@ async fn main() -> Result<()> {
     tokio::time::sleep(APART * 2).await;
     let mut windows = Vec::new();
     for swap in 0..SWAPS {
-        let version = versions[(swap + 1) % 2];
+        let version = versions[swap % 2];
         promote(&registry, version).await?;
         let seen_ms = reader.first_of(&version.to_string(), PATIENCE).await.with_context(|| scorer.stderr())?;
         if swap < MEASURED {
