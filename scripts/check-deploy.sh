@@ -189,7 +189,7 @@ check_terraform() {
 check_cloud_init() {
   mkdir "$scratch/cloud-init" "$scratch/console"
   cp terraform/gcp-vm/cloud-init.yaml.tftpl "$scratch/console"
-  terraform -chdir="$scratch/console" console <<<'jsonencode(templatefile("cloud-init.yaml.tftpl", { repository = "https://example.com/churnstream.git", commit = "0123", image = "ghcr.io/churnstream/churnstream@sha256:0", files = "compose.yaml:compose.bi.yaml", rate = 500 }))' |
+  terraform -chdir="$scratch/console" console <<<'jsonencode(templatefile("cloud-init.yaml.tftpl", { repository = "https://example.com/churnstream.git", commit = "0123", image = "ghcr.io/churnstream/churnstream@sha256:0", warehouse_image = "ghcr.io/churnstream/churnstream-warehouse@sha256:0", files = "compose.yaml:compose.bi.yaml", rate = 500 }))' |
     "$tools/py/bin/python" scripts/check-manifests.py cloud-init "$scratch/cloud-init"
   shellcheck "$scratch/cloud-init"/*
 }

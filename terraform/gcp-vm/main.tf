@@ -85,11 +85,12 @@ resource "google_compute_instance" "this" {
     block-project-ssh-keys = "TRUE"
     serial-port-enable     = "FALSE"
     user-data = templatefile("${path.module}/cloud-init.yaml.tftpl", {
-      repository = var.repository
-      commit     = var.commit
-      image      = var.image
-      files      = join(":", var.compose_files)
-      rate       = var.rate
+      repository      = var.repository
+      commit          = var.commit
+      image           = var.image
+      warehouse_image = var.warehouse_image
+      files           = join(":", var.compose_files)
+      rate            = var.rate
     })
   }
   depends_on = [google_kms_crypto_key_iam_member.disks]

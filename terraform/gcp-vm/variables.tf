@@ -39,6 +39,16 @@ variable "image" {
   }
 }
 
+variable "warehouse_image" {
+  description = "The released image of the warehouse by its digest, where compose.bi.yaml is among compose_files."
+  type        = string
+  default     = ""
+  validation {
+    condition     = var.warehouse_image == "" ? !contains(var.compose_files, "compose.bi.yaml") : can(regex("^[a-z0-9./_-]+@sha256:[0-9a-f]{64}$", var.warehouse_image))
+    error_message = "compose.bi.yaml needs the warehouse's image, named by its digest."
+  }
+}
+
 variable "commit" {
   description = "The commit of the repository that the image was released from."
   type        = string
