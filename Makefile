@@ -35,7 +35,6 @@ chaos: ## break the whole stack on purpose: SEED=1 FAULTS=50; ends with the verd
 outage: ## Postgres away for two minutes under load, and what the parts made of it: ARGS="--kind disk-full --seconds 120 --rate 2000"
 	@scripts/outage.sh $(ARGS)
 
-check-alerts: ## seconds from a scenario's first event to a webhook, through a real Prometheus and Alertmanager: ARGS="concept-drift 15"
 check-alerts: ## seconds from a scenario's first event to a webhook, through a real Prometheus and Alertmanager: ARGS="concept-drift 15", "all" or "quiet 600"
 	@scripts/check-alerts.sh $(ARGS)
 
@@ -78,7 +77,7 @@ check-wiring: ## start the compose files' platform in containers and judge it (r
 check-upgrade: ## a rolling upgrade from an older version under load, back, and forth: ARGS="COMMIT"
 	@scripts/check-upgrade.sh $(ARGS)
 
-check-cluster: ## the production overlay in a real control plane with fake nodes (built once, 20 minutes)
+check-cluster: ## the overlays in a real control plane with fake nodes (built once, 20 minutes)
 	@scripts/check-cluster.sh
 
 fuzz: ## fuzz every door for bytes from outside for a minute each (needs nightly Rust and cargo-fuzz)
