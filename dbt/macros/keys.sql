@@ -28,9 +28,20 @@
 
 {#-
     Members of a dimension that this model does not have yet, as `new_member`. One score stands for each; its event tells what the
-    member is. Only what arrived since the model last read is looked at.
+    member is. Only what arrived since the model last read is looked at, and of that the few distinct keys first.
 -#}
 {% macro new_members(key) -%}
+    {% if is_incremental() -%}
+        new_key as materialized (
+
+            select {{ key }} from {{ ref('int_scored_event') }}
+            where arrived_at > {{ read_arrivals() }}
+            except
+            select {{ key }} from {{ this }}
+
+        ),
+    {%- endif %}
+
     new_score as (
 
         select
@@ -38,12 +49,8 @@
             score.score_id
         from {{ ref('int_scored_event') }} as score
         {% if is_incremental() %}
-            where
-                score.arrived_at > {{ read_arrivals() }}
-                and not exists (
-                    select from {{ this }} as known
-                    where known.{{ key }} = score.{{ key }}
-                )
+            inner join new_key on score.{{ key }} = new_key.{{ key }}
+            where score.arrived_at > {{ read_arrivals() }}
         {% endif %}
 
     ),

@@ -17,13 +17,17 @@ with
 
 final as (
 
-    select distinct
+    select
         new_member.model_key,
         scored.model_version,
         scored.model_hash
     from new_member
-    inner join {{ ref('stg_scored_event') }} as scored
-        on new_member.score_id = scored.score_id and new_member.model_key = scored.model_key
+    cross join lateral (
+        select known.* from {{ ref('stg_scored_event') }} as known
+        where known.score_id = new_member.score_id and known.model_key = new_member.model_key
+        order by known.score_id
+        limit 1
+    ) as scored
 
 )
 

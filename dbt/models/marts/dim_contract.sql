@@ -13,26 +13,25 @@ with
 
 {{ new_members('contract_key') }},
 
-event as (
-
-    select * from {{ ref('stg_scored_event') }}
-
-),
-
 final as (
 
-    select distinct
+    select
         new_member.contract_key,
-        event.contract,
-        event.has_paperless_billing,
-        event.payment_method,
-        case event.contract
+        described.contract,
+        described.has_paperless_billing,
+        described.payment_method,
+        case described.contract
             when 'Month-to-month' then 1
             when 'One year' then 12
             when 'Two year' then 24
         end as commitment_months
     from new_member
-    inner join event on new_member.score_id = event.score_id and new_member.contract_key = event.contract_key
+    cross join lateral (
+        select known.* from {{ ref('stg_scored_event') }} as known
+        where known.score_id = new_member.score_id and known.contract_key = new_member.contract_key
+        order by known.score_id
+        limit 1
+    ) as described
 
 )
 

@@ -13,22 +13,21 @@ with
 
 {{ new_members('demographics_key') }},
 
-event as (
-
-    select * from {{ ref('stg_scored_event') }}
-
-),
-
 final as (
 
-    select distinct
+    select
         new_member.demographics_key,
-        event.is_female,
-        event.is_senior_citizen,
-        event.has_partner,
-        event.has_dependents
+        described.is_female,
+        described.is_senior_citizen,
+        described.has_partner,
+        described.has_dependents
     from new_member
-    inner join event on new_member.score_id = event.score_id and new_member.demographics_key = event.demographics_key
+    cross join lateral (
+        select known.* from {{ ref('stg_scored_event') }} as known
+        where known.score_id = new_member.score_id and known.demographics_key = new_member.demographics_key
+        order by known.score_id
+        limit 1
+    ) as described
 
 )
 

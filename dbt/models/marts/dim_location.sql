@@ -13,23 +13,22 @@ with
 
 {{ new_members('location_key') }},
 
-event as (
-
-    select * from {{ ref('stg_scored_event') }}
-
-),
-
 final as (
 
-    select distinct
+    select
         new_member.location_key,
-        event.zip_code,
-        event.city,
-        event.county,
-        event.latitude,
-        event.longitude
+        described.zip_code,
+        described.city,
+        described.county,
+        described.latitude,
+        described.longitude
     from new_member
-    inner join event on new_member.score_id = event.score_id and new_member.location_key = event.location_key
+    cross join lateral (
+        select known.* from {{ ref('stg_scored_event') }} as known
+        where known.score_id = new_member.score_id and known.location_key = new_member.location_key
+        order by known.score_id
+        limit 1
+    ) as described
 
 )
 

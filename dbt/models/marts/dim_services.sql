@@ -13,27 +13,26 @@ with
 
 {{ new_members('services_key') }},
 
-event as (
-
-    select * from {{ ref('stg_scored_event') }}
-
-),
-
 final as (
 
-    select distinct
+    select
         new_member.services_key,
-        event.has_phone_service,
-        event.multiple_lines,
-        event.internet_service,
-        event.online_security,
-        event.online_backup,
-        event.device_protection,
-        event.tech_support,
-        event.streaming_tv,
-        event.streaming_movies
+        described.has_phone_service,
+        described.multiple_lines,
+        described.internet_service,
+        described.online_security,
+        described.online_backup,
+        described.device_protection,
+        described.tech_support,
+        described.streaming_tv,
+        described.streaming_movies
     from new_member
-    inner join event on new_member.score_id = event.score_id and new_member.services_key = event.services_key
+    cross join lateral (
+        select known.* from {{ ref('stg_scored_event') }} as known
+        where known.score_id = new_member.score_id and known.services_key = new_member.services_key
+        order by known.score_id
+        limit 1
+    ) as described
 
 )
 

@@ -14,7 +14,6 @@
             "{{ keep_mark() }}",
             "{{ keep_arrivals() }}",
             "create index if not exists fct_churn_unknown_outcome on {{ this }} (score_id) where not is_outcome_known",
-            "create index if not exists fct_churn_latest on {{ this }} (expected_loss desc) where is_latest",
         ],
     )
 }}
@@ -38,19 +37,17 @@ customer as (
 ),
 
 {% if is_incremental() %}
-    new_score as (
+    customer_with_news as (
 
-        select
-            score_id,
-            customer_id
+        select distinct score.customer_id
         from score
-        where arrived_at > {{ read_arrivals() }}
+        where score.arrived_at > {{ read_arrivals() }}
 
     ),
 
     new_outcome as (
 
-        select known.score_id
+        select distinct known.score_id
         from {{ this }} as known
         inner join {{ ref('stg_outcome') }} as arriving on known.score_id = arriving.score_id
         where
@@ -61,48 +58,65 @@ customer as (
 
     affected as (
 
-        select score.score_id
+        select score.*
         from score
-        where score.customer_id in (select new_score.customer_id from new_score)
-        union
-        select new_outcome.score_id from new_outcome
+        inner join customer_with_news on score.customer_id = customer_with_news.customer_id
+        union all
+        select score.*
+        from score
+        inner join new_outcome on score.score_id = new_outcome.score_id
+        where score.customer_id not in (select customer_with_news.customer_id from customer_with_news)
+
+    ),
+{% else %}
+    affected as (
+
+        select * from score
+
+    ),
+
+    outcome as (
+
+        select distinct on (score_id)
+            score_id,
+            is_churned,
+            observed_at,
+            stored_at
+        from {{ ref('stg_outcome') }}
+        order by score_id, stored_at
 
     ),
 {% endif %}
 
-outcome as (
-
-    select distinct on (known.score_id)
-        known.score_id,
-        known.is_churned,
-        known.observed_at,
-        known.stored_at
-    from {{ ref('stg_outcome') }} as known
-    {% if is_incremental() %}
-        inner join affected on known.score_id = affected.score_id
-    {% endif %}
-    order by known.score_id, known.stored_at
-
-),
-
 joined as (
 
     select
-        score.*,
+        affected.*,
         customer.customer_key,
         outcome.is_churned,
         outcome.observed_at as outcome_observed_at,
         outcome.stored_at as outcome_stored_at,
-        score.score_id = customer.latest_score_id as is_latest
-    from score
+        affected.score_id = customer.latest_score_id as is_latest
+    from affected
     inner join customer
         on
-            score.customer_id = customer.customer_id
-            and score.event_time >= customer.valid_from
-            and (score.event_time < customer.valid_to or customer.valid_to is null)
-    left join outcome on score.score_id = outcome.score_id
+            affected.customer_id = customer.customer_id
+            and affected.event_time >= customer.valid_from
+            and (affected.event_time < customer.valid_to or customer.valid_to is null)
     {% if is_incremental() %}
-        where score.score_id in (select affected.score_id from affected)
+        -- One by one, by the source's key: an increment must not cost more with each year of outcomes.
+        left join lateral (
+            select
+                known.is_churned,
+                known.observed_at,
+                known.stored_at
+            from {{ ref('stg_outcome') }} as known
+            where known.score_id = affected.score_id
+            order by known.stored_at
+            limit 1
+        ) as outcome on true
+    {% else %}
+        left join outcome on affected.score_id = outcome.score_id
     {% endif %}
 
 ),

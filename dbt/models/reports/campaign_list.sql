@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- Whom to call first. The latest score of each customer who is not known to have left; the index of fct_churn on expected loss serves
--- the top of it.
+-- Whom to call first. The latest score of each customer who is not known to have left. An index on the expected loss would serve the
+-- top of it in no time, and cost each increment as much as all other indexes of fct_churn together.
 
 with
 
