@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod gate;
+mod mirror;
 mod queue;
 mod rollback;
 mod stack;

@@ -9,6 +9,7 @@ use churn_domain::csv::{self, Customers, ReadOptions};
 use churn_domain::holdout::{self, is_held_out};
 use churn_domain::{OutcomeBatch, ScoreBatch};
 use churn_learn::{Artifact, Examples, TrainParams};
+use churn_mlflow::Mirror;
 use churn_registry::{Artifact as Published, Decision, Draft, Kind, Promotion, Registry, Version};
 use churn_runtime::CancellationToken;
 use churn_runtime::clock::now_ms;
@@ -200,11 +201,20 @@ impl Stack {
     }
 
     pub(crate) async fn trainer_with(&self, config: TrainerConfig, customers: Customers) -> Result<Running> {
+        self.start(config, customers, None).await
+    }
+
+    /// One that tells an MLflow before it promotes.
+    pub(crate) async fn mirrored_trainer(&self, config: TrainerConfig, mirror: Mirror) -> Result<Running> {
+        self.start(config, shipped_again(), Some(mirror)).await
+    }
+
+    async fn start(&self, config: TrainerConfig, customers: Customers, mirror: Option<Mirror>) -> Result<Running> {
         let tools = Tools {
             store: self.store.clone(),
             registry: self.registry.clone(),
             baseline: Baseline::new(customers, "shipped".into()),
-            mirror: None,
+            mirror,
         };
         let (metrics, health) = (Metrics::new(), Health::new());
         let trainer =
