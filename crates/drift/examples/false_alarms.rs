@@ -5,7 +5,9 @@
 //! each window 1 % of a feature's values are missing and 0.1 % are strange, as in the reference.
 //! Features are those of the shipped customers, each drawn by itself: drawn together they would alarm together, and on no
 //! more days. Each day has random numbers of its own, so the answer does not depend on how many days are simulated at once.
-#![allow(clippy::print_stdout)] // it prints what it finds
+#![allow(clippy::print_stdout, clippy::print_stderr)] // it prints what it finds
+
+use std::ops::Range;
 
 use churn_domain::csv::{ReadOptions, read};
 use churn_domain::{FEATURES, Probability};
@@ -22,6 +24,8 @@ const REFERENCE_ROWS: u64 = 20_000;
 const ALARM_WINDOWS: usize = 2;
 const BLOCKS: usize = 86_400;
 const BLOCK_ROWS: u64 = 5_000;
+/// Days between two words of how it goes.
+const ROUND: u64 = 20;
 /// Probabilities that the model gives.
 const LEVELS: usize = 100;
 /// The monitor's: smallest relative growth of the log-loss, largest p-value.
@@ -65,15 +69,13 @@ fn main() {
     let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>().expect("a number"));
     let (days, seed) = (arguments.next().unwrap_or(20), arguments.next().unwrap_or(7));
     let shares = shares_of_customers();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let every = &|first: usize| {
-        let days = (0..days).skip(first).step_by(threads);
-        days.map(|day| Found::of_day(&shares, seed, day)).fold(Found::default(), Found::and)
-    };
-    let found = std::thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|first| scope.spawn(move || every(first))).collect();
-        running.into_iter().map(|days| days.join().expect("it does not panic")).fold(Found::default(), Found::and)
-    });
+    let mut found = Found::default();
+    for first in (0..days).step_by(ROUND as usize) {
+        let until = days.min(first + ROUND);
+        found = found.and(simulated(&shares, seed, first..until));
+        // It takes minutes: what is known so far is worth having.
+        eprintln!("after {until} days: {:?}", found.days);
+    }
     let kinds = ["with a drifted window", "with a drift alarm", "with a quality alarm", "with a performance alarm"];
     for (what, with) in kinds.iter().zip(found.days) {
         println!("{with} of {days} days {what}; {:.1} % at most, at 95 % confidence", 100.0 * upper_limit(with, days));
@@ -89,6 +91,19 @@ fn main() {
         100.0 * found.growth,
         100.0 * MIN_INCREASE
     );
+}
+
+/// These days, on all processors.
+fn simulated(shares: &[Vec<f64>], seed: u64, days: Range<u64>) -> Found {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let every = &|first: usize| {
+        let days = days.clone().skip(first).step_by(threads);
+        days.map(|day| Found::of_day(shares, seed, day)).fold(Found::default(), Found::and)
+    };
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|first| scope.spawn(move || every(first))).collect();
+        running.into_iter().map(|days| days.join().expect("it does not panic")).fold(Found::default(), Found::and)
+    })
 }
 
 /// Share of each bin of each feature, as the live reference would cut the shipped customers.

@@ -37,16 +37,18 @@ proptest! {
 }
 
 /// Equality to the bit; a missing total equals a missing total.
-pub(crate) fn same(left: &Sample, right: &Sample) -> bool {
+pub(crate) fn same_features(left: &Table, right: &Table) -> bool {
     let column = |(left, right): (&Column, &Column)| match (left, right) {
         (Column::Number(left), Column::Number(right)) => {
             left.iter().map(|v| v.to_bits()).eq(right.iter().map(|v| v.to_bits()))
         }
         (left, right) => left == right,
     };
-    left.features.columns().iter().zip(right.features.columns()).all(column)
-        && left.label == right.label
-        && left.location == right.location
+    left.columns().iter().zip(right.columns()).all(column)
+}
+
+pub(crate) fn same(left: &Sample, right: &Sample) -> bool {
+    same_features(&left.features, &right.features) && left.label == right.label && left.location == right.location
 }
 
 #[test]
