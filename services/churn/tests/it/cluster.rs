@@ -7,18 +7,20 @@ use anyhow::{Context, Result, ensure};
 use churn_testkit::{Database, Program, fresh_database, fresh_name, kafka, poll_until, schema_registry};
 use sqlx::{Connection, PgConnection, Row};
 use tempfile::TempDir;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::run::{churn, json, run_with, shipped_data, stderr};
 
 /// Long enough for a busy machine; a part that is not there by then is not coming.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Several stacks at once would only measure how a broker behaves on a choking machine: tests take turns.
-static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+/// Stacks at once. More would only measure how a broker behaves on a choking machine: tests take turns.
+const AT_ONCE: u32 = 2;
+static TURN: Semaphore = Semaphore::const_new(AT_ONCE as usize);
 
 /// A platform of its own: topics under a fresh prefix, a fresh database, a registry in a fresh folder.
 pub(crate) struct Stack {
-    _turn: tokio::sync::MutexGuard<'static, ()>,
+    _turn: SemaphorePermit<'static>,
     folder: TempDir,
     database: Database,
     env: Vec<(String, String)>,
@@ -26,7 +28,15 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) async fn new() -> Result<Self> {
-        let turn = TURN.lock().await;
+        Self::after(TURN.acquire().await?).await
+    }
+
+    /// With no other stack beside it, for a test that keeps the machine busy by itself.
+    pub(crate) async fn alone() -> Result<Self> {
+        Self::after(TURN.acquire_many(AT_ONCE).await?).await
+    }
+
+    async fn after(turn: SemaphorePermit<'static>) -> Result<Self> {
         let database = fresh_database().await?;
         let env = [
             ("CHURN__KAFKA__BROKERS", kafka().bootstrap),

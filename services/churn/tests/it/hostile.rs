@@ -28,7 +28,7 @@ const AHEAD_BY: Duration = Duration::from_secs(1_800);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_hostile_records_among_good_ones_all_become_dead_letters() -> Result<()> {
-    let mut stack = Stack::new().await?;
+    let mut stack = Stack::alone().await?;
     stack.command(&["setup"]);
     let topic = |name: &str| format!("{}{name}", stack.prefix());
     let (events, scores, outcomes) =

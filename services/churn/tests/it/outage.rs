@@ -100,7 +100,7 @@ async fn stored(url: &str, count: usize) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sink_bears_a_database_that_is_away_or_full_in_bounded_memory_and_catches_up() -> Result<()> {
-    let mut stack = Stack::new().await?;
+    let mut stack = Stack::alone().await?;
     let postgres = OwnPostgres::start().await?;
     stack.set("CHURN__POSTGRES__URL", postgres.url());
     stack.command(&["setup"]);

@@ -10,7 +10,7 @@ use crate::run::{run_with, shipped_data};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_stalls_for_longer_than_a_transaction_lives_ends_no_part() -> Result<()> {
-    let mut stack = Stack::new().await?;
+    let mut stack = Stack::alone().await?;
     let broker = OwnKafka::start().await?;
     stack.set("CHURN__KAFKA__BROKERS", &broker.kafka().bootstrap);
     stack.set("CHURN__KAFKA__SESSION_TIMEOUT", "10s");
