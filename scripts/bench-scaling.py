@@ -60,7 +60,8 @@ class Postgres:
         subprocess.run([*self.user, f"{self.bin}/{program}", "-D", self.data, *arguments], check=True, cwd="/", stdout=subprocess.DEVNULL)
 
     def query(self, sql: str) -> None:
-        subprocess.run([f"{self.bin}/psql", "-q", self.url, "-c", sql], check=True)
+        # The client may be elsewhere than the server's programs.
+        subprocess.run([shutil.which("psql") or f"{self.bin}/psql", "-q", self.url, "-c", sql], check=True)
 
     def pid(self) -> int:
         return int((self.data / "postmaster.pid").read_text().splitlines()[0])

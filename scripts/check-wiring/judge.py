@@ -73,9 +73,9 @@ class Judge:
         """What a command of the program says, run as docs say: beside the running stack."""
         return json.loads(self.run("run", "--rm", "--no-deps", "-T", "setup", *arguments, "--json"))
 
-    def query(self, sql: str) -> list[str]:
-        password = f"PGPASSWORD={self.env['POSTGRES_PASSWORD']}"
-        said = self.run("exec", "-T", "-e", password, "postgres", "psql", "-h", "127.0.0.1", "-U", "churn", "-d", "churn", "-tAc", sql)
+    def query(self, sql: str, user: str = "churn", password: str = "POSTGRES_PASSWORD") -> list[str]:
+        secret = f"PGPASSWORD={self.env[password]}"
+        said = self.run("exec", "-T", "-e", secret, "postgres", "psql", "-h", "127.0.0.1", "-U", user, "-d", "churn", "-tAc", sql)
         return said.strip().split("|")
 
     def containers(self) -> dict[str, dict]:
@@ -154,6 +154,21 @@ class Judge:
         require(titles >= DASHBOARDS, f"Superset lacks the dashboards {', '.join(DASHBOARDS - titles)}")
         return f"Superset has the dashboards {', '.join(sorted(DASHBOARDS))}"
 
+    def the_dashboards_read_the_warehouse(self) -> str:
+        login = ("churn_bi", "BI_PASSWORD")
+
+        def customers() -> int:
+            found = int(self.query("select count(*) from warehouse.campaign_list", *login)[0])
+            require(found > 0, "the warehouse's list of customers is empty")
+            return found
+
+        said = f"the dashboards' log-in reads {eventually(customers)} customers of the warehouse"
+        try:
+            self.query("select count(*) from churn.scored_event", *login)
+        except NotSo:
+            return f"{said}, and no source"
+        raise NotSo("the dashboards' log-in may read the source")
+
     def the_api_asks_for_its_token(self) -> str:
         address, customer = "http://127.0.0.1:8080/v1/predict", {"tenure": 2}
         status, _ = get(address, body=customer)
@@ -216,6 +231,7 @@ def main() -> None:
         (has("alertmanager"), judge.alarms_have_a_way_out),
         (has("mlflow"), judge.mlflow_shows_the_champion),
         (has("superset"), judge.superset_has_the_dashboards),
+        (has("superset"), judge.the_dashboards_read_the_warehouse),
         (True, judge.nothing_is_missing_or_doubled),
         (True, judge.parts_end_when_asked),
         (True, judge.a_second_start_goes_on),
