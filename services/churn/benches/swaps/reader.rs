@@ -25,8 +25,17 @@ pub(crate) fn now_ms() -> f64 {
 /// A thread that reads from the end of the topic on.
 pub(crate) struct Reader {
     seen: Arc<Mutex<Seen>>,
-    stop: Arc<AtomicBool>,
+    stop: Stop,
     thread: JoinHandle<Result<()>>,
+}
+
+/// Ends the thread also where the benchmark fails half way: the runtime waits for it before the failure is told.
+struct Stop(Arc<AtomicBool>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[derive(Default)]
@@ -85,7 +94,7 @@ impl Reader {
             let (seen, stop) = (Arc::clone(&seen), Arc::clone(&stop));
             move || read(&consumer, decoder, &seen, &stop)
         });
-        Ok(Self { seen, stop, thread })
+        Ok(Self { seen, stop: Stop(stop), thread })
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -115,9 +124,10 @@ impl Reader {
     }
 
     pub(crate) async fn stop(self) -> Result<Latencies> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.await??;
-        Ok(std::mem::take(&mut lock(&self.seen).latencies))
+        let Self { seen, stop, thread } = self;
+        drop(stop);
+        thread.await??;
+        Ok(std::mem::take(&mut lock(&seen).latencies))
     }
 }
 
