@@ -30,3 +30,4 @@ mod synth_files;
 mod synthesizer;
 mod traces;
 mod train;
+mod upkeep;
