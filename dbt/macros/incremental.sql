@@ -107,9 +107,14 @@
     interval '{{ var("settling") }}'
 {%- endmacro %}
 
-{#- Sorts and hashes of a build in memory; compiling to machine code costs more than it gives at these sizes. -#}
+{#-
+    Sorts and hashes of a build in memory; compiling to machine code costs more than it gives at these sizes. One thread of dbt takes
+    one core: a build runs beside the stream, on the server that the sink writes to, and `CHURN_WAREHOUSE_THREADS` alone says how much
+    of it a build may take.
+-#}
 {% macro session_settings() -%}
-    set local work_mem = '{{ env_var("CHURN_WAREHOUSE_WORK_MEM", "128MB") }}'; set local jit = off
+    set local work_mem = '{{ env_var("CHURN_WAREHOUSE_WORK_MEM", "128MB") }}'; set local jit = off;
+    set local max_parallel_workers_per_gather = 0
 {%- endmacro %}
 
 {#- A new table has no statistics until autovacuum comes by, and the next model joins it at once. -#}

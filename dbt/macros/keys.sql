@@ -32,10 +32,11 @@
 -#}
 {% macro new_members(key) -%}
     {% if is_incremental() -%}
+        {%- set read_before = read_arrivals() -%}
         new_key as materialized (
 
             select {{ key }} from {{ ref('int_scored_event') }}
-            where arrived_at > {{ read_arrivals() }}
+            where arrived_at > {{ read_before }}
             except
             select {{ key }} from {{ this }}
 
@@ -50,7 +51,7 @@
         from {{ ref('int_scored_event') }} as score
         {% if is_incremental() %}
             inner join new_key on score.{{ key }} = new_key.{{ key }}
-            where score.arrived_at > {{ read_arrivals() }}
+            where score.arrived_at > {{ read_before }}
         {% endif %}
 
     ),

@@ -5,7 +5,7 @@
         on_schema_change='append_new_columns',
         indexes=[
             {'columns': ['score_id'], 'unique': true},
-            {'columns': ['customer_id']},
+            {'columns': ['customer_id', 'arrived_at']},
             {'columns': ['arrived_at']},
         ],
         pre_hook="{{ take_mark() }}",

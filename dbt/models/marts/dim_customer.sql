@@ -14,26 +14,12 @@
 -- customer with news are made anew from all that is known of that customer, so an event may come at any place of the history at
 -- any time, and a full refresh gives the same rows.
 
+{% if is_incremental() %}{% set read_before = read_arrivals() %}{% endif %}
+
 with
 
 -- Not materialized: read twice, by the index each time.
 score as not materialized (
-
-    select * from {{ ref('int_scored_event') }}
-
-),
-
-{% if is_incremental() %}
-    customer_with_news as (
-
-        select distinct score.customer_id
-        from score
-        where score.arrived_at > {{ read_arrivals() }}
-
-    ),
-{% endif %}
-
-history as (
 
     select
         customer_id,
@@ -44,12 +30,41 @@ history as (
         services_key,
         contract_key,
         arrived_at
-    from score
-    {% if is_incremental() %}
-        where customer_id in (select customer_with_news.customer_id from customer_with_news)
-    {% endif %}
+    from {{ ref('int_scored_event') }}
 
 ),
+
+{% if is_incremental() %}
+    news as (
+
+        select * from score
+        where arrived_at > {{ read_before }}
+
+    ),
+
+    customer_with_news as (
+
+        select distinct customer_id from news
+
+    ),
+
+    history as (
+
+        select * from news
+        union all
+        select score.*
+        from score
+        inner join customer_with_news on score.customer_id = customer_with_news.customer_id
+        where score.arrived_at <= {{ read_before }}
+
+    ),
+{% else %}
+    history as (
+
+        select * from score
+
+    ),
+{% endif %}
 
 -- Of several events of one instant the last by id speaks for the instant: a version cannot begin and end at once.
 instant as (

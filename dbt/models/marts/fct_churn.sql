@@ -21,6 +21,8 @@
 -- An increment takes up three kinds of rows: new scores, scores whose outcome became known, and older scores of customers with news,
 -- where a late event moved the bounds of a version or another score became the latest.
 
+{% if is_incremental() %}{% set read_before = read_arrivals() %}{% endif %}
+
 with
 
 -- Not materialized, as all that is read more than once here: each reader takes a few rows, by the index.
@@ -37,11 +39,16 @@ customer as (
 ),
 
 {% if is_incremental() %}
+    news as (
+
+        select * from score
+        where arrived_at > {{ read_before }}
+
+    ),
+
     customer_with_news as (
 
-        select distinct score.customer_id
-        from score
-        where score.arrived_at > {{ read_arrivals() }}
+        select distinct customer_id from news
 
     ),
 
@@ -58,14 +65,19 @@ customer as (
 
     affected as (
 
+        select * from news
+        union all
         select score.*
         from score
         inner join customer_with_news on score.customer_id = customer_with_news.customer_id
+        where score.arrived_at <= {{ read_before }}
         union all
         select score.*
         from score
         inner join new_outcome on score.score_id = new_outcome.score_id
-        where score.customer_id not in (select customer_with_news.customer_id from customer_with_news)
+        where
+            score.arrived_at <= {{ read_before }}
+            and score.customer_id not in (select customer_with_news.customer_id from customer_with_news)
 
     ),
 {% else %}
@@ -112,7 +124,7 @@ joined as (
                 known.stored_at
             from {{ ref('stg_outcome') }} as known
             where known.score_id = affected.score_id
-            order by known.stored_at
+            order by known.score_id
             limit 1
         ) as outcome on true
     {% else %}
@@ -133,7 +145,21 @@ joined as (
                 else known.changed_at
             end as changed_at
         from joined
-        left join {{ this }} as known on joined.score_id = known.score_id
+        -- What has just arrived is not looked for.
+        left join lateral (
+            select
+                present.score_id,
+                present.customer_key,
+                present.is_latest,
+                present.is_outcome_known,
+                present.changed_at
+            from {{ this }} as present
+            where
+                present.score_id = joined.score_id
+                and joined.arrived_at <= {{ read_before }}
+            order by present.score_id
+            limit 1
+        ) as known on true
         where
             known.score_id is null
             or known.customer_key is distinct from joined.customer_key
