@@ -7,6 +7,6 @@ set -euo pipefail
 seed=${1:?usage: chaos.sh SEED FAULTS [ARGUMENTS...]} faults=${2:?usage: chaos.sh SEED FAULTS [ARGUMENTS...]}
 shift 2
 ensure_rust
-cargo build -p churn -p churn-chaos
+build_programs
 use_test_servers >/dev/null
 "${CARGO_TARGET_DIR:-target}/debug/churn-chaos" --program "${CARGO_TARGET_DIR:-target}/debug/churn" --seed "$seed" --faults "$faults" "$@"

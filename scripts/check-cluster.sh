@@ -178,7 +178,7 @@ parts=(statefulset/{synthesizer,scorer,sink} deployment/{monitor,trainer,api})
 rolled_out() {
   local workload namespace=$1
   shift
-  for workload in "$@"; do kubectl -n "$namespace" rollout status "$workload" --timeout=120s >"$run/status" || die "$workload: $(cat "$run/status")"; done
+  for workload in "$@"; do kubectl -n "$namespace" rollout status "$workload" --timeout=240s >"$run/status" || die "$workload: $(cat "$run/status")"; done
   echo "rolled out: $*"
 }
 

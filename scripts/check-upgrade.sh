@@ -33,10 +33,6 @@ build_previous() {
   mv "$previous.part" "$previous"
 }
 
-build() {
-  cargo build -q -p churn -p churn-chaos
-}
-
 upgrade() {
   local older=()
   git show "$old:schemas/customer-score.avsc" | grep -q '"reasons"' || older=(--reasonless)
@@ -48,7 +44,7 @@ ensure_rust
 ensure_openssl
 echo "from $(git log -1 --format='%h %s' "$old")"
 stage "the older version" build_previous
-stage "this version" build
+stage "this version" build_programs
 stage "test servers" use_test_servers
 stage "upgrade, back, and forth" upgrade
 echo "==> all passed in $SECONDS s"

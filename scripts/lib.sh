@@ -43,6 +43,12 @@ stage() {
   echo "==> $name: $((SECONDS - started)) s"
 }
 
+# The program and those that put it to the test, with the very features of the tests' build: another choice of packages or profile would
+# compile half of the workspace anew.
+build_programs() {
+  cargo test --quiet --workspace --no-run
+}
+
 # Starts the servers of the tests, and ends them with the script; those that run already are left running.
 use_test_servers() {
   [ -f .tools/run/servers.json ] || trap 'scripts/test-servers.sh down' EXIT

@@ -5,7 +5,6 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 ensure_rust
-cargo build --release -p churn
-cargo build -p churn-chaos
+build_programs
 use_test_servers >/dev/null
-"${CARGO_TARGET_DIR:-target}/debug/churn-outage" --program "${CARGO_TARGET_DIR:-target}/release/churn" "$@"
+"${CARGO_TARGET_DIR:-target}/debug/churn-outage" --program "${CARGO_TARGET_DIR:-target}/debug/churn" "$@"

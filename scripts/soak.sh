@@ -7,6 +7,6 @@ set -euo pipefail
 minutes=${1:?usage: soak.sh MINUTES [ARGUMENTS...]}
 shift
 ensure_rust
-cargo build -p churn -p churn-chaos
+build_programs
 use_test_servers >/dev/null
 "${CARGO_TARGET_DIR:-target}/debug/churn-soak" --program "${CARGO_TARGET_DIR:-target}/debug/churn" --minutes "$minutes" "$@"

@@ -25,6 +25,8 @@ struct Ledger {
     acknowledged: u64,
     /// Acknowledged or failed.
     answered: u64,
+    /// Whatever the client told: the answers, its log lines, and its errors.
+    told: u64,
     /// Failed since the last look.
     failed: u64,
     failure: Option<Failure>,
@@ -77,6 +79,11 @@ impl DeliveryContext {
         self.ledger().answered
     }
 
+    /// Callbacks of any kind.
+    pub(crate) fn told(&self) -> u64 {
+        self.ledger().told
+    }
+
     /// Tells the stage how far each partition is acknowledged, once a batch of callbacks instead of once a record.
     pub(crate) fn publish(&self) {
         let mut ledger = self.ledger();
@@ -123,10 +130,12 @@ impl Topic {
 
 impl ClientContext for DeliveryContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.ledger().told += 1;
         self.reasons.on_log(level, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.ledger().told += 1;
         self.reasons.on_error(&error, reason);
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
             self.ledger().fatal = Some(reason.to_owned());
@@ -140,6 +149,7 @@ impl ProducerContext for DeliveryContext {
     fn delivery(&self, result: &DeliveryResult<'_>, topic: usize) {
         let mut ledger = self.ledger();
         ledger.answered += 1;
+        ledger.told += 1;
         match result {
             Ok(message) => {
                 ledger.acknowledged += 1;

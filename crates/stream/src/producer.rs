@@ -263,12 +263,13 @@ impl std::fmt::Debug for Producer {
     }
 }
 
-/// A poll without a timeout serves one event, which holds the answers to one request: go on while they keep coming.
+/// A poll without a timeout serves one event, which holds the answers to one request, or a line of the log: go on while they keep
+/// coming.
 fn serve(client: &BaseProducer<DeliveryContext>) -> bool {
     let context = client.client().context();
     let (start, mut before) = (context.answered(), None);
-    while before != Some(context.answered()) {
-        before = Some(context.answered());
+    while before != Some(context.told()) {
+        before = Some(context.told());
         client.poll(Duration::ZERO);
     }
     context.publish();

@@ -25,6 +25,8 @@ use crate::{Cluster, Consumer, Outgoing, StreamError, TopicPartition};
 
 /// One call to the transaction's coordinator; it is repeated while librdkafka calls its failure retriable.
 const CALL_TIMEOUT: Duration = Duration::from_secs(3);
+/// An abort waits for the answers to what is under way, which nobody but its caller takes in, between two calls.
+const ABORT_TIMEOUT: Duration = Duration::from_millis(250);
 /// How long a call is repeated before its caller hears of the failure.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// Pause between two such calls: a failure may come at once, and a coordinator that moves takes a while.
@@ -179,7 +181,7 @@ impl TransactionalProducer {
     /// # Errors
     /// The producer was fenced or expired, or the coordinator does not answer in time.
     pub fn abort(&mut self) -> Result<(), StreamError> {
-        self.retried("abort", PATIENCE, |p| p.client.abort_transaction(CALL_TIMEOUT))?;
+        self.retried("abort", PATIENCE, |p| p.client.abort_transaction(ABORT_TIMEOUT))?;
         self.phase = Phase::Idle;
         self.producer.serve();
         // What failed belonged to the aborted transaction.

@@ -9,12 +9,13 @@ use crate::cluster::{PATIENCE, Stack, stop};
 use crate::run::{run_with, shipped_data};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_stalls_for_longer_than_a_transaction_lives_ends_no_part() -> Result<()> {
+async fn a_broker_that_stalls_until_its_controller_shuts_it_out_ends_no_part() -> Result<()> {
     let mut stack = Stack::alone().await?;
     let broker = OwnKafka::start().await?;
     stack.set("CHURN__KAFKA__BROKERS", &broker.kafka().bootstrap);
     stack.set("CHURN__KAFKA__SESSION_TIMEOUT", "10s");
-    stack.set("CHURN__KAFKA__TRANSACTION_TIMEOUT", "5s");
+    // Longer than the stall: what such a broker does to a transaction that has timed out is not ours to mend (docs/guarantees.md).
+    stack.set("CHURN__KAFKA__TRANSACTION_TIMEOUT", "20s");
     stack.command(&["setup"]);
     let mut parts = [("sink", stack.part("sink", &[])?), ("scorer", stack.part("scorer", &[])?)];
     std::fs::copy(shipped_data(), stack.folder().join("own.csv"))?;
