@@ -28,6 +28,9 @@ build_previous() {
   local status=0
   (cd "$store/source" && CARGO_TARGET_DIR=$target cargo build -q -p churn) || status=$?
   git worktree remove --force "$store/source"
+  # Cargo knows the two trees' packages by the same names, and goes by the age of their files: to it the older version's, just compiled,
+  # would be this version's.
+  git ls-files -z Cargo.toml crates services schemas | xargs -0 touch
   ((status == 0)) || die "the older version does not compile"
   cp "$target/debug/churn" "$previous.part"
   mv "$previous.part" "$previous"

@@ -23,6 +23,7 @@ mod delivery;
 mod error;
 mod follow;
 mod group;
+mod group_offsets;
 pub mod letters;
 mod link;
 mod outgoing;

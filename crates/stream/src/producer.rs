@@ -4,6 +4,7 @@
 //! partition. A record that fails is an error of the next call: nothing is dropped in silence. All calls may block for a bounded
 //! time, so pipelines make them inside `tokio::task::block_in_place`.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use churn_runtime::progress::{Progress, Stage};
@@ -27,7 +28,7 @@ const TURN: Duration = Duration::from_micros(200);
 const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
 /// An idempotent producer (acks=all): each record once and in order, as long as the process lives.
 pub struct Producer {
-    pub(crate) client: BaseProducer<DeliveryContext>,
+    pub(crate) client: Arc<BaseProducer<DeliveryContext>>,
     pub(crate) cluster: Cluster,
     topics: Vec<Known>,
     last: usize,
@@ -70,11 +71,11 @@ impl Cluster {
 
 impl Producer {
     pub(crate) fn create(cluster: &Cluster, settings: &ClientConfig, stage: &Stage) -> Result<Self, StreamError> {
-        let client = settings
+        let client: BaseProducer<_> = settings
             .create_with_context(DeliveryContext::new(stage.clone()))
             .map_err(|e| StreamError::kafka(format!("create a producer at {}", cluster.brokers()), &e))?;
         Ok(Self {
-            client,
+            client: Arc::new(client),
             cluster: cluster.clone(),
             topics: Vec::new(),
             last: 0,

@@ -17,6 +17,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 
 use crate::cluster::blocking;
+use crate::group_offsets::GroupOffsets;
 use crate::phase::Phase;
 use crate::positions::offset_list;
 use crate::producer::Producer;
@@ -141,10 +142,8 @@ impl TransactionalProducer {
         if !offsets.is_empty()
             && let Some(group) = consumer.group_metadata()?
         {
-            let list = offset_list(offsets)?;
-            self.retried("add offsets to", PATIENCE, |p| {
-                p.client.send_offsets_to_transaction(&list, &group, CALL_TIMEOUT)
-            })?;
+            let offsets = GroupOffsets::new(offset_list(offsets)?, group);
+            self.retried("add offsets to", PATIENCE, |p| offsets.send(&p.client, CALL_TIMEOUT))?;
         }
         self.phase = Phase::Prepared { since };
         Ok(())
@@ -239,6 +238,10 @@ impl TransactionalProducer {
             let Err(error) = call(&self.producer) else { return Ok(()) };
             let retriable = matches!(&error, KafkaError::Transaction(inner) if inner.is_retriable())
                 || matches!(error, KafkaError::Flush(_));
+            if matches!(error, KafkaError::Canceled) {
+                let reason = "the client waits for a coordinator that it has dropped".into();
+                return Err(StreamError::Expired { action: self.action(what), reason });
+            }
             if !retriable || start.elapsed() > patience {
                 return Err(self.error(what, &error));
             }
