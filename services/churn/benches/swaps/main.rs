@@ -124,7 +124,8 @@ async fn capacity(stack: &Stack) -> Result<f64> {
 /// Lets a part finish.
 async fn end(mut part: Program) -> Result<()> {
     part.terminate()?;
-    part.wait(PATIENCE).await?;
+    let status = part.wait(PATIENCE).await?;
+    ensure!(status.success(), "{status}: {}", part.stderr());
     Ok(())
 }
 
