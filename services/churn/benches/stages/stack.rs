@@ -69,6 +69,8 @@ impl Stack {
             ("CHURN__SYNTHESIZER__RATE", "max".into()),
             // Scores only: outcomes are a sixth of their size.
             ("CHURN__SYNTHESIZER__OUTCOME_DELAY", "1h".into()),
+            // More than any run emits: none waits for an outcome.
+            ("CHURN__SYNTHESIZER__MAX_PENDING_OUTCOMES", "20000000".into()),
             // How far the monitor is, is told by what it commits.
             ("CHURN__MONITOR__PUBLISH_EVERY", "100ms".into()),
             ("CHURN__MONITOR__COMMIT_EVERY", "100ms".into()),

@@ -66,8 +66,10 @@ async fn main() -> Result<()> {
     let mut windows = Vec::new();
     for swap in 0..SWAPS {
         let version = versions[swap % 2];
+        let promoted_ms = now_ms();
         promote(&registry, version).await?;
-        let seen_ms = reader.first_of(&version.to_string(), PATIENCE).await.with_context(|| scorer.stderr())?;
+        let seen_ms =
+            reader.first_of(&version.to_string(), promoted_ms, PATIENCE).await.with_context(|| scorer.stderr())?;
         if swap < MEASURED {
             tokio::time::sleep(APART).await;
             windows.push((seen_ms, seen_ms + CONTROL_MS));

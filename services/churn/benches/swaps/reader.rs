@@ -1,6 +1,5 @@
 //! Reads scores as they are committed, and notes how long each took and by which model it was made.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -41,9 +40,11 @@ impl Drop for Stop {
 #[derive(Default)]
 struct Seen {
     latencies: Latencies,
-    /// When the first score by a model came after scores by another one.
-    first_of: HashMap<String, f64>,
-    last: String,
+    /// A score by this model of an event since then is waited for. (Scores by its predecessor, and by an earlier reign of the same model,
+    /// still come from other partitions for a while.)
+    wanted: Option<(String, f64)>,
+    /// When it came.
+    came: Option<f64>,
 }
 
 /// When each score came, and how long after its event, in milliseconds.
@@ -80,6 +81,8 @@ impl Reader {
             .set("bootstrap.servers", &stack.brokers)
             .set("group.id", format!("{topic}-reader"))
             .set("isolation.level", "read_committed")
+            // The answer to a commit would end a poll early, without a record.
+            .set("enable.auto.commit", "false")
             .set("fetch.wait.max.ms", "5")
             .create()?;
         let mut list = TopicPartitionList::new();
@@ -111,11 +114,12 @@ impl Reader {
         Ok(())
     }
 
-    /// Waits for a score by this model, which was promoted a moment ago; when the first of them came.
-    pub(crate) async fn first_of(&self, version: &str, patience: Duration) -> Result<f64> {
+    /// Waits for a score by this model, which was promoted at `since_ms`, of an event since then; when the first of them came.
+    pub(crate) async fn first_of(&self, version: &str, since_ms: f64, patience: Duration) -> Result<f64> {
         let deadline = Instant::now() + patience;
+        self.seen().wanted = Some((version.to_owned(), since_ms));
         loop {
-            if let Some(at) = self.seen().first_of.remove(version) {
+            if let Some(at) = self.seen().came.take() {
                 return Ok(at);
             }
             ensure!(Instant::now() < deadline && !self.thread.is_finished(), "no score by {version} comes");
@@ -153,10 +157,11 @@ fn read(
         let now = now_ms();
         let version = scores.model_version.get(0).unwrap_or_default();
         let mut seen = lock(seen);
-        seen.latencies.0.push((now, (now - scores.event.event_time_ms[0] as f64) as f32));
-        if seen.last != version {
-            seen.last = version.to_owned();
-            seen.first_of.insert(version.to_owned(), now);
+        let emitted = scores.event.event_time_ms[0] as f64;
+        seen.latencies.0.push((now, (now - emitted) as f32));
+        if seen.wanted.as_ref().is_some_and(|(wanted, since)| wanted == version && emitted >= *since) {
+            seen.wanted = None;
+            seen.came = Some(now);
         }
     }
     Ok(())

@@ -112,6 +112,8 @@ fn each(
         .set("bootstrap.servers", &stack.brokers)
         .set("group.id", format!("{topic}-verify"))
         .set("isolation.level", "read_committed")
+        // The answer to a commit would end a poll early, without a record.
+        .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
         .create()?;
     let mut list = TopicPartitionList::new();
@@ -119,13 +121,16 @@ fn each(
         list.add_partition_offset(&topic, partition, Offset::Beginning)?;
     }
     consumer.assign(&list)?;
-    let mut ended = 0;
+    let (mut ended, mut records) = (0, 0_u64);
     while ended < PARTITIONS {
         match consumer.poll(PATIENCE) {
-            None => bail!("{topic} does not answer"),
+            None => bail!("{topic} does not answer: {records} records were read, and {ended} partitions to their end"),
             Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
             Some(Err(error)) => return Err(error.into()),
-            Some(Ok(message)) => take(&message)?,
+            Some(Ok(message)) => {
+                records += 1;
+                take(&message)?;
+            }
         }
     }
     Ok(())

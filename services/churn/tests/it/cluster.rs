@@ -362,6 +362,7 @@ fn records(topic: &str) -> Result<usize> {
         .set("bootstrap.servers", kafka().bootstrap)
         .set("group.id", fresh_name("count"))
         .set("isolation.level", "read_committed")
+        .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "earliest")
         .set("enable.partition.eof", "true")
         .create()?;
