@@ -123,3 +123,19 @@
         analyze {{ this }}
     {%- endif -%}
 {%- endmacro %}
+
+{#- Of the scores in the CTE `score`: those that arrived since the model last read, as `news`, and whose they are. -#}
+{% macro news_of_customers() -%}
+    news as (
+
+        select * from score
+        where arrived_at > {{ read_arrivals() }}
+
+    ),
+
+    customer_with_news as (
+
+        select distinct customer_id from news
+
+    )
+{%- endmacro %}

@@ -27,8 +27,8 @@
 {%- endmacro %}
 
 {#-
-    Members of a dimension that this model does not have yet, as `new_member`. One score stands for each; its event tells what the
-    member is. Only what arrived since the model last read is looked at, and of that the few distinct keys first.
+    Members of a dimension that this model does not have yet, as `described`: one event of each, which tells what the member is. Only
+    what arrived since the model last read is looked at, and of that the few distinct keys first.
 -#}
 {% macro new_members(key) -%}
     {% if is_incremental() -%}
@@ -63,6 +63,19 @@
             max(score_id::text)::uuid as score_id
         from new_score
         group by {{ key }}
+
+    ),
+
+    described as (
+
+        select event.*
+        from new_member
+        cross join lateral (
+            select known.* from {{ ref('stg_scored_event') }} as known
+            where known.score_id = new_member.score_id and known.{{ key }} = new_member.{{ key }}
+            order by known.score_id
+            limit 1
+        ) as event
 
     )
 {%- endmacro %}

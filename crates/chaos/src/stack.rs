@@ -20,9 +20,6 @@ use crate::plan::{PoisonedTopic, Server, Target};
 pub(crate) const STREAM: &str = "chaos";
 /// The broker's smallest: dead and paused members are noticed within seconds.
 const SESSION_TIMEOUT: &str = "6s";
-/// Longer than the broker is ever stalled: what Kafka does to transactions that time out meanwhile is a fault of its own
-/// (docs/guarantees.md), and would be taken for ours.
-const TRANSACTION_TIMEOUT: &str = "20s";
 /// How long an outcome waits: long enough that some always wait when the synthesizer is killed.
 const OUTCOME_DELAY: &str = "2s";
 /// Connections that end all others name themselves so, to spare themselves.
@@ -51,7 +48,7 @@ impl Stack {
     /// # Errors
     /// A server or a part cannot be started; `churn setup` fails.
     pub(crate) async fn start(program: &Path, rate: u32) -> Result<Self> {
-        let (kafka, postgres) = tokio::try_join!(OwnKafka::start(), OwnPostgres::start())?;
+        let (kafka, postgres) = tokio::try_join!(OwnKafka::start_patient(), OwnPostgres::start())?;
         let folder = TempDir::new()?;
         let prefix = format!("{}-", fresh_name("chaos"));
         let program = program.to_owned();
@@ -102,7 +99,6 @@ impl Stack {
             ("CHURN__KAFKA__TOPIC_PREFIX", self.prefix.clone()),
             ("CHURN__KAFKA__PARTITIONS", "6".into()),
             ("CHURN__KAFKA__SESSION_TIMEOUT", SESSION_TIMEOUT.into()),
-            ("CHURN__KAFKA__TRANSACTION_TIMEOUT", TRANSACTION_TIMEOUT.into()),
             ("CHURN__SCHEMA_REGISTRY__URL", schema_registry()),
             ("CHURN__POSTGRES__URL", self.postgres.url().to_owned()),
             ("CHURN__REGISTRY__PATH", self.registry_path().display().to_string()),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # One Apache Kafka broker (KRaft, no ZooKeeper) for tests; see common.sh for the verbs.
-# FOLDER/address is its bootstrap address. Needs .tools/kafka/libs.
+# FOLDER/address is its bootstrap address. Needs .tools/kafka/libs. Where FOLDER/more.properties exists, it is added to the settings.
 # Where FOLDER/users exists (one `name password` a line), the broker also has the listeners of kafka-secure.properties for
 # these users, at FOLDER/tls-address and FOLDER/expired-address, with certificates in FOLDER/tls.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -32,6 +32,8 @@ configure() {
   port=$(free_port)
   controller=$(free_port)
   fill "$servers/kafka.properties" >"$dir/server.properties"
+  # A key that is set twice counts the last time.
+  [ ! -f "$dir/more.properties" ] || cat "$dir/more.properties" >>"$dir/server.properties"
   [ ! -f "$dir/users" ] || secure
   echo "127.0.0.1:$port" >"$dir/address"
 }
@@ -45,7 +47,6 @@ secure() {
   tls=$(free_port)
   expired=$(free_port)
   "$servers/certificates.sh" "$dir/tls"
-  # A key that is set twice counts the last time.
   fill "$servers/kafka-secure.properties" |
     sed "s#@TLS_PORT@#$tls#g; s#@EXPIRED_PORT@#$expired#g" >>"$dir/server.properties"
   echo "127.0.0.1:$tls" >"$dir/tls-address"

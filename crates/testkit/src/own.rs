@@ -29,6 +29,18 @@ impl OwnKafka {
         Ok(Self { server, kafka })
     }
 
+    /// Starts a new broker that is paused later: its controller bears with it for 18 s, and so a killed one comes back
+    /// no sooner either. A broker that was shut out may leave transactions in halves (docs/guarantees.md), which nobody can test around.
+    ///
+    /// # Errors
+    /// When it does not come up; the error holds the end of its log.
+    pub async fn start_patient() -> Result<Self> {
+        let server =
+            OwnServer::start_with("kafka", Some(("more.properties", "broker.session.timeout.ms=18000\n"))).await?;
+        let kafka = Kafka { bootstrap: server.address()? };
+        Ok(Self { server, kafka })
+    }
+
     /// Starts a new broker that also takes these users (name, password) by SASL/SCRAM over TLS, and lets them do what
     /// [`crate::allow`] said and nothing else. Whoever comes by [`Self::kafka`] may do everything.
     ///

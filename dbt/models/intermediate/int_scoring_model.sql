@@ -18,16 +18,10 @@ with
 final as (
 
     select
-        new_member.model_key,
-        scored.model_version,
-        scored.model_hash
-    from new_member
-    cross join lateral (
-        select known.* from {{ ref('stg_scored_event') }} as known
-        where known.score_id = new_member.score_id and known.model_key = new_member.model_key
-        order by known.score_id
-        limit 1
-    ) as scored
+        model_key,
+        model_version,
+        model_hash
+    from described
 
 )
 

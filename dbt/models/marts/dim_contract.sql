@@ -16,22 +16,16 @@ with
 final as (
 
     select
-        new_member.contract_key,
-        described.contract,
-        described.has_paperless_billing,
-        described.payment_method,
-        case described.contract
+        contract_key,
+        contract,
+        has_paperless_billing,
+        payment_method,
+        case contract
             when 'Month-to-month' then 1
             when 'One year' then 12
             when 'Two year' then 24
         end as commitment_months
-    from new_member
-    cross join lateral (
-        select known.* from {{ ref('stg_scored_event') }} as known
-        where known.score_id = new_member.score_id and known.contract_key = new_member.contract_key
-        order by known.score_id
-        limit 1
-    ) as described
+    from described
 
 )
 

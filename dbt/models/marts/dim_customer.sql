@@ -35,18 +35,7 @@ score as not materialized (
 ),
 
 {% if is_incremental() %}
-    news as (
-
-        select * from score
-        where arrived_at > {{ read_before }}
-
-    ),
-
-    customer_with_news as (
-
-        select distinct customer_id from news
-
-    ),
+    {{ news_of_customers() }},
 
     history as (
 

@@ -16,18 +16,12 @@ with
 final as (
 
     select
-        new_member.demographics_key,
-        described.is_female,
-        described.is_senior_citizen,
-        described.has_partner,
-        described.has_dependents
-    from new_member
-    cross join lateral (
-        select known.* from {{ ref('stg_scored_event') }} as known
-        where known.score_id = new_member.score_id and known.demographics_key = new_member.demographics_key
-        order by known.score_id
-        limit 1
-    ) as described
+        demographics_key,
+        is_female,
+        is_senior_citizen,
+        has_partner,
+        has_dependents
+    from described
 
 )
 

@@ -16,19 +16,13 @@ with
 final as (
 
     select
-        new_member.location_key,
-        described.zip_code,
-        described.city,
-        described.county,
-        described.latitude,
-        described.longitude
-    from new_member
-    cross join lateral (
-        select known.* from {{ ref('stg_scored_event') }} as known
-        where known.score_id = new_member.score_id and known.location_key = new_member.location_key
-        order by known.score_id
-        limit 1
-    ) as described
+        location_key,
+        zip_code,
+        city,
+        county,
+        latitude,
+        longitude
+    from described
 
 )
 

@@ -16,23 +16,17 @@ with
 final as (
 
     select
-        new_member.services_key,
-        described.has_phone_service,
-        described.multiple_lines,
-        described.internet_service,
-        described.online_security,
-        described.online_backup,
-        described.device_protection,
-        described.tech_support,
-        described.streaming_tv,
-        described.streaming_movies
-    from new_member
-    cross join lateral (
-        select known.* from {{ ref('stg_scored_event') }} as known
-        where known.score_id = new_member.score_id and known.services_key = new_member.services_key
-        order by known.score_id
-        limit 1
-    ) as described
+        services_key,
+        has_phone_service,
+        multiple_lines,
+        internet_service,
+        online_security,
+        online_backup,
+        device_protection,
+        tech_support,
+        streaming_tv,
+        streaming_movies
+    from described
 
 )
 

@@ -39,18 +39,7 @@ customer as (
 ),
 
 {% if is_incremental() %}
-    news as (
-
-        select * from score
-        where arrived_at > {{ read_before }}
-
-    ),
-
-    customer_with_news as (
-
-        select distinct customer_id from news
-
-    ),
+    {{ news_of_customers() }},
 
     new_outcome as (
 
