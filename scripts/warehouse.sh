@@ -15,7 +15,7 @@ demo_url() {
     kill -0 "$process" 2>/dev/null || continue
     found+=("postgres://churn:$(cat "$folder/password")@127.0.0.1:$port/postgres")
   done
-  ((${#found[@]} < 2)) || die "${#found[@]} demos run here: set CHURN__POSTGRES__URL to the address that one of them shows"
+  ((${#found[@]} < 2)) || die "${#found[@]} demos run here: set CHURN__POSTGRES__URL to the address that one of them printed at its start, with its password"
   echo "${found[*]}"
 }
 

@@ -12,7 +12,7 @@ use crate::{StreamError, Topics};
 pub struct KafkaConfig {
     /// Bootstrap list, `host:port[,host:port..]`. Empty: no cluster is configured (the demo then brings its own).
     pub brokers: String,
-    /// Put before every topic and group name; empty outside of tests.
+    /// Put before every topic and group name, so that several platforms can share a cluster.
     pub topic_prefix: String,
     /// Partitions of each of the four stream topics. More allow more members; fewer make larger batches.
     pub partitions: u16,

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct WireConfig {
     /// Base URL of a registry with Confluent's API, such as `http://registry:8081`; Apicurio has it under
-    /// `/apis/ccompat/v7`. Empty in the demo only: there a built-in registry answers.
+    /// `/apis/ccompat/v7`. Empty: each part knows the schemas itself,
+    /// and no other program can look them up.
     pub url: String,
     /// User name, where the registry asks for one.
     pub user: String,

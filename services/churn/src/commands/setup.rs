@@ -68,6 +68,9 @@ pub(super) async fn run(app: &App, dry_run: bool) -> anyhow::Result<()> {
     registry.check().await.map_err(Ending::of).context("write to the registry")?;
     let schemas =
         SchemaRegistry::open(&config.schema_registry).context("open the schema registry (schema_registry.url)")?;
+    if config.schema_registry.url.is_empty() {
+        steps.add("schema registry", "none (schema_registry.url): no other program can read the records");
+    }
     if dry_run {
         plan(config, &cluster, &store, &schemas, &mut steps).await?;
         for kind in [Kind::Generator, Kind::Model] {

@@ -32,6 +32,7 @@ pub(super) async fn run(
         events_produced,
         events_scored: stage("scorer").durable,
         rows_stored: rows.stored + rows.unexpected,
+        rows_of_others: stage("sink").durable.saturating_sub(rows.stored + rows.unexpected),
         outcomes_stored: outcomes.stored,
         duplicates: rows.duplicates + outcomes.duplicates,
         lost: rows.lost + outcomes.lost,

@@ -70,6 +70,7 @@ pub(crate) async fn run(app: App, args: cli::Demo) -> anyhow::Result<()> {
     let mut shared = Shared::new();
     shared.trace(app.config())?;
     let registry = app.registry().await?;
+    say::note("starting the servers, and fitting a generator and a first model where there are none");
     let bar = bootstrap::progress_bar();
     let (servers, (generator, champion)) = tokio::try_join!(Servers::start(&app, &shared), async {
         let generator = bootstrap::generator(&registry, app.config(), &bar).await?;
@@ -137,6 +138,7 @@ impl Demo {
         let (trained, routes) = (trainer.handle(), trainer.routes());
         consumers.spawn("trainer", trainer.run(consume.clone()));
         let server = self.serve(routes, &serve).await?;
+        say::note(&servers.places());
         let mut producers = Running::default();
         let synthesizer = platform.synthesizer(self.source.clone()).await?;
         producers.spawn("synthesizer", synthesizer.run(produce.clone()));

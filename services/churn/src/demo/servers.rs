@@ -50,6 +50,13 @@ impl Servers {
         config
     }
 
+    /// Where a user finds them; a password is masked.
+    pub(crate) fn places(&self) -> String {
+        let password = self.private.as_ref().map(|private| private.folder().join("password"));
+        let password = password.map(|file| format!(", its password in {}", file.display())).unwrap_or_default();
+        format!("Kafka at {}, Postgres at {}{password}", self.cluster.brokers(), self.postgres.url)
+    }
+
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.store.close().await;
         if !self.cluster.is_embedded() {
