@@ -20,6 +20,9 @@ use crate::plan::{PoisonedTopic, Server, Target};
 pub(crate) const STREAM: &str = "chaos";
 /// The broker's smallest: dead and paused members are noticed within seconds.
 const SESSION_TIMEOUT: &str = "6s";
+/// Longer than a killed broker is ever away: its controller lets it back no sooner than after the 18 s that it bears with a silent one. What
+/// Kafka does to transactions that time out just then is a fault of its own (docs/guarantees.md), and would be taken for ours.
+const TRANSACTION_TIMEOUT: &str = "60s";
 /// How long an outcome waits: long enough that some always wait when the synthesizer is killed.
 const OUTCOME_DELAY: &str = "2s";
 /// Trainings that are short, begin at once, only when they are asked for, and are taken up soon by the successor of a trainer that died.
@@ -113,6 +116,7 @@ impl Stack {
             ("CHURN__KAFKA__TOPIC_PREFIX", self.prefix.clone()),
             ("CHURN__KAFKA__PARTITIONS", "6".into()),
             ("CHURN__KAFKA__SESSION_TIMEOUT", SESSION_TIMEOUT.into()),
+            ("CHURN__KAFKA__TRANSACTION_TIMEOUT", TRANSACTION_TIMEOUT.into()),
             ("CHURN__SCHEMA_REGISTRY__URL", schema_registry()),
             ("CHURN__POSTGRES__URL", self.postgres.url().to_owned()),
             ("CHURN__REGISTRY__PATH", self.registry_path().display().to_string()),
