@@ -184,7 +184,7 @@ fn fault(kind: Kind, parts: &mut Parts, random: &mut ChaCha8Rng) -> Fault {
             let target = if random.random() { Target::Scorer(number(random)) } else { Target::Sink(number(random)) };
             if random.random() { Fault::Add(target) } else { Fault::Remove(target) }
         }
-        Kind::Kafka if random.random_range(0..3) == 0 => Fault::StallBroker(seconds(random, 6.0..13.0)),
+        Kind::Kafka if random.random_range(0..3) == 0 => Fault::StallBroker(seconds(random, 6.0..11.0)),
         Kind::Kafka => Fault::KillServer(Server::Kafka, seconds(random, 0.5..6.0)),
         Kind::Postgres => Fault::KillServer(Server::Postgres, seconds(random, 0.5..10.0)),
         Kind::EndBackends => Fault::EndBackends,

@@ -15,6 +15,12 @@ impl Run<'_> {
         if let Fault::Kill(target) | Fault::Restart(target) | Fault::Pause(target, _) = fault {
             self.prepare(target).await?;
         }
+        // To end in order takes a part as long as its broker keeps it waiting, and nobody would wake the broker meanwhile.
+        if let Fault::Restart(_) | Fault::Remove(_) = fault
+            && self.away.iter().any(|away| away.stalled)
+        {
+            self.bring_back(Server::Kafka).await?;
+        }
         match fault {
             Fault::Kill(target) => {
                 if let Some(part) = self.stack.part(target) {
