@@ -17,11 +17,11 @@ mkdir -p "$folder.part"
 # One snapshot: rows and the positions that they stand for are of the same moment.
 pg_dump --format=custom --no-owner --file="$folder.part/postgres.dump" --dbname="$url"
 # After the database: every version that it names is in the copy. The champion's pointer goes first, so that it names a version that
-# the rest of the copy has.
+# the rest of the copy has. Files keep their modes, for the parts' own user to read what is restored; the folder around them is closed.
 if [ -n "$registry" ] && [ -d "$registry" ]; then
   mkdir "$folder.part/registry"
-  find "$registry" -name champion.json -type f -printf '%P\0' | tar -C "$registry" --null -T - -cf - | tar -C "$folder.part/registry" -xf -
-  tar -C "$registry" -cf - --exclude=champion.json . | tar -C "$folder.part/registry" -xf -
+  find "$registry" -name champion.json -type f -printf '%P\0' | tar -C "$registry" --null -T - -cf - | tar -C "$folder.part/registry" -xpf -
+  tar -C "$registry" -cf - --exclude=champion.json . | tar -C "$folder.part/registry" -xpf -
 fi
 date -u +%FT%TZ >"$folder.part/made-at"
 # Last: a backup that broke off is not taken for a whole one.

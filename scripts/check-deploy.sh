@@ -61,7 +61,7 @@ check_k8s() {
   have kubectl || die "kubectl is missing: https://kubernetes.io/docs/tasks/tools"
   install_go_programs
   scripts/strimzi-crds.sh "$tools/strimzi"
-  local keda_crds prometheus_crds secrets_crds program overlay made=0
+  local keda_crds prometheus_crds secrets_crds program overlay component made=0
   keda_crds=$(module "github.com/kedacore/keda/v2@$keda")/config/crd/bases
   prometheus_crds=$(module "github.com/prometheus-operator/prometheus-operator@$prometheus_operator")/example/prometheus-operator-crd
   secrets_crds=$(module "github.com/external-secrets/external-secrets@$external_secrets")/config/crds/bases
@@ -78,12 +78,15 @@ check_k8s() {
     "$tools/py/bin/python" scripts/check-manifests.py environments "$program" "$scratch/$overlay.yaml"
   done
   ((made == 0)) || rm -r k8s/overlays/local/secrets
-  # A component of no overlay, on the base.
-  mkdir -p "$tools/retention"
-  printf '%s\n' 'namespace: churnstream' 'resources: [../../../k8s/base]' 'components: [../../../k8s/components/retention]' >"$tools/retention/kustomization.yaml"
-  kubectl kustomize "$tools/retention" >"$scratch/retention.yaml"
-  conform "$scratch/retention.yaml"
-  "$tools/py/bin/python" scripts/check-manifests.py environments "$program" "$scratch/retention.yaml"
+  # Components of no overlay, each on the base.
+  for component in retention tracing; do
+    echo "base with $component:"
+    mkdir -p "$tools/$component"
+    printf '%s\n' 'namespace: churnstream' 'resources: [../../../k8s/base]' "components: [../../../k8s/components/$component]" >"$tools/$component/kustomization.yaml"
+    kubectl kustomize "$tools/$component" >"$scratch/$component.yaml"
+    conform "$scratch/$component.yaml"
+    "$tools/py/bin/python" scripts/check-manifests.py environments "$program" "$scratch/$component.yaml"
+  done
   "$tools/py/bin/python" k8s/components/strimzi/generate.py | diff - k8s/components/strimzi/users.yaml ||
     die "the Strimzi users are not those of docs/permissions.toml: run k8s/components/strimzi/generate.py > k8s/components/strimzi/users.yaml"
   # Why these four are left out is in k8s/README.md.
@@ -110,8 +113,16 @@ check_compose() {
   done
 }
 
+check_versions() {
+  "$tools/py/bin/python" scripts/check-manifests.py versions
+}
+
 check_dockerfile() {
-  hadolint Dockerfile
+  mkdir "$scratch/inline"
+  "$tools/py/bin/python" scripts/check-manifests.py inline "$scratch/inline"
+  hadolint Dockerfile scripts/check-wiring/Containerfile
+  # Their users are those of the image that they are built from, which it knows by name.
+  hadolint --ignore DL3066 "$scratch/inline"/*
   # The layer of dependencies is only worth something if cargo takes the skeleton.
   scripts/image-skeleton.sh "$scratch/skeleton"
   cargo metadata --manifest-path "$scratch/skeleton/Cargo.toml" --locked --no-deps --format-version 1 >/dev/null
@@ -204,7 +215,7 @@ if [ "${1:-}" = --one ]; then
   "$2"
   exit
 fi
-if (($# == 0)); then set -- scripts compose workflows k8s terraform dockerfile image; fi
+if (($# == 0)); then set -- scripts versions compose workflows k8s terraform dockerfile image; fi
 step "tools for the checks" "$root/scripts/check-deploy.sh" --one install_tools
 for check in "$@"; do
   [ "$(type -t "check_$check")" = function ] || die "there is no check named $check"

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""What a schema cannot say of the Kubernetes manifests.
+"""What a schema cannot say of the Kubernetes manifests, and of the images that they, Compose and the Dockerfiles name.
 
 check-manifests.py schemas OUT CRD...      JSON schemas for kubeconform: the built-in kinds' to OUT/core, those of the CRDs to OUT/crd
 check-manifests.py environments PROGRAM MANIFEST  runs `PROGRAM config check` in the environment that each container would have
 check-manifests.py cloud-init OUT           takes what `terraform console` printed for the template (on stdin), and writes its scripts to OUT
+check-manifests.py versions                 holds every version of somebody else's image against compose/versions.yaml
+check-manifests.py inline OUT               writes the Dockerfiles that are inside of compose/versions.yaml to OUT/SERVICE
 """
 
 import json
@@ -17,6 +19,9 @@ import tempfile
 import yaml
 
 KUBERNETES = "v1.34.0-local-strict"
+VERSIONS = "compose/versions.yaml"
+# Where images are named: in manifests, in Dockerfiles, and the language that these are written in.
+IMAGE = re.compile(r"""^\s*(?:-\s+)?(?:image:\s*|FROM\s+(?:--\S+\s+)*|\#\s*syntax=)["']?([^\s"']+)(?:.*\s[Aa][Ss]\s+(\S+))?""")
 # What stands in for secrets, which are not in the manifests.
 SECRETS = {"url": "postgres://user:secret@postgres:5432/churn"}
 
@@ -147,6 +152,52 @@ def check_cloud_init(out: str) -> None:
         raise SystemExit("the unit does not read its settings")
 
 
+def named_images(path: pathlib.Path):
+    """Line, repository and version of each image of somebody else's that a file names."""
+    stages = {"scratch"}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if not (found := IMAGE.match(line)):
+            continue
+        image, stage = found.groups()
+        own = image.startswith("$") or re.split("[:@]", image.rsplit("/", 1)[-1])[0].startswith("churnstream")
+        if not own and image not in stages:
+            repository, _, version = image.partition("@")[0].rpartition(":") if ":" in image.rsplit("/", 1)[-1] else (image, "", "none")
+            yield number, repository, version
+        stages.add(stage)
+
+
+def check_versions() -> None:
+    """Every image of somebody else's has the version that compose/versions.yaml gives it, and is given one there."""
+    versions, faults, named = {}, [], 0
+    for number, repository, version in named_images(pathlib.Path(VERSIONS)):
+        line, first = versions.setdefault(repository, (number, version))
+        if version != first:
+            faults.append(f"{VERSIONS}:{number}: {repository} is {version} here and {first} in line {line}")
+    files = [pathlib.Path("Dockerfile"), pathlib.Path("scripts/check-wiring/Containerfile")]
+    for folder in ("compose", "k8s", "scripts", "terraform"):
+        files += sorted(path for kind in ("*.yaml", "*.yml", "*.tftpl") for path in pathlib.Path(folder).rglob(kind))
+    for path in files:
+        for number, repository, version in named_images(path):
+            named += str(path) != VERSIONS
+            line, known = versions.get(repository, (0, "missing"))
+            if version != known and str(path) != VERSIONS:
+                where = f"{VERSIONS}:{line} has {known}" if line else f"{VERSIONS} does not name it"
+                faults.append(f"{path}:{number}: {repository} is {version} here, and {where}")
+    if faults:
+        raise SystemExit("\n".join(faults))
+    if not named:
+        raise SystemExit("no file names an image any more: this check looks in the wrong places")
+    print(f"{named} places name images of others, each with the version of {VERSIONS}")
+
+
+def inline_dockerfiles(out: str) -> None:
+    """For hadolint, which reads files."""
+    services = yaml.safe_load(pathlib.Path(VERSIONS).read_text())["services"]
+    for name, service in services.items():
+        if text := service.get("build", {}).get("dockerfile_inline"):
+            (pathlib.Path(out) / name).write_text(text)
+
+
 def main() -> None:
     """Dispatches on the first argument."""
     match sys.argv[1:]:
@@ -158,6 +209,10 @@ def main() -> None:
             check_environments(program, manifest)
         case ["cloud-init", out]:
             check_cloud_init(out)
+        case ["versions"]:
+            check_versions()
+        case ["inline", out]:
+            inline_dockerfiles(out)
         case _:
             raise SystemExit(__doc__)
 

@@ -31,8 +31,14 @@ schemas=$(pg_restore --list "$folder/postgres.dump" | sed -nE 's/^[0-9]+; [0-9]+
   pg_restore --no-owner --file=- "$folder/postgres.dump"
   echo "commit;"
 } | ask --output=/dev/null
-if [ -n "$registry" ] && [ -d "$folder/registry" ] && [ -z "$(ls -A "$registry" 2>/dev/null)" ]; then
-  mkdir -p "$registry"
-  cp -a "$folder/registry/." "$registry/"
+if [ -n "$registry" ] && [ -d "$folder/registry" ]; then
+  if [ -z "$(ls -A "$registry" 2>/dev/null)" ]; then
+    mkdir -p "$registry"
+    # The champion's pointer goes last: a part that runs and reads it finds the version that it names.
+    tar -C "$folder/registry" -cf - --exclude=champion.json . | tar -C "$registry" -xpf -
+    find "$folder/registry" -name champion.json -type f -printf '%P\0' | tar -C "$folder/registry" --null -T - -cf - | tar -C "$registry" -xpf -
+  else
+    echo "$registry holds something and stays as it is: its versions never change, so only an empty one is filled from the backup"
+  fi
 fi
 echo "restored what was backed up at $(cat "$folder/made-at"); now run churn setup, then start the parts"

@@ -9,7 +9,8 @@ NOW = [
     stat("Drift alarm", prom('max(churn_model_alarm{model_version="$model", kind="drift"})', "alarm"), w=6, h=4, limits=steps("green", 1, "red")),
     stat("Features that have drifted", prom("churn_model_drifted_features" + LIVE, "features"), w=6, h=4, limits=steps("green", 1, "orange", 3, "red")),
     stat("Worst feature", prom("max(churn_model_feature_psi" + LIVE + ")", "PSI"), w=6, h=4, unit="none", limits=LIMITS),
-    stat("Score", prom('churn_model_feature_psi{model_version="$model", reference="live", feature="probability"}', "PSI"), w=6, h=4, unit="none", limits=LIMITS),
+    stat("Score", prom('churn_model_feature_psi{model_version="$model", reference="live", feature="probability"}', "PSI"), w=3, h=4, unit="none", limits=LIMITS),
+    stat("Predicted leavers", prom('churn_model_feature_psi{model_version="$model", reference="live", feature="label"}', "PSI"), w=3, h=4, unit="none", limits=LIMITS),
 ]
 FEATURES = [
     heat("Features over time", prom("churn_model_feature_psi" + LIVE, "{{feature}}"), w=16, h=14, unit="none", low=0, high=0.5, about="Population stability index against the version's first live rows: from 0.1 on a change that matters, from 0.25 on a large one."),

@@ -74,7 +74,7 @@ BY_VERSION = """
     ) as latest
     group by 1, 2 order by 1 desc, 2 limit 200"""
 VERSIONS = [
-    table("Training, test and live, by version", sql(BY_VERSION), w=24, h=10, unit="none", about="The latest of each: live is the last window that was stored."),
+    table("Training, test and live, by version", sql(BY_VERSION), w=24, h=10, unit="none", about="The latest of each: training are the rows it was fitted on, test those held out or out of fold, live is the last window that was stored."),
     table("Live figures by version", [
         prom(f"max by (model_version) ({metric})", instant=True) for _, metric, *_ in SIX
     ], w=24, unit="none", sort="model_version", rename={f"Value #{chr(ord('A') + at)}": name for at, (name, *_) in enumerate(SIX)}),

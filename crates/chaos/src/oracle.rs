@@ -30,8 +30,10 @@ pub struct Verdict {
     pub stalled: u64,
     /// Parts that did not end within their grace time when they were asked to; counted during the run.
     pub hung: u64,
-    /// Requests that no api answered while parts were replaced; counted during the run.
+    /// Requests that no api answered although no fault had hit it; counted during the run.
     pub refused: u64,
+    /// Models that were asked for, and no trainer said in time what became of it; counted during the run.
+    pub unanswered: u64,
     /// Some violations in words.
     pub examples: Vec<String>,
 }
@@ -41,7 +43,7 @@ impl Verdict {
     #[must_use]
     pub fn is_good(&self) -> bool {
         let lasting = self.lost + self.doubled + self.invented + self.changed + self.reordered;
-        lasting + self.stalled + self.hung + self.refused == 0
+        lasting + self.stalled + self.hung + self.refused + self.unanswered == 0
     }
 
     fn note(&mut self, count: fn(&mut Self) -> &mut u64, what: impl FnOnce() -> String) {

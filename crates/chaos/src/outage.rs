@@ -2,19 +2,23 @@
 //!
 //! The disk is a real one: a tablespace on a small tmpfs, which is made larger in the end. Mounting takes root.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod disk;
+mod findings;
+
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use churn_testkit::http_client;
 use serde::Serialize;
 use sqlx::PgConnection;
-use tempfile::TempDir;
 
+use self::disk::Disk;
+use self::findings::blames_postgres;
+pub use self::findings::{Findings, Memory};
 use crate::part::Part;
 use crate::plan::{Server, Target};
+use crate::soak::memory;
 use crate::stack::Stack;
 use crate::topics::read_all;
 
@@ -22,8 +26,6 @@ use crate::topics::read_all;
 const LOOK: Duration = Duration::from_secs(1);
 /// The flow before the outage: caches are warm, memory is what it is at that load.
 const WARM: Duration = Duration::from_secs(20);
-/// Room on the small disk at first: what is stored by then, and some seconds of the stream.
-const ROOM: &str = "64m";
 /// How long the parts may take to catch up.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -48,40 +50,6 @@ pub struct Outage {
     pub time: Duration,
     /// Events a second.
     pub rate: u32,
-}
-
-/// One part's memory in MiB.
-#[derive(Debug, Clone, Serialize)]
-pub struct Memory {
-    /// The part.
-    pub part: String,
-    /// Just before the outage.
-    pub before: f64,
-    /// The most during the outage and the catching up.
-    pub most: f64,
-}
-
-/// What came out.
-#[derive(Debug, Clone, Serialize)]
-pub struct Findings {
-    /// What went wrong.
-    pub kind: Kind,
-    /// For how long, from the moment that no row was stored any more, seconds.
-    pub seconds: f64,
-    /// Events a second.
-    pub rate: u32,
-    /// Resident memory by part.
-    pub memory: Vec<Memory>,
-    /// What the sinks' readiness said meanwhile; empty when they never said that they were not ready.
-    pub said: String,
-    /// Parts that ended by themselves.
-    pub endings: usize,
-    /// Rows and outcomes that came late.
-    pub late: i64,
-    /// Seconds from the end of the outage until everything emitted until then was stored.
-    pub caught_up_seconds: f64,
-    /// Everything emitted is stored once.
-    pub complete: bool,
 }
 
 /// Carries an outage out. `log` gets one line for everything that happens.
@@ -134,7 +102,7 @@ pub async fn outage(options: &Outage, log: &mut dyn FnMut(&str)) -> Result<Findi
     let all = emitted(&stack)?;
     watch.until(&mut stack, PATIENCE, "the last rows", async |_| Ok(stored(&mut connection).await? >= all)).await?;
     let complete = stored(&mut connection).await? == all;
-    for target in [Target::Scorer(0), Target::Sink(0), Target::Monitor] {
+    for target in [Target::Scorer(0), Target::Sink(0), Target::Monitor, Target::Trainer, Target::Api] {
         stack.stop_all(target).await?;
     }
     drop(stack);
@@ -199,23 +167,23 @@ impl Watch {
     }
 
     async fn look(&mut self, part: &Part) {
-        let Some(resident) = part.process().and_then(|process| resident_mib(process.id())) else { return };
+        // One that has just ended holds nothing.
+        let looked = part.process().and_then(|process| memory::of(process.id()).ok());
+        let Some(resident) = looked.map(|resident| resident.all) else { return };
         let name = part.name();
         match self.memory.iter_mut().find(|memory| memory.part == name) {
             Some(memory) if self.begun => memory.most = memory.most.max(resident),
             Some(memory) => (memory.before, memory.most) = (resident, resident),
             None => self.memory.push(Memory { part: name, before: resident, most: resident }),
         }
-        if self.begun && self.said.is_empty() && part.is(Target::Sink(0)) {
-            self.said = readiness(part).await.unwrap_or_default();
+        if self.begun
+            && !blames_postgres(&self.said)
+            && part.is(Target::Sink(0))
+            && let Some(said) = readiness(part).await
+        {
+            self.said = said;
         }
     }
-}
-
-fn resident_mib(process: u32) -> Option<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? / 1_024.0)
 }
 
 /// What a part that is not ready says of it.
@@ -225,84 +193,4 @@ async fn readiness(part: &Part) -> Option<String> {
     let port: String = line.split("127.0.0.1:").nth(1)?.chars().take_while(char::is_ascii_digit).collect();
     let answer = http_client().get(format!("http://127.0.0.1:{port}/readyz")).send().await.ok()?;
     if answer.status().as_u16() == 200 { None } else { answer.text().await.ok() }
-}
-
-/// A small disk under the scores' table.
-#[derive(Debug)]
-struct Disk {
-    folder: TempDir,
-}
-
-impl Disk {
-    fn mount() -> Result<Self> {
-        let folder = TempDir::new()?;
-        run("mount", &["-t", "tmpfs", "-o", &format!("size={ROOM},mode=0777"), "tmpfs", &path(folder.path())])
-            .context("mount a small disk (takes root)")?;
-        Ok(Self { folder })
-    }
-
-    async fn move_tables(&self, connection: &mut PgConnection) -> Result<()> {
-        let data: String = sqlx::query_scalar("show data_directory").fetch_one(&mut *connection).await?;
-        let place = self.folder.path().join("tablespace");
-        std::fs::create_dir(&place)?;
-        // Postgres wants a folder of its own user, who has to get there.
-        run("chmod", &["711", &path(self.folder.path())])?;
-        run("chown", &["--reference", &data, &path(&place)])?;
-        let create = format!("create tablespace small location '{}'", place.display());
-        sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut *connection).await?;
-        let partitions: Vec<String> = sqlx::query_scalar(
-            "select inhrelid::regclass::text from pg_inherits where inhparent = 'churn.scored_event'::regclass",
-        )
-        .fetch_all(&mut *connection)
-        .await?;
-        for partition in partitions {
-            let moved = format!("alter table {partition} set tablespace small");
-            sqlx::query(sqlx::AssertSqlSafe(moved)).execute(&mut *connection).await?;
-        }
-        Ok(())
-    }
-
-    fn grow(&self) -> Result<()> {
-        run("mount", &["-o", "remount,size=4g", &path(self.folder.path())]).context("make the disk larger")
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // The server that used it is gone by now, or going: the mount goes with its last user.
-        let _ = run("umount", &["--lazy", &path(self.folder.path())]);
-    }
-}
-
-fn path(path: &Path) -> String {
-    path.display().to_string()
-}
-
-fn run(program: &str, args: &[&str]) -> Result<()> {
-    let done = Command::new(program).args(args).output().with_context(|| format!("run {program}"))?;
-    ensure!(done.status.success(), "{program} {}: {}", args.join(" "), String::from_utf8_lossy(&done.stderr).trim());
-    Ok(())
-}
-
-impl fmt::Display for Findings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.kind {
-            Kind::Away => "postgres away",
-            Kind::DiskFull => "disk full",
-        };
-        writeln!(
-            f,
-            "{}: {what} for {:.0} s at {} events/s: {} rows late, caught up in {:.1} s, {} parts ended",
-            if self.complete { "complete" } else { "NOT COMPLETE" },
-            self.seconds,
-            self.rate,
-            self.late,
-            self.caught_up_seconds,
-            self.endings
-        )?;
-        for Memory { part, before, most } in &self.memory {
-            writeln!(f, "  {part}: {before:.0} MiB before, {most:.0} MiB at most")?;
-        }
-        write!(f, "  a sink's readiness: {}", if self.said.is_empty() { "never said no" } else { &self.said })
-    }
 }

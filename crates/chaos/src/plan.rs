@@ -1,4 +1,7 @@
 //! Which faults happen, in which order and how long they last: a function of the seed alone.
+//!
+//! Every part is killed, stopped in its tracks and restarted: each of the three takes the parts in turns, in an order of its own, so that
+//! sixty faults do each of them to every part.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,9 +20,9 @@ pub enum Target {
     Sink(usize),
     /// The one monitor.
     Monitor,
-    /// The trainer. No fault is drawn for it: it is replaced by rollouts.
+    /// The one trainer.
     Trainer,
-    /// The api. No fault is drawn for it: it keeps nothing that could be lost.
+    /// The one api.
     Api,
 }
 
@@ -92,15 +95,12 @@ impl Plan {
     #[must_use]
     pub fn draw(seed: u64, faults: usize) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let (mut kinds, mut parts) = (Deck::new(KINDS), Parts::new());
         let mut steps = Vec::with_capacity(faults);
-        let mut kinds = Vec::new();
-        while steps.len() < faults {
-            if kinds.is_empty() {
-                kinds = shuffled(&mut random);
-            }
-            let Some(kind) = kinds.pop() else { break };
+        for _ in 0..faults {
+            let kind = kinds.draw(&mut random);
             let after = Duration::from_millis(random.random_range(500..4_000));
-            steps.push(Step { after, fault: fault(kind, &mut random) });
+            steps.push(Step { after, fault: fault(kind, &mut parts, &mut random) });
         }
         Self { steps }
     }
@@ -134,25 +134,57 @@ enum Kind {
     Promote,
 }
 
-fn shuffled(random: &mut ChaCha8Rng) -> Vec<Kind> {
-    let mut kinds = KINDS.to_vec();
-    for last in (1..kinds.len()).rev() {
-        kinds.swap(last, random.random_range(0..=last));
-    }
-    kinds
+/// Every part.
+const PARTS: [Target; 6] =
+    [Target::Synthesizer, Target::Scorer(0), Target::Sink(0), Target::Monitor, Target::Trainer, Target::Api];
+
+/// Cards that are drawn one after the other, and shuffled when all were.
+struct Deck<T, const N: usize> {
+    cards: [T; N],
+    drawn: usize,
 }
 
-fn fault(kind: Kind, random: &mut ChaCha8Rng) -> Fault {
+impl<T: Copy, const N: usize> Deck<T, N> {
+    fn new(cards: [T; N]) -> Self {
+        Self { cards, drawn: N }
+    }
+
+    fn draw(&mut self, random: &mut ChaCha8Rng) -> T {
+        if self.drawn == N {
+            self.drawn = 0;
+            for last in (1..N).rev() {
+                self.cards.swap(last, random.random_range(0..=last));
+            }
+        }
+        self.drawn += 1;
+        self.cards[self.drawn - 1]
+    }
+}
+
+/// The parts, for each of the faults that hit any of them.
+struct Parts {
+    killed: Deck<Target, 6>,
+    restarted: Deck<Target, 6>,
+    paused: Deck<Target, 6>,
+}
+
+impl Parts {
+    fn new() -> Self {
+        Self { killed: Deck::new(PARTS), restarted: Deck::new(PARTS), paused: Deck::new(PARTS) }
+    }
+}
+
+fn fault(kind: Kind, parts: &mut Parts, random: &mut ChaCha8Rng) -> Fault {
     match kind {
-        Kind::Kill => Fault::Kill(target(random)),
-        Kind::Restart => Fault::Restart(target(random)),
+        Kind::Kill => Fault::Kill(target(&mut parts.killed, random)),
+        Kind::Restart => Fault::Restart(target(&mut parts.restarted, random)),
         // Up to twice the session timeout of the run.
-        Kind::Pause => Fault::Pause(target(random), seconds(random, 1.0..12.0)),
+        Kind::Pause => Fault::Pause(target(&mut parts.paused, random), seconds(random, 1.0..12.0)),
         Kind::Scale => {
             let target = if random.random() { Target::Scorer(number(random)) } else { Target::Sink(number(random)) };
             if random.random() { Fault::Add(target) } else { Fault::Remove(target) }
         }
-        Kind::Kafka if random.random_range(0..3) == 0 => Fault::StallBroker(seconds(random, 6.0..13.0)),
+        Kind::Kafka if random.random_range(0..3) == 0 => Fault::StallBroker(seconds(random, 6.0..11.0)),
         Kind::Kafka => Fault::KillServer(Server::Kafka, seconds(random, 0.5..6.0)),
         Kind::Postgres => Fault::KillServer(Server::Postgres, seconds(random, 0.5..10.0)),
         Kind::EndBackends => Fault::EndBackends,
@@ -165,12 +197,11 @@ fn fault(kind: Kind, random: &mut ChaCha8Rng) -> Fault {
     }
 }
 
-fn target(random: &mut ChaCha8Rng) -> Target {
-    match random.random_range(0..7) {
-        0 | 1 => Target::Synthesizer,
-        2 | 3 => Target::Scorer(number(random)),
-        4 | 5 => Target::Sink(number(random)),
-        _ => Target::Monitor,
+fn target(parts: &mut Deck<Target, 6>, random: &mut ChaCha8Rng) -> Target {
+    match parts.draw(random) {
+        Target::Scorer(_) => Target::Scorer(number(random)),
+        Target::Sink(_) => Target::Sink(number(random)),
+        only => only,
     }
 }
 
@@ -232,6 +263,23 @@ mod tests {
         assert!(has(|fault| matches!(fault, Fault::KillServer(Server::Kafka, _) | Fault::StallBroker(_))));
         assert!(has(|fault| matches!(fault, Fault::KillServer(Server::Postgres, _))));
         assert!(has(|fault| matches!(fault, Fault::Promote)));
+    }
+
+    #[test]
+    fn sixty_faults_kill_stop_and_restart_every_part() {
+        for seed in 0..20 {
+            let plan = Plan::draw(seed, 60);
+            let mut hit: Vec<(&str, String)> = Vec::new();
+            hit.extend(plan.steps.iter().filter_map(|step| match step.fault {
+                Fault::Kill(part) => Some(("kill", part.to_string())),
+                Fault::Restart(part) => Some(("restart", part.to_string())),
+                Fault::Pause(part, _) => Some(("pause", part.to_string())),
+                _ => None,
+            }));
+            hit.sort_unstable();
+            hit.dedup();
+            assert_eq!(hit.len(), 3 * PARTS.len(), "seed {seed}: {hit:?}");
+        }
     }
 
     #[test]

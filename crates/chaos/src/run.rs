@@ -1,5 +1,6 @@
 //! A run from start to verdict.
 
+mod beside;
 mod callers;
 mod faults;
 mod report;
@@ -20,7 +21,7 @@ use crate::collect::collect;
 use crate::history::LetterFact;
 use crate::models::Recomputed;
 use crate::oracle::judge;
-use crate::part::Ended;
+use crate::part::{Ended, Part};
 use crate::plan::{Plan, Server, Target};
 use crate::stack::{STREAM, Stack};
 use crate::topics::read_all;
@@ -55,17 +56,22 @@ pub async fn run(options: &Options, log: &mut dyn FnMut(&str)) -> Result<Report>
         hung: 0,
         rolled: 0,
         callers: None,
+        api_hit: None,
+        trainings: 0,
+        unanswered: 0,
         answered: 0,
         refused: 0,
         started,
         log,
     };
     run.await_flow().await?;
+    run.call().await?;
     for step in &plan.steps {
         run.pass(step.after).await?;
         run.say(&step.fault.to_string());
         run.inject(step.fault).await.with_context(|| step.fault.to_string())?;
     }
+    run.await_answers().await?;
     run.rollouts(options).await?;
     if options.restore {
         run.lose_and_restore().await.context("restore the database")?;
@@ -86,6 +92,11 @@ struct Run<'a> {
     hung: u64,
     rolled: usize,
     callers: Option<Callers>,
+    /// Since when a fault holds the api.
+    api_hit: Option<Instant>,
+    /// Requests for a new model, and those without an answer.
+    trainings: u64,
+    unanswered: u64,
     answered: u64,
     refused: u64,
     started: Instant,
@@ -136,7 +147,10 @@ impl Run<'_> {
             self.away.retain(|away| away.server != server);
             self.say(&format!("{server:?} is back"));
         }
-        let broken = !self.away.is_empty() || self.stack.parts().iter().any(|part| part.is_held());
+        self.call_again().await?;
+        // The flow needs neither a trainer nor an api.
+        let beside = |part: &Part| part.is(Target::Trainer) || part.is(Target::Api);
+        let broken = !self.away.is_empty() || self.stack.parts().iter().any(|part| part.is_held() && !beside(part));
         self.watch.look(&self.stack, broken).await;
         Ok(())
     }
@@ -161,7 +175,6 @@ impl Run<'_> {
             return Ok(());
         }
         self.mend().await?;
-        self.complete().await?;
         let mut seen = vec![&options.program];
         for program in &options.roll {
             let new = !seen.contains(&program);
@@ -186,7 +199,7 @@ impl Run<'_> {
 
     /// Lets every fault end.
     async fn mend(&mut self) -> Result<()> {
-        while !self.away.is_empty() || self.stack.parts().iter().any(|part| part.is_held()) {
+        while !self.away.is_empty() || self.api_hit.is_some() || self.stack.parts().iter().any(|part| part.is_held()) {
             self.pass(TICK).await?;
         }
         Ok(())
@@ -233,11 +246,13 @@ impl Run<'_> {
         verdict.stalled = self.watch.stalls;
         verdict.hung = self.hung;
         verdict.refused = self.refused;
+        verdict.unanswered = self.unanswered;
         Ok(Report {
             seed: options.seed,
             faults: options.faults,
             rolled: self.rolled,
             answered: self.answered,
+            trainings: self.trainings,
             endings: self.endings,
             poisoned: history.poison.len(),
             longest_still_seconds: self.watch.longest.as_secs_f64(),

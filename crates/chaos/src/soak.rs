@@ -6,7 +6,7 @@
 
 mod judgement;
 mod load;
-mod memory;
+pub(crate) mod memory;
 
 use std::path::PathBuf;
 use std::process::Stdio;

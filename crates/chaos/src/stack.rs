@@ -20,8 +20,19 @@ use crate::plan::{PoisonedTopic, Server, Target};
 pub(crate) const STREAM: &str = "chaos";
 /// The broker's smallest: dead and paused members are noticed within seconds.
 const SESSION_TIMEOUT: &str = "6s";
+/// Longer than a killed broker is ever away: its controller lets it back no sooner than after the 18 s that it bears with a silent one. What
+/// Kafka does to transactions that time out just then is a fault of its own (docs/guarantees.md), and would be taken for ours.
+const TRANSACTION_TIMEOUT: &str = "60s";
 /// How long an outcome waits: long enough that some always wait when the synthesizer is killed.
 const OUTCOME_DELAY: &str = "2s";
+/// Trainings that are short, begin at once, only when they are asked for, and are taken up soon by the successor of a trainer that died.
+const TRAINER: [(&str, &str); 5] = [
+    ("CHURN__TRAINER__BUDGET", "1s"),
+    ("CHURN__TRAINER__SCHEDULE", ""),
+    ("CHURN__TRAINER__DEBOUNCE", "100ms"),
+    ("CHURN__TRAINER__COOLDOWN", "0s"),
+    ("CHURN__TRAINER__LEASE", "5s"),
+];
 /// Connections that end all others name themselves so, to spare themselves.
 const OPERATOR: &str = "chaos-operator";
 /// A database that recovers from a crash on a busy machine.
@@ -43,7 +54,8 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// Starts the servers, sets them up and starts the parts: one synthesizer, two scorers, two sinks, one monitor.
+    /// Starts the servers, sets them up and starts the parts: one synthesizer, two scorers, two sinks, and one each of the monitor, the
+    /// trainer (where the program has one) and the api.
     ///
     /// # Errors
     /// A server or a part cannot be started; `churn setup` fails.
@@ -54,8 +66,13 @@ impl Stack {
         let program = program.to_owned();
         let mut stack = Self { program, folder, kafka, postgres, prefix, rate, parts: Vec::new(), started: 0 };
         stack.command(&["setup"]).await?;
-        for target in [Target::Sink(0), Target::Sink(1), Target::Scorer(0), Target::Scorer(1), Target::Monitor] {
+        for target in
+            [Target::Sink(0), Target::Sink(1), Target::Scorer(0), Target::Scorer(1), Target::Monitor, Target::Api]
+        {
             stack.add(target)?;
+        }
+        if stack.knows(Target::Trainer).await? {
+            stack.add(Target::Trainer)?;
         }
         stack.add(Target::Synthesizer)?;
         Ok(stack)
@@ -99,6 +116,7 @@ impl Stack {
             ("CHURN__KAFKA__TOPIC_PREFIX", self.prefix.clone()),
             ("CHURN__KAFKA__PARTITIONS", "6".into()),
             ("CHURN__KAFKA__SESSION_TIMEOUT", SESSION_TIMEOUT.into()),
+            ("CHURN__KAFKA__TRANSACTION_TIMEOUT", TRANSACTION_TIMEOUT.into()),
             ("CHURN__SCHEMA_REGISTRY__URL", schema_registry()),
             ("CHURN__POSTGRES__URL", self.postgres.url().to_owned()),
             ("CHURN__REGISTRY__PATH", self.registry_path().display().to_string()),
@@ -135,6 +153,11 @@ impl Stack {
     pub(crate) fn topics(&self) -> (String, String, String) {
         let name = |topic| format!("{}{topic}", self.prefix);
         (name("customer-events.v1"), name("customer-scores.v1"), name("customer-outcomes.v1"))
+    }
+
+    /// Requests for a new model.
+    pub(crate) fn requests(&self) -> String {
+        format!("{}retrain-requests.v1", self.prefix)
     }
 
     pub(crate) fn poisoned(&self, topic: PoisonedTopic) -> String {
@@ -174,6 +197,9 @@ impl Stack {
         let mut env = self.env();
         // A part that is started again keeps its id, another one never has it.
         env.push(("CHURN__SCORER__TRANSACTIONAL_ID".into(), format!("scorer-{number}")));
+        if target == Target::Trainer {
+            env.extend(TRAINER.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        }
         let part = Part::start(Recipe { program: self.program.clone(), part, env }, number)?;
         let name = part.name();
         self.parts.push(part);

@@ -3,8 +3,8 @@
 //! `cargo run --release -p churn-drift --example false_alarms -- [DAYS] [SEED]`. One day is 5,000 rows a second: 43,200 windows of
 //! 10,000 rows against a live reference of 20,000, and 86,400 blocks of 5,000 labelled rows against the first 20,000. In
 //! each window 1 % of a feature's values are missing and 0.1 % are strange, as in the reference.
-//! Features are those of the shipped customers, each drawn by itself: drawn together they would alarm together, and on no
-//! more days. Each day has random numbers of its own, so the answer does not depend on how many days are simulated at once.
+//! Features are those of the shipped customers, and the score and the share of predicted leavers are tested with them; each
+//! is drawn by itself: drawn together they would alarm together, and on no more days. Each day has random numbers of its own, so the answer does not depend on how many days are simulated at once.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // it prints what it finds
 
 use std::ops::Range;
@@ -12,8 +12,8 @@ use std::ops::Range;
 use churn_domain::csv::{ReadOptions, read};
 use churn_domain::{FEATURES, Probability};
 use churn_drift::performance::log_loss;
-use churn_drift::significance::{benjamini_hochberg, chi_square};
-use churn_drift::{Drift, DriftRule, FeatureQuality, Moments, Quality, QualityRule, Reference, psi};
+use churn_drift::significance::benjamini_hochberg;
+use churn_drift::{DriftRule, Effect, FeatureQuality, Moments, Quality, QualityRule, Reference};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Binomial, Distribution};
@@ -28,6 +28,8 @@ const BLOCK_ROWS: u64 = 5_000;
 const ROUND: u64 = 20;
 /// Probabilities that the model gives.
 const LEVELS: usize = 100;
+/// The monitor's bins of the probability.
+const SCORE_BINS: usize = 20;
 /// The monitor's: smallest relative growth of the log-loss, largest p-value.
 const MIN_INCREASE: f64 = 0.1;
 const MAX_P_VALUE: f64 = 5e-7;
@@ -68,7 +70,8 @@ impl Found {
 fn main() {
     let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>().expect("a number"));
     let (days, seed) = (arguments.next().unwrap_or(20), arguments.next().unwrap_or(7));
-    let shares = shares_of_customers();
+    let mut shares = shares_of_customers();
+    shares.extend([shares_of_scores(), shares_of_labels()]);
     let mut found = Found::default();
     for first in (0..days).step_by(ROUND as usize) {
         let until = days.min(first + ROUND);
@@ -80,7 +83,7 @@ fn main() {
     for (what, with) in kinds.iter().zip(found.days) {
         println!("{with} of {days} days {what}; {:.1} % at most, at 95 % confidence", 100.0 * upper_limit(with, days));
     }
-    println!("largest PSI of a feature: {:.4} (an alarm from {} on)", found.psi, DriftRule::default().min_psi);
+    println!("largest PSI of a column: {:.4} (an alarm from {} on)", found.psi, DriftRule::default().min_psi);
     println!(
         "largest growth of a share of missing or strange values: {:.2} points (an alarm from {:.0} on)",
         100.0 * found.worse,
@@ -115,7 +118,26 @@ fn shares_of_customers() -> Vec<Vec<f64>> {
     reference.columns().iter().map(|column| column.frequencies().expect("values")).collect()
 }
 
-/// Windows with a drifted feature, and windows at which enough of them in a row were an alarm.
+/// The probability that the model gives at a level: they lean to the low end, as churn's do.
+fn probability(level: usize) -> f64 {
+    ((level as f64 + 0.5) / LEVELS as f64).powi(2) * 0.9
+}
+
+/// Share of each of the monitor's bins of the probability.
+fn shares_of_scores() -> Vec<f64> {
+    let mut shares = vec![0.0; SCORE_BINS];
+    let bins = (0..LEVELS).map(|level| (probability(level) * SCORE_BINS as f64) as usize);
+    bins.for_each(|bin| shares[bin] += 1.0 / LEVELS as f64);
+    shares
+}
+
+/// Share of predicted stayers and of predicted leavers.
+fn shares_of_labels() -> Vec<f64> {
+    let leavers = (0..LEVELS).filter(|&level| probability(level) >= 0.5).count() as f64 / LEVELS as f64;
+    vec![1.0 - leavers, leavers]
+}
+
+/// Windows with a drifted column, and windows at which enough of them in a row were an alarm.
 fn drift_day(shares: &[Vec<f64>], chance: &mut ChaCha8Rng, most: &mut f64) -> [u64; 2] {
     let rule = DriftRule::default();
     let reference: Vec<Vec<u64>> = shares.iter().map(|shares| draw(shares, REFERENCE_ROWS, chance)).collect();
@@ -123,20 +145,16 @@ fn drift_day(shares: &[Vec<f64>], chance: &mut ChaCha8Rng, most: &mut f64) -> [u
     for _ in 0..WINDOWS {
         let window: Vec<Vec<u64>> = shares.iter().map(|shares| draw(shares, WINDOW_ROWS, chance)).collect();
         let pairs = || reference.iter().zip(&window);
-        let p_values: Vec<_> = pairs().map(|(r, c)| chi_square(r, c).expect("rows on both sides")).collect();
-        let adjusted = benjamini_hochberg(&p_values);
-        let mut is_drift = |(feature, (r, c)): (usize, (&Vec<u64>, &Vec<u64>))| {
-            let psi = psi::of_counts(r, c).expect("rows on both sides");
-            *most = most.max(psi.get());
-            rule.is_drift(&Drift { feature, psi, p_value: adjusted[feature] })
-        };
-        // Each is looked at, for the greatest of all.
-        let any = pairs().enumerate().filter(|feature| is_drift(*feature)).count() > 0;
+        let mut effects: Vec<_> = pairs().map(|(r, c)| Effect::of_counts(r, c).expect("rows on both sides")).collect();
+        let adjusted = benjamini_hochberg(&effects.iter().map(|effect| effect.p_value).collect::<Vec<_>>());
+        effects.iter_mut().zip(adjusted).for_each(|(effect, p_value)| effect.p_value = p_value);
+        *most = effects.iter().map(|effect| effect.psi.get()).fold(*most, f64::max);
+        let any = effects.iter().any(|effect| rule.is_effect(effect));
         streak = if any { streak + 1 } else { 0 };
         drifted += u64::from(streak > 0);
         alarms += u64::from(streak >= ALARM_WINDOWS);
     }
-    assert_eq!(shares.len(), FEATURES.len());
+    assert_eq!(shares.len(), FEATURES.len() + 2);
     [drifted, alarms]
 }
 
@@ -180,10 +198,9 @@ fn draw(shares: &[f64], rows: u64, chance: &mut ChaCha8Rng) -> Vec<u64> {
         .collect()
 }
 
-/// Blocks that would be an alarm: a calibrated model whose probabilities lean to the low end, as churn's do, in a hundred
-/// levels. What counts of a block is how many of each level left, so that is what is drawn.
+/// Blocks that would be an alarm: a calibrated model whose probabilities come in a hundred levels. What counts of a block is how many of each level left, so that is what is drawn.
 fn performance_day(chance: &mut ChaCha8Rng, most: &mut f64) -> u64 {
-    let levels: Vec<f64> = (0..LEVELS).map(|level| ((level as f64 + 0.5) / LEVELS as f64).powi(2) * 0.9).collect();
+    let levels: Vec<f64> = (0..LEVELS).map(probability).collect();
     let shares = vec![1.0 / LEVELS as f64; LEVELS];
     let block = |rows: u64, chance: &mut ChaCha8Rng| {
         let mut moments = Moments::default();

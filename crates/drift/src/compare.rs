@@ -13,8 +13,24 @@ pub struct Drift {
     pub feature: usize,
     /// Population stability index in nats: the effect's size.
     pub psi: Distance,
-    /// Of the chi-square test over the same bins, adjusted for testing all features at once: the effect's significance.
+    /// Of the chi-square test over the same bins, adjusted for testing all columns at once: the effect's significance.
     pub p_value: PValue,
+}
+
+/// How far a column that is no feature has moved, such as the score, and how surely.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Effect {
+    /// Population stability index in nats.
+    pub psi: Distance,
+    /// Of the chi-square test over the same bins.
+    pub p_value: PValue,
+}
+
+impl Effect {
+    /// Of two histograms over the same bins. `None` when either is empty.
+    pub fn of_counts(reference: &[u64], current: &[u64]) -> Option<Self> {
+        Some(Self { psi: psi::of_counts(reference, current)?, p_value: chi_square(reference, current)? })
+    }
 }
 
 /// When a feature counts as drifted: effect size and significance both, because a large window makes any difference
@@ -36,7 +52,16 @@ impl Default for DriftRule {
 impl DriftRule {
     /// Whether this feature has drifted.
     pub fn is_drift(&self, drift: &Drift) -> bool {
-        drift.psi.reaches(self.min_psi) && drift.p_value.is_significant(self.false_discovery_rate)
+        self.is_large_and_sure(drift.psi, drift.p_value)
+    }
+
+    /// Whether this column, which is no feature, has drifted.
+    pub fn is_effect(&self, effect: &Effect) -> bool {
+        self.is_large_and_sure(effect.psi, effect.p_value)
+    }
+
+    fn is_large_and_sure(&self, psi: Distance, p_value: PValue) -> bool {
+        psi.reaches(self.min_psi) && p_value.is_significant(self.false_discovery_rate)
     }
 }
 
@@ -50,25 +75,31 @@ impl Drift {
 impl Window {
     /// Compares every feature that has values on both sides with the reference.
     pub fn compare(&self) -> Vec<Drift> {
-        compare(self)
+        self.compare_with([]).0
+    }
+
+    /// As [`Self::compare`], with columns that are no features in the same family of tests: all p-values are adjusted
+    /// for features and `others` together. A column that is not there is not tested.
+    pub fn compare_with<const N: usize>(&self, others: [Option<Effect>; N]) -> (Vec<Drift>, [Option<Effect>; N]) {
+        let columns = self.reference().columns().iter().zip(self.columns()).enumerate();
+        let (features, mut raw): (Vec<_>, Vec<_>) = columns
+            .filter_map(|(feature, (reference, window))| {
+                let (psi, p_value) = reference.distance(window)?;
+                Some(((feature, psi), p_value))
+            })
+            .unzip();
+        raw.extend(others.iter().flatten().map(|other| other.p_value));
+        let mut adjusted = benjamini_hochberg(&raw).into_iter();
+        let drifts = features.into_iter().zip(&mut adjusted);
+        let drifts = drifts.map(|((feature, psi), p_value)| Drift { feature, psi, p_value }).collect();
+        let mut adjust = |other: Effect| adjusted.next().map(|p_value| Effect { p_value, ..other });
+        (drifts, others.map(|other| other.and_then(&mut adjust)))
     }
 }
 
 /// Those of the features that have drifted.
 pub fn drifted<'a>(drifts: &'a [Drift], rule: &'a DriftRule) -> impl Iterator<Item = &'a Drift> {
     drifts.iter().filter(|drift| rule.is_drift(drift))
-}
-
-pub(crate) fn compare(window: &Window) -> Vec<Drift> {
-    let columns = window.reference().columns().iter().zip(window.columns()).enumerate();
-    let (features, raw): (Vec<_>, Vec<_>) = columns
-        .filter_map(|(feature, (reference, window))| {
-            let (psi, p_value) = reference.distance(window)?;
-            Some(((feature, psi), p_value))
-        })
-        .unzip();
-    let adjusted = benjamini_hochberg(&raw);
-    features.into_iter().zip(adjusted).map(|((feature, psi), p_value)| Drift { feature, psi, p_value }).collect()
 }
 
 impl ColumnReference {
@@ -78,5 +109,10 @@ impl ColumnReference {
         let (reference, current): (Vec<u64>, Vec<u64>) =
             pairs.filter(|&(bin, pair)| pair != (0, 0) || self.bins().is_inner(bin)).map(|(_, pair)| pair).unzip();
         Some((psi::of_counts(&reference, &current)?, chi_square(&reference, &current)?))
+    }
+
+    /// The same for a column that is no feature.
+    pub fn effect(&self, window: &ColumnWindow) -> Option<Effect> {
+        self.distance(window).map(|(psi, p_value)| Effect { psi, p_value })
     }
 }

@@ -30,7 +30,7 @@ mod window;
 
 pub use bars::{Bar, bars};
 pub use bins::{Bins, Edges, InvalidBins};
-pub use compare::{Drift, DriftRule, drifted};
+pub use compare::{Drift, DriftRule, Effect, drifted};
 pub use figures::{Distance, PValue};
 pub use moments::{Moments, Shift};
 pub use performance::{Performance, Summary};

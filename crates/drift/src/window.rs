@@ -7,7 +7,7 @@ use churn_domain::{Column, Interned, MISSING, Table};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Bins, Distance, Reference, compare};
+use crate::{Bins, Distance, Reference};
 
 /// Two windows that count into the bins of different references cannot be merged.
 #[derive(Clone, Copy, Debug, Error, PartialEq)]
@@ -187,7 +187,13 @@ impl Window {
     /// The formula is [`crate::psi`]'s; the bins are the reference's instead of being cut over both samples, because
     /// the rows are gone. So categories and numbers of few values give Evidently's figure exactly, other numbers a near
     /// one.
+    ///
+    /// How near was measured on the charges of the shipped customers, 5,000 rows against 8,000 and 100 draws a case
+    /// (`tests/it/streaming.rs`): 0.007 at most where nothing has changed, 0.04 for changes within the reference's range
+    /// of up to 0.16. It is below the exact figure by 0.01 and 7 % of that at most. It may be far above it (by 3, where
+    /// the exact one is 2.2) once many values leave the range of the reference, for all of them share a bin that the
+    /// reference left empty: such a change is an alarm earlier.
     pub fn psi(&self) -> Vec<(usize, Distance)> {
-        compare::compare(self).into_iter().map(|drift| (drift.feature, drift.psi)).collect()
+        self.compare().into_iter().map(|drift| (drift.feature, drift.psi)).collect()
     }
 }

@@ -67,7 +67,7 @@ pub enum RegistryError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A key that cannot be used.
+    /// A key or a certificate that cannot be used.
     #[error("{setting} {problem}")]
     Key {
         /// The configuration key.

@@ -62,13 +62,13 @@ impl Registry {
     /// time of the file access: a few milliseconds, and only off the path of an event.
     ///
     /// # Errors
-    /// The folder cannot be made, something else stands in its place, or a key cannot be used. A bucket is first asked by the
+    /// The folder cannot be made, something else stands in its place, or a key or a certificate cannot be used. A bucket is first asked by the
     /// first operation.
     pub async fn open(config: &RegistryConfig) -> Result<Self, RegistryError> {
         let storage = if config.s3.bucket.is_empty() {
             Storage::Folder(Folder::open(config.path.clone())?)
         } else {
-            Storage::S3(Bucket::open(&config.s3).await)
+            Storage::S3(Bucket::open(&config.s3).await?)
         };
         let key = |setting: &str| {
             let setting = setting.to_owned();

@@ -20,9 +20,9 @@ pub struct ModelRow {
     pub metrics: String,
     /// What the gate said; `None` where it was never asked.
     pub decision: Option<String>,
-    /// Figures on the customers that it was fitted on, out of fold, by name.
+    /// Figures on the very customers that it was fitted on, by name.
     pub training: Vec<(String, f64)>,
-    /// Figures on customers whom it had not seen, by name.
+    /// Figures on customers whom it had not seen, by name: those held out, or else those out of fold.
     pub test: Vec<(String, f64)>,
 }
 

@@ -3,7 +3,7 @@
 //! `make test` starts one of each and every test binary shares them; a test gets names of its own
 //! ([`fresh_name`]), a database ([`fresh_database`]) and a bucket ([`fresh_bucket`]) of its own, so tests run side by side and in
 //! any order. Tests that kill a server start a private one ([`OwnKafka`], [`OwnPostgres`]), and so do the few that need
-//! MLflow ([`OwnMlflow`]); tests of the finished program run it as a process ([`Program`]).
+//! MLflow ([`OwnMlflow`]) or S3 over TLS ([`OwnS3`]); tests of the finished program run it as a process ([`Program`]).
 //!
 //! Guarantees: no mock stands in for a server, and a missing server fails the test with the one
 //! command that starts it; nothing is skipped. What a test made is removed when its value is
@@ -37,5 +37,5 @@ pub use own::{OwnKafka, OwnMlflow, OwnPostgres};
 pub use poll::{Answer, poll_until};
 pub use postgres::{Database, fresh_database};
 pub use program::Program;
-pub use s3::{Bucket, fresh_bucket};
+pub use s3::{Bucket, OwnS3, fresh_bucket};
 pub use servers::schema_registry;

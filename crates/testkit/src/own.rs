@@ -212,9 +212,9 @@ impl OwnMlflow {
 
 /// A server under `.tools/run/own/`, where `make test-servers-down` finds what a killed test left.
 #[derive(Debug)]
-struct OwnServer {
+pub(crate) struct OwnServer {
     kind: &'static str,
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 impl OwnServer {
@@ -223,7 +223,7 @@ impl OwnServer {
     }
 
     /// Starts with a file in its folder that tells the script how (see its head).
-    async fn start_with(kind: &'static str, how: Option<(&str, &str)>) -> Result<Self> {
+    pub(crate) async fn start_with(kind: &'static str, how: Option<(&str, &str)>) -> Result<Self> {
         let folder = run_folder().join("own").join(fresh_name(kind));
         // Made first, so that a server that fails half-way is stopped and removed too.
         let server = Self { kind, folder };
@@ -236,7 +236,7 @@ impl OwnServer {
     }
 
     /// What the script wrote down as the way to connect.
-    fn address(&self) -> Result<String> {
+    pub(crate) fn address(&self) -> Result<String> {
         self.read("address")
     }
 

@@ -27,7 +27,7 @@ pub struct MonitorConfig {
     pub drift_window_rows: usize,
     /// Labelled rows that the recent performance figures cover.
     pub performance_window_rows: usize,
-    /// Smallest population stability index, in nats, of a drifted feature.
+    /// Smallest population stability index, in nats, of a drifted feature, score or share of predicted leavers.
     pub drift_min_psi: f64,
     /// Largest share of false alarms among the features called drifted (Benjamini-Hochberg).
     pub drift_false_discovery_rate: f64,

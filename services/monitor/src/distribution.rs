@@ -4,7 +4,9 @@ use churn_domain::FEATURES;
 use churn_drift::bars;
 use serde::Serialize;
 
+use crate::comparison::Labels;
 use crate::models::Model;
+use crate::snapshot::LABEL;
 
 /// Bars of one feature. Finer bins are put together.
 const MAX_BARS: usize = 12;
@@ -12,7 +14,7 @@ const MAX_BARS: usize = 12;
 /// One bar of one feature.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bar {
-    /// The feature.
+    /// The feature; `label` for the predictions.
     pub feature: &'static str,
     /// A word, a value or a range. Words that the program does not know are `(other)`: a word from outside is never a
     /// label of a metric, for there is no end of them.
@@ -23,7 +25,7 @@ pub struct Bar {
     pub now: f64,
 }
 
-/// The bars of every feature with values on both sides; none before the first full window.
+/// The bars of every feature with values on both sides, and of the predictions; none before the first full window.
 pub(crate) fn shares(model: &Model) -> Vec<Bar> {
     let Some(live) = model.drift.live() else { return Vec::new() };
     let columns = live.window.reference().columns().iter().zip(live.window.columns());
@@ -31,5 +33,17 @@ pub(crate) fn shares(model: &Model) -> Vec<Bar> {
         let bars = bars(before, now, feature.categories().len(), MAX_BARS).into_iter();
         bars.map(|bar| Bar { feature: feature.name, bin: bar.bin, live: bar.then, now: bar.now })
     };
-    FEATURES.iter().zip(columns).flat_map(of_feature).collect()
+    FEATURES.iter().zip(columns).flat_map(of_feature).chain(live.labels.iter().flat_map(of_labels)).collect()
+}
+
+fn of_labels(labels: &Labels) -> impl Iterator<Item = Bar> + use<> {
+    let Labels { then, now } = *labels;
+    let share = |counts: [u64; 2], at: usize| counts[at] as f64 / (counts[0] + counts[1]).max(1) as f64;
+    let bar = move |(at, bin): (usize, &str)| Bar {
+        feature: LABEL,
+        bin: bin.to_owned(),
+        live: share(then, at),
+        now: share(now, at),
+    };
+    ["stays", "leaves"].into_iter().enumerate().map(bar)
 }

@@ -9,17 +9,16 @@ use std::sync::Arc;
 
 use churn_domain::Table;
 use churn_drift::{
-    ColumnReference, ColumnWindow, Distance, Drift, DriftRule, Edges, FeatureQuality, Part, PartReference, QualityRule,
-    Reference, Segmentation, SegmentedWindow, Window, drifted,
+    ColumnReference, ColumnWindow, DriftRule, Edges, PartReference, QualityRule, Reference, Segmentation,
+    SegmentedWindow, Window,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::comparison::{Comparison, Labels, LiveComparison, SegmentComparison, count_labels, score};
 use crate::training::Training;
 
 /// Bins of the probability in the live reference, each as wide as the others.
 const PROBABILITY_BINS: usize = 20;
-/// Rows that a segment needs on both sides to be compared at all: fewer look far off by chance.
-const MIN_SEGMENT_ROWS: u64 = 200;
 
 /// How live rows are compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,7 +27,7 @@ pub(crate) struct DriftSettings {
     pub(crate) window_rows: usize,
     pub(crate) rule: DriftRule,
     pub(crate) quality: QualityRule,
-    /// Windows in a row with a drifted feature, or with a worse one, that are an alarm.
+    /// Windows in a row with a drifted column, or with a worse feature, that are an alarm.
     pub(crate) alarm_windows: usize,
     pub(crate) segmentation: Arc<Segmentation>,
 }
@@ -59,60 +58,6 @@ impl Rows<'_> {
     }
 }
 
-/// What the last full window said.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Comparison {
-    pub(crate) features: Vec<Drift>,
-    pub(crate) probability: Option<Distance>,
-}
-
-impl Comparison {
-    fn of(part: &Part, score: &ColumnReference) -> Self {
-        let probability = score.distance(&part.score).map(|(distance, _)| distance);
-        Self { features: part.features.compare(), probability }
-    }
-}
-
-/// What the last full window said of the live rows.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct LiveComparison {
-    pub(crate) drift: Comparison,
-    pub(crate) quality: Vec<FeatureQuality>,
-    /// The window itself, to show its distribution.
-    pub(crate) window: Window,
-    /// One entry a segment.
-    pub(crate) segments: Vec<SegmentComparison>,
-}
-
-/// What the last full window said of one segment; what too few rows tell nothing of is left out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct SegmentComparison {
-    pub(crate) rows: u64,
-    pub(crate) drifted: Option<u64>,
-    pub(crate) worst_psi: Option<f64>,
-    pub(crate) probability_psi: Option<f64>,
-    /// Largest share of missing values of a feature.
-    pub(crate) missing: Option<f64>,
-}
-
-impl SegmentComparison {
-    fn of(part: &Part, reference: &PartReference, rule: &DriftRule) -> Self {
-        let rows = part.features.rows();
-        let missing = part.features.columns().iter().filter_map(ColumnWindow::missing_share).reduce(f64::max);
-        if rows.min(reference.features.rows()) < MIN_SEGMENT_ROWS {
-            return Self { rows, missing, ..Self::default() };
-        }
-        let Comparison { features, probability } = Comparison::of(part, &reference.score);
-        Self {
-            rows,
-            drifted: Some(drifted(&features, rule).count() as u64),
-            worst_psi: features.iter().map(|drift| drift.psi.get()).reduce(f64::max),
-            probability_psi: probability.map(Distance::get),
-            missing,
-        }
-    }
-}
-
 /// The live rows of one model version.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct DriftWatch {
@@ -130,6 +75,9 @@ enum Live {
         features: Table,
         #[serde(skip)]
         probability: Vec<f64>,
+        /// Predicted stayers and leavers.
+        #[serde(skip)]
+        labels: [u64; 2],
     },
     /// The reference stands; later rows are compared with it.
     Watching(Box<LiveWatch>),
@@ -142,7 +90,10 @@ struct LiveWatch {
     /// One a segment.
     references: Vec<PartReference>,
     latest: Option<LiveComparison>,
-    /// Windows in a row with a drifted feature.
+    /// None where the reference is of a former version, which did not count them: they are not tested then.
+    #[serde(default)]
+    labels: Option<Labels>,
+    /// Windows in a row with a drifted column.
     drifting: usize,
     /// Windows in a row with a feature of worse quality.
     worse: usize,
@@ -159,7 +110,7 @@ struct TrainingWatch {
 
 impl DriftWatch {
     pub(crate) fn new(settings: DriftSettings) -> Self {
-        let live = Live::Filling { features: Table::default(), probability: Vec::new() };
+        let live = Live::Filling { features: Table::default(), probability: Vec::new(), labels: [0; 2] };
         Self { settings, live, training: None }
     }
 
@@ -173,12 +124,13 @@ impl DriftWatch {
         if let Some(training) = &mut self.training {
             training.add(rows.clone(), self.settings.window_rows);
         }
-        if let Live::Filling { features, probability } = &mut self.live {
+        if let Live::Filling { features, probability, labels } = &mut self.live {
             let first = rows.split(self.settings.reference_rows.saturating_sub(probability.len()));
             first.range.clone().for_each(|row| features.push_from(first.features, row));
+            count_labels(labels, &first.predicted[first.range.clone()]);
             probability.extend_from_slice(&first.probability[first.range]);
             if probability.len() >= self.settings.reference_rows {
-                let watch = LiveWatch::new(features, probability, &self.settings.segmentation);
+                let watch = LiveWatch::new(features, probability, *labels, &self.settings.segmentation);
                 self.live = Live::Watching(Box::new(watch));
             }
         }
@@ -228,7 +180,7 @@ impl DriftWatch {
 }
 
 impl LiveWatch {
-    fn new(features: &Table, probability: &[f64], segmentation: &Arc<Segmentation>) -> Self {
+    fn new(features: &Table, probability: &[f64], labels: [u64; 2], segmentation: &Arc<Segmentation>) -> Self {
         let score = probability_reference(probability);
         let mut window = SegmentedWindow::new(&Reference::from_table(features), &score, Arc::clone(segmentation));
         let mut cells = Vec::new();
@@ -236,12 +188,16 @@ impl LiveWatch {
         window.add(features, probability, 0..features.len(), &cells);
         let references = window.references();
         window.reset();
-        Self { window, references, latest: None, drifting: 0, worse: 0 }
+        let labels = Some(Labels { then: labels, now: [0; 2] });
+        Self { window, references, latest: None, labels, drifting: 0, worse: 0 }
     }
 
     fn add(&mut self, mut rows: Rows<'_>, settings: &DriftSettings) {
         while !rows.range.is_empty() {
             let part = rows.split(settings.window_rows.saturating_sub(self.window.rows() as usize).max(1));
+            if let Some(labels) = &mut self.labels {
+                count_labels(&mut labels.now, &part.predicted[part.range.clone()]);
+            }
             self.window.add(part.features, part.probability, part.range.clone(), &part.cells[part.range]);
             if self.window.rows() as usize >= settings.window_rows {
                 self.close(settings);
@@ -251,17 +207,22 @@ impl LiveWatch {
 
     fn close(&mut self, settings: &DriftSettings) {
         let whole = self.window.whole();
-        let drift = Comparison::of(&whole, &self.window.reference().score);
+        let labels = self.labels;
+        let score = score(&self.window.reference().score, &whole);
+        let drift = Comparison::new(&whole.features, score, labels.and_then(|labels| labels.effect()));
         let quality = whole.features.quality();
         let in_a_row = |before: usize, again: bool| if again { before + 1 } else { 0 };
-        self.drifting = in_a_row(self.drifting, drifted(&drift.features, &settings.rule).next().is_some());
+        self.drifting = in_a_row(self.drifting, drift.drifted(&settings.rule) > 0);
         self.worse = in_a_row(self.worse, quality.iter().any(|feature| settings.quality.is_worse(feature)));
         let parts = self.window.by_segment(&self.references);
         let segments = parts.iter().zip(&self.references);
         let segments = segments.map(|(part, reference)| SegmentComparison::of(part, reference, &settings.rule));
         let segments = segments.collect();
-        self.latest = Some(LiveComparison { drift, quality, window: whole.features, segments });
+        self.latest = Some(LiveComparison { drift, quality, window: whole.features, labels, segments });
         self.window.reset();
+        if let Some(labels) = &mut self.labels {
+            labels.now = [0; 2];
+        }
     }
 }
 
@@ -277,8 +238,8 @@ impl TrainingWatch {
             self.window.add(part.features, part.range.clone());
             self.scores.add_numbers(&part.probability[part.range]);
             if self.window.rows() as usize >= window_rows {
-                let probability = self.score.distance(&self.scores).map(|(distance, _)| distance);
-                self.latest = Some(Comparison { features: self.window.compare(), probability });
+                // What the model would have predicted of its training is not known.
+                self.latest = Some(Comparison::new(&self.window, self.score.effect(&self.scores), None));
                 self.window.reset();
                 self.scores.reset();
             }
@@ -296,6 +257,7 @@ fn probability_reference(probability: &[f64]) -> ColumnReference {
 #[cfg(test)]
 mod tests {
     use churn_domain::{Column, FEATURES};
+    use churn_drift::{Drift, FeatureQuality, drifted};
 
     use super::*;
 
@@ -313,10 +275,11 @@ mod tests {
         }
     }
 
+    /// Whoever is more likely to leave than not is predicted to.
     fn add(watch: &mut DriftWatch, features: &Table, probability: &[f64], range: Range<usize>) {
         let mut cells = Vec::new();
         watch.settings.segmentation.clone().cells_into(features, 0..features.len(), &mut cells);
-        let predicted = vec![false; probability.len()];
+        let predicted: Vec<bool> = probability.iter().map(|p| *p >= 0.5).collect();
         watch.add(Rows { features, probability, predicted: &predicted, cells: &cells, range });
     }
 
@@ -347,7 +310,9 @@ mod tests {
         let calm = watch.live().expect("a full window");
         assert_eq!(calm.drift.features.len(), FEATURES.len());
         assert_eq!(drifted(&calm.drift.features, &RULE).count(), 0);
-        assert!(calm.drift.probability.expect("scores on both sides").get() < 0.01);
+        assert_eq!(calm.drift.drifted(&RULE), 0);
+        assert!(calm.drift.score.expect("scores on both sides").psi.get() < 0.01);
+        assert!(calm.drift.label.expect("predictions on both sides").psi.get() < 0.01);
         assert!(calm.segments.iter().all(|segment| segment.drifted.unwrap_or(0) == 0), "{:?}", calm.segments);
 
         let (table, _) = rows(500, 60.0);
@@ -363,6 +328,68 @@ mod tests {
             add(watch, &table, &probability, 0..1);
             assert!(watch.drift_alarm(), "a restart hides none");
         }
+    }
+
+    /// Two windows, their scores changed by `change`: how many drifted columns the last had, the score and the share of
+    /// leavers among them, and whether that is an alarm.
+    fn with_scores(change: impl Fn(f64) -> f64) -> (usize, bool, bool, bool) {
+        let mut watch = DriftWatch::new(settings());
+        let (table, probability) = rows(1_000, 0.0);
+        add(&mut watch, &table, &probability, 0..1_000);
+        let changed: Vec<f64> = probability.iter().map(|p| change(*p)).collect();
+        add(&mut watch, &table, &changed, 0..1_000);
+        let drift = &watch.live().expect("two windows").drift;
+        assert_eq!(drifted(&drift.features, &RULE).count(), 0, "the features are the same");
+        let moved = |effect: Option<churn_drift::Effect>| RULE.is_effect(&effect.expect("rows on both sides"));
+        (drift.drifted(&RULE), moved(drift.score), moved(drift.label), watch.drift_alarm())
+    }
+
+    #[test]
+    fn scores_that_move_alone_are_an_alarm_and_calm_ones_are_none() {
+        assert_eq!(with_scores(|p| p), (0, false, false, false));
+        assert_eq!(with_scores(|p| (p + 0.01).min(1.0)), (0, false, false, false), "chance would do as much");
+        assert_eq!(with_scores(|p| if p < 0.5 { p / 2.0 } else { p }), (1, true, false, true), "as many leave");
+        assert_eq!(with_scores(|p| p / 2.0), (2, true, true, true), "nobody is predicted to leave");
+    }
+
+    #[test]
+    fn predictions_that_move_are_an_alarm_by_themselves() {
+        let mut watch = DriftWatch::new(settings());
+        let (table, probability) = rows(1_000, 0.0);
+        let cells = vec![0; 1_000];
+        let mut predict = |leaves: fn(usize) -> bool| {
+            let predicted: Vec<bool> = (0..1_000).map(leaves).collect();
+            let (features, probability) = (&table, probability.as_slice());
+            watch.add(Rows { features, probability, predicted: &predicted, cells: &cells, range: 0..1_000 });
+            watch.drift_alarm()
+        };
+        assert!(!predict(|row| row % 4 == 0));
+        assert!(!predict(|row| row % 100 < 27), "27 of 100 are no more than 25");
+        assert!(predict(|row| row % 2 == 0));
+        assert!(!predict(|row| row % 4 == 0), "it ends when they are as before");
+    }
+
+    #[test]
+    fn the_memory_of_a_version_that_did_not_test_scores_and_predictions_is_gone_on_with() {
+        let mut watch = DriftWatch::new(settings());
+        let (table, probability) = rows(1_000, 0.0);
+        add(&mut watch, &table, &probability, 0..1_000);
+        add(&mut watch, &table, &probability, 0..500);
+        let mut stored = serde_json::to_value(&watch).unwrap();
+        let live = stored.pointer_mut("/live/Watching").unwrap();
+        live.as_object_mut().unwrap().remove("labels").expect("counted now");
+        let latest = live["latest"].as_object_mut().unwrap();
+        latest.remove("labels").expect("counted now");
+        let drift = latest["drift"].as_object_mut().unwrap();
+        for now in ["score", "label"] {
+            drift.remove(now).expect("tested now");
+        }
+        drift.insert("probability".into(), serde_json::json!(0.02));
+        let mut restored: DriftWatch = serde_json::from_value(stored).unwrap();
+        let half: Vec<f64> = probability.iter().map(|p| p / 2.0).collect();
+        add(&mut restored, &table, &half, 0..1_000);
+        let drift = &restored.live().expect("two windows").drift;
+        assert!(RULE.is_effect(&drift.score.unwrap()) && drift.label.is_none() && restored.drift_alarm());
     }
 
     #[test]

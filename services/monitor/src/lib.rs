@@ -9,6 +9,7 @@
 //! to ([`Monitor::remember_in`]), so that a restart neither raises nor hides an alarm. It knows none of the other parts.
 
 mod band;
+mod comparison;
 mod config;
 mod distribution;
 mod drift;

@@ -5,15 +5,20 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use churn_drift::estimate::Estimates;
 use churn_drift::performance::{Intervals, PairedSummary};
-use churn_drift::{DriftRule, FeatureQuality, Performance, QualityRule, Segment, Shift, Summary};
+use churn_drift::{DriftRule, Effect, FeatureQuality, Performance, QualityRule, Segment, Shift, Summary};
 use serde::Serialize;
 
 use crate::band::Band;
+use crate::comparison::{Comparison, SegmentComparison};
 use crate::distribution::Bar;
-use crate::drift::{Comparison, SegmentComparison};
 use crate::models::Model;
 use crate::pairs::Pair;
 use crate::performance::DetectorCounts;
+
+/// What the score is called beside the features.
+pub(crate) const PROBABILITY: &str = "probability";
+/// What the share of predicted leavers is called beside the features.
+pub(crate) const LABEL: &str = "label";
 
 /// Standard errors of an interval that holds the true figure with a confidence of 95 %.
 const CONFIDENCE: f64 = 1.959_963_984_540_054;
@@ -217,12 +222,12 @@ impl SegmentSnapshot {
 /// One feature of one comparison.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FeatureDrift {
-    /// The feature; `probability` for the score.
+    /// The feature; `probability` for the score, `label` for the share of predicted leavers.
     pub feature: &'static str,
     /// Population stability index in nats.
     pub psi: f64,
-    /// Adjusted p-value of the chi-square test; `None` for the score, which is not tested with the features.
-    pub p_value: Option<f64>,
+    /// Adjusted p-value of the chi-square test.
+    pub p_value: f64,
     /// Whether effect size and significance both say so.
     pub drifted: bool,
 }
@@ -233,7 +238,8 @@ impl MonitorSnapshot {
         self.models.first()
     }
 
-    /// Features of the current model that have drifted from its live reference.
+    /// Features of the current model that have drifted from its live reference; `probability` and `label` among them
+    /// for the score and the share of predicted leavers.
     pub fn drifted_features(&self) -> Vec<String> {
         let drift = self.current().map(|model| model.live_drift.as_slice()).unwrap_or_default();
         drift.iter().filter(|feature| feature.drifted).map(|feature| feature.feature.to_owned()).collect()
@@ -279,15 +285,15 @@ impl FeatureDrift {
         let features = comparison.features.iter().map(|drift| Self {
             feature: drift.name(),
             psi: drift.psi.get(),
-            p_value: Some(drift.p_value.get()),
+            p_value: drift.p_value.get(),
             drifted: rule.is_drift(drift),
         });
-        let probability = comparison.probability.map(|psi| Self {
-            feature: "probability",
-            psi: psi.get(),
-            p_value: None,
-            drifted: false,
-        });
-        features.chain(probability).collect()
+        let others = [(PROBABILITY, comparison.score), (LABEL, comparison.label)];
+        let of_other = |(feature, effect): (&'static str, Option<Effect>)| {
+            let effect = effect?;
+            let drifted = rule.is_effect(&effect);
+            Some(Self { feature, psi: effect.psi.get(), p_value: effect.p_value.get(), drifted })
+        };
+        features.chain(others.into_iter().filter_map(of_other)).collect()
     }
 }

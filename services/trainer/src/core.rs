@@ -285,13 +285,16 @@ fn row(manifest: &Manifest, hash: &str) -> ModelRow {
     let chosen = metrics.get("chosen").and_then(Value::as_u64).unwrap_or(0);
     let chosen = metrics.pointer(&format!("/learners/{chosen}"));
     let learner = chosen.and_then(|chosen| chosen.pointer("/params/learner")).and_then(Value::as_str);
+    // Who was held out says more than who was out of fold, where anybody was.
+    let held_out = manifest.decision.as_ref().and_then(|decision| decision.figures.get(TEST));
+    let out_of_fold = chosen.and_then(|chosen| chosen.get("metrics"));
     ModelRow {
         version: manifest.version.to_string(),
         manifest_hash: hash.to_owned(),
         learner: learner.unwrap_or("unknown").to_owned(),
         created_at_ms: manifest.created_at.as_millisecond(),
-        training: numbers(chosen.and_then(|chosen| chosen.get("metrics"))),
-        test: numbers(manifest.decision.as_ref().and_then(|decision| decision.figures.get(TEST))),
+        training: numbers(metrics.get("fitted")),
+        test: numbers(held_out.or(out_of_fold)),
         decision: manifest.decision.as_ref().map(|decision| json!(decision).to_string()),
         metrics: metrics.to_string(),
     }

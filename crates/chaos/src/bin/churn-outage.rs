@@ -1,5 +1,5 @@
 //! `churn-outage`: takes Postgres, or the room on its disk, away for minutes under load. Exit code 0 when everything emitted is
-//! stored in the end.
+//! stored in the end, no part ended by itself or held more memory than the soak allows, and a sink's readiness said why it was not ready.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a terminal program
 
@@ -60,9 +60,10 @@ async fn start(args: Args) -> anyhow::Result<bool> {
     let options = Outage { program, kind, time: Duration::from_secs(args.seconds), rate: args.rate };
     let findings = outage(&options, &mut |line| eprintln!("{line}")).await?;
     if args.json {
+        findings.faults().iter().for_each(|fault| eprintln!("wrong: {fault}"));
         println!("{}", serde_json::to_string_pretty(&findings)?);
     } else {
         println!("{findings}");
     }
-    Ok(findings.complete)
+    Ok(findings.faults().is_empty())
 }

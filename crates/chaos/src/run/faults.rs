@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use churn_registry::{Kind, Version};
+use churn_registry::{Kind, RegistryError, Version};
 
 use super::versions::promotion;
 use super::{Away, Run, TICK};
@@ -12,6 +12,15 @@ use crate::topics::poison;
 
 impl Run<'_> {
     pub(super) async fn inject(&mut self, fault: Fault) -> Result<()> {
+        if let Fault::Kill(target) | Fault::Restart(target) | Fault::Pause(target, _) = fault {
+            self.prepare(target).await?;
+        }
+        // To end in order takes a part as long as its broker keeps it waiting, and nobody would wake the broker meanwhile.
+        if let Fault::Restart(_) | Fault::Remove(_) = fault
+            && self.away.iter().any(|away| away.stalled)
+        {
+            self.bring_back(Server::Kafka).await?;
+        }
         match fault {
             Fault::Kill(target) => {
                 if let Some(part) = self.stack.part(target) {
@@ -56,7 +65,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn is_away(&self, server: Server) -> bool {
+    pub(super) fn is_away(&self, server: Server) -> bool {
         self.away.iter().any(|away| away.server == server)
     }
 
@@ -85,11 +94,16 @@ impl Run<'_> {
 
     async fn promote(&mut self) -> Result<()> {
         let registry = self.stack.registry()?;
-        let champion = registry.champion(Kind::Model).await?.context("there is no champion")?;
         self.promotions += 1;
-        let others: Vec<Version> = self.versions.iter().copied().filter(|v| *v != champion.version).collect();
-        let version = others[self.promotions % others.len()];
-        registry.promote(&promotion(version), Some(&champion)).await?;
-        Ok(())
+        loop {
+            let champion = registry.champion(Kind::Model).await?.context("there is no champion")?;
+            let others: Vec<Version> = self.versions.iter().copied().filter(|v| *v != champion.version).collect();
+            let version = others[self.promotions % others.len()];
+            match registry.promote(&promotion(version), Some(&champion)).await {
+                // The trainer promoted one at this moment.
+                Err(RegistryError::Overtaken { .. }) => {}
+                done => return done.map(drop).map_err(Into::into),
+            }
+        }
     }
 }

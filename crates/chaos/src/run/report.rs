@@ -39,6 +39,8 @@ pub struct Report {
     pub rolled: usize,
     /// Requests that the api answered meanwhile.
     pub answered: u64,
+    /// Models that were asked for, most of them just before the trainer was hit.
+    pub trainings: u64,
     /// Times that a part ended by itself and was started again.
     pub endings: usize,
     /// Records of nonsense that were put into topics.
@@ -57,7 +59,7 @@ impl fmt::Display for Report {
         let v = &self.verdict;
         write!(
             f,
-            "{}: seed {}, {} faults, {} parts replaced, {} events, {} rows: lost {}, doubled {}, invented {}, changed {}, reordered {}, hung {}, refused {} of {} requests, stalled {} (longest {:.1} s)",
+            "{}: seed {}, {} faults, {} parts replaced, {} events, {} rows: lost {}, doubled {}, invented {}, changed {}, reordered {}, hung {}, refused {} of {} requests, unanswered {} of {} trainings, stalled {} (longest {:.1} s)",
             if v.is_good() { "exactly once" } else { "VIOLATED" },
             self.seed,
             self.faults,
@@ -72,6 +74,8 @@ impl fmt::Display for Report {
             v.hung,
             v.refused,
             v.refused + self.answered,
+            v.unanswered,
+            self.trainings,
             v.stalled,
             self.longest_still_seconds
         )

@@ -9,11 +9,10 @@ use anyhow::{Context as _, Result};
 use churn_testkit::{http_client, poll_until};
 
 use super::Run;
-use super::callers::Callers;
 use crate::plan::Target;
 
 /// How long a replacement may take to be ready, on a busy machine.
-const READY: Duration = Duration::from_secs(90);
+pub(super) const READY: Duration = Duration::from_secs(90);
 /// Between two parts, so that old and new ones work side by side for a while.
 const BETWEEN: Duration = Duration::from_secs(1);
 /// The `preStop` of the api's pod, here shorter: nobody but us has to hear of the new address.
@@ -30,15 +29,6 @@ const ORDER: [Target; 7] = [
 ];
 
 impl Run<'_> {
-    /// Starts what faults do without: a trainer, and an api with callers that never stop asking it.
-    pub(super) async fn complete(&mut self) -> Result<()> {
-        self.add_trainer().await?;
-        self.stack.add(Target::Api)?;
-        let address = self.ready(Target::Api).await?;
-        self.callers = Some(Callers::start(address));
-        Ok(())
-    }
-
     /// One rollout. `new`: a version that was not here before, whose `churn setup` comes first, while the old parts go on.
     pub(super) async fn roll(&mut self, program: &Path, new: bool) -> Result<()> {
         let started = Instant::now();
@@ -89,7 +79,7 @@ impl Run<'_> {
     }
 
     /// Waits until the youngest process of a target says that it can do its work; where it listens.
-    async fn ready(&mut self, target: Target) -> Result<String> {
+    pub(super) async fn ready(&mut self, target: Target) -> Result<String> {
         let client = http_client();
         let part = self.stack.youngest(target).with_context(|| format!("there is no {target}"))?;
         let name = part.name();

@@ -5,7 +5,7 @@ use super::repeated::Repeated;
 use super::{Examples, Report, Trained};
 use crate::evaluation::Evaluation;
 use crate::learner::Sample;
-use crate::{Artifact, Encoder, Reference, ScoringModel, TrainError, golden};
+use crate::{Artifact, Encoder, Metrics, Reference, ScoringModel, TrainError, golden};
 
 /// How a training ends.
 pub(crate) struct Finishing<'a> {
@@ -50,7 +50,14 @@ pub(crate) fn fit_best(
     let artifact = Artifact {
         reference: Reference::of(examples.features, examples.label, &validated.probability),
         golden: golden::choose(&model, examples.features),
-        report: Report::of(examples.label, finishing.seed, bench.folds(), contest.goal, &entries),
+        report: Report::of(
+            examples.label,
+            finishing.seed,
+            bench.folds(),
+            contest.goal,
+            &entries,
+            on_its_own(&model, examples),
+        ),
         evaluation: Some(Evaluation {
             repeated,
             ..Evaluation::of(examples, &model, validated, contest.goal, finishing.seed)
@@ -59,4 +66,9 @@ pub(crate) fn fit_best(
     };
     let leaderboard = order.iter().map(|&at| contest.report(at)).collect();
     Ok(Trained { artifact, out_of_fold: validated.probability.clone(), fold: bench.fold_of.to_vec(), leaderboard })
+}
+
+/// The figures of the customers that the model was fitted on.
+fn on_its_own(model: &ScoringModel, examples: Examples<'_>) -> Metrics {
+    Metrics::at_threshold(&model.predict_all(examples.features), examples.label, model.threshold)
 }

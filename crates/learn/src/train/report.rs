@@ -29,6 +29,10 @@ pub struct Report {
     pub chosen: usize,
     /// The best learners, the best first.
     pub learners: Vec<LearnerReport>,
+    /// The model's figures on the very customers that it was fitted on, better than it deserves: what it lacks of them out of
+    /// fold is how much it learned by heart. None in artifacts of former versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fitted: Option<Metrics>,
 }
 
 /// How good one learner is out of fold.
@@ -51,6 +55,7 @@ impl Report {
         folds: usize,
         goal: Goal,
         entries: &[(&LearnerParams, &CrossValidated)],
+        fitted: Metrics,
     ) -> Self {
         let learner = |(params, validated): &(&LearnerParams, &CrossValidated)| LearnerReport {
             params: (*params).clone(),
@@ -67,6 +72,7 @@ impl Report {
             trials: entries.len(),
             chosen: 0,
             learners: entries.iter().take(LISTED).map(learner).collect(),
+            fitted: Some(fitted),
         }
     }
 

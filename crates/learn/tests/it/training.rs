@@ -31,6 +31,11 @@ fn the_first_model_of_the_shipped_customers_is_as_good_as_measured() {
     assert!(best.f1 > 0.61 && best.mcc > 0.45 && best.lift_at_10.unwrap() > 2.5, "{best:?}");
     let again = Metrics::at_threshold(&trained.out_of_fold, label, trained.artifact.model.threshold());
     assert_eq!((again.auc, again.log_loss), (best.auc, best.log_loss));
+    // What it was fitted on it knows better than what it was not.
+    let model = &trained.artifact.model;
+    let own = Metrics::at_threshold(&model.predict_all(&shipped().features), label, model.threshold());
+    assert_eq!(report.fitted.as_ref(), Some(&own));
+    assert!(own.log_loss < best.log_loss - 0.003 && own.auc.unwrap() > best.auc.unwrap() + 0.003, "{own:?}");
     assert!(report.learners.iter().all(|learner| learner.metrics.log_loss < 0.414), "{report:?}");
     assert_eq!(report.best().params.name(), "blend");
 }

@@ -5,6 +5,7 @@
 
 mod folder;
 mod s3;
+mod tls;
 
 pub(crate) use folder::Folder;
 pub(crate) use s3::Bucket;

@@ -19,9 +19,8 @@ use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 
-use super::Found;
+use super::{Found, tls};
 use crate::config::S3Config;
 use crate::digest::{nonce, sha256};
 use crate::{RegistryError, StorageError};
@@ -55,12 +54,10 @@ enum Put {
 
 impl Bucket {
     /// Uses the bucket; nothing is asked yet.
-    pub(crate) async fn open(config: &S3Config) -> Self {
-        let tls = tls::Provider::Rustls(CryptoMode::Ring);
-        let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
+    pub(crate) async fn open(config: &S3Config) -> Result<Self, RegistryError> {
         let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(tls::system())
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(timeouts);
         if let Some(region) = &config.region {
@@ -84,9 +81,13 @@ impl Bucket {
         if let Some(endpoint) = &config.endpoint {
             s3 = s3.endpoint_url(endpoint);
         }
+        // For the bucket alone: whoever gives out credentials shows a certificate of a public authority.
+        if let Some(authorities) = config.authorities().map_err(|problem| tls::unusable(&problem))? {
+            s3 = s3.http_client(tls::trusting(authorities)?);
+        }
         let prefix = config.prefix.trim_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Self { client: Client::from_conf(s3.build()), bucket: config.bucket.clone(), prefix }
+        Ok(Self { client: Client::from_conf(s3.build()), bucket: config.bucket.clone(), prefix })
     }
 
     pub(crate) fn place(&self, key: &str) -> String {
@@ -245,5 +246,12 @@ fn outcome(sent: Result<PutObjectOutput, SdkError<PutObjectError>>) -> Put {
 
 /// The whole chain of reasons, because the outermost only says "service error".
 fn describe<E: Error + Send + Sync + 'static>(error: &SdkError<E>) -> StorageError {
-    DisplayErrorContext(error).to_string().into()
+    let said = DisplayErrorContext(error).to_string();
+    match tls::refused(error) {
+        true => format!(
+            "{said}; the server's certificate was refused: have it renewed, or name its authority in registry.s3.ca_file"
+        ),
+        false => said,
+    }
+    .into()
 }

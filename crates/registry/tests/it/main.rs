@@ -10,6 +10,7 @@ mod publishing;
 mod s3;
 mod signing;
 mod sweeping;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

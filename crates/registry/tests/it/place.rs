@@ -33,6 +33,7 @@ impl Place {
             bucket: bucket.name.clone(),
             prefix: "some/prefix".into(),
             endpoint: Some(bucket.endpoint.clone()),
+            ca_file: None,
             region: None,
             access_key_id: bucket.access_key.clone(),
             secret_access_key: Secret::new(&bucket.secret_key),

@@ -207,14 +207,14 @@ catalogue! {
     /// Monitor: population stability index by feature.
     MODEL_FEATURE_PSI: GaugeVec = Spec::gauge_vec(
         "churn_model_feature_psi", Unit::Count, &["model_version", "feature", "reference"],
-        "Population stability index of a feature in nats; reference is training or live.");
+        "Population stability index in nats of a feature, of the probability, and of the share of predicted leavers (label); reference is training or live.");
     /// Monitor: features that have drifted.
     MODEL_DRIFTED_FEATURES: GaugeVec = Spec::gauge_vec(
-        "churn_model_drifted_features", Unit::Count, &["model_version", "reference"], "Features that have drifted from the reference.");
+        "churn_model_drifted_features", Unit::Count, &["model_version", "reference"], "Features that have drifted from the reference, the probability and the share of predicted leavers counted in.");
     /// Monitor: what calls for a new model.
     MODEL_ALARM: GaugeVec = Spec::gauge_vec(
         "churn_model_alarm", Unit::Count, &["model_version", "kind"],
-        "1 while the model's customers have changed (drift), its errors have grown (performance) or values are missing or strange (quality), by effect and significance; else 0.");
+        "1 while the model's customers or scores have changed (drift), its errors have grown (performance) or values are missing or strange (quality), by effect and significance; else 0.");
     /// Monitor: log-loss of the last block.
     MODEL_BLOCK_LOG_LOSS: GaugeVec = Spec::gauge_vec(
         "churn_model_block_log_loss", Unit::Count, &["model_version", "rows"],

@@ -28,7 +28,7 @@ pub const LABELS: &[Label] = &[
     label("commit", 1, "the commit of the build"),
     label("component", 8, "what a part depends on: kafka, database, model, ..., and the part itself"),
     label("detector", 4, "adwin, page-hinkley, ddm"),
-    label("feature", 20, "the nineteen features, and probability for the score"),
+    label("feature", 21, "the nineteen features, probability for the score, label for the predictions"),
     label("kind", 4, "which of a few cases, as the metric says"),
     label("metric", 8, "auc, f1, accuracy, precision, recall, brier"),
     label(

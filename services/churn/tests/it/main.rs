@@ -7,6 +7,7 @@ mod cases;
 mod cli;
 mod cluster;
 mod demo;
+mod dlq;
 mod drift;
 mod evolution;
 mod health;

@@ -14,8 +14,21 @@ use crate::run::{churn, json, run_with, stderr, stdout};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const PARTS: [&str; 6] = ["setup", "synthesizer", "scorer", "sink", "monitor", "trainer"];
-/// Passwords of Kafka and Postgres, and the token: none may ever be seen.
-const SECRETS: [&str; 3] = ["kafka-s3cret", "pg-s3cret", "http-s3cret"];
+/// Of every kind that the configuration knows: none may ever be seen.
+const SECRETS: [&str; 9] = [
+    "kafka-s3cret",
+    "pg-s3cret",
+    "http-s3cret",
+    "schemas-s3cret",
+    // The same as a request carries it, after the user "churn".
+    "Y2h1cm46c2NoZW1hcy1zM2NyZXQ=",
+    "bucket-s3cret",
+    "mlflow-s3cret",
+    "traces-s3cret",
+    "MC4CAQAwBQYDK2VwBCIEIGEgc2VjcmV0IHNlZWQgb2YgdGhlIHRlc3QncyBrZXkh",
+];
+/// Where nobody listens.
+const NOBODY: &str = "http://127.0.0.1:1";
 
 /// A Kafka and a Postgres that take log-ins over TLS only, with a user a part and the rights that `churn access` prints.
 struct Fortress {
@@ -89,6 +102,17 @@ impl Fortress {
             ("CHURN__REGISTRY__PATH", self.path("registry")),
             ("CHURN__HTTP__LISTEN", format!("127.0.0.1:{}", free_port()?)),
             ("CHURN__HTTP__TOKEN", SECRETS[2].into()),
+            ("CHURN__SCHEMA_REGISTRY__USER", "churn".into()),
+            ("CHURN__SCHEMA_REGISTRY__PASSWORD", SECRETS[3].into()),
+            ("CHURN__REGISTRY__S3__ACCESS_KEY_ID", "churn".into()),
+            ("CHURN__REGISTRY__S3__SECRET_ACCESS_KEY", SECRETS[5].into()),
+            ("CHURN__REGISTRY__SIGNING_KEY", signing_key()),
+            // Two that nothing waits for, and whose absence is complained of.
+            ("CHURN__MLFLOW__URL", NOBODY.into()),
+            ("CHURN__MLFLOW__TOKEN", SECRETS[6].into()),
+            ("CHURN__TELEMETRY__OTLP_ENDPOINT", NOBODY.into()),
+            ("CHURN__TELEMETRY__OTLP_TOKEN", SECRETS[7].into()),
+            ("CHURN__TELEMETRY__SAMPLE_RATIO", "0.01".into()),
             ("CHURN__SYNTHESIZER__RATE", "500".into()),
             ("CHURN__SYNTHESIZER__OUTCOME_DELAY", "1s".into()),
             ("CHURN__LOG__LEVEL", "debug".into()),
@@ -136,6 +160,11 @@ fn acls(rule: &Value) -> Vec<Acl> {
         .into_iter()
         .flat_map(|name| operations.iter().map(move |op| acl(name.clone(), op)).collect::<Vec<_>>())
         .collect()
+}
+
+/// What signs the models of these tests.
+fn signing_key() -> String {
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", SECRETS[8])
 }
 
 fn without_secrets(said: &str) -> Result<()> {
@@ -188,11 +217,26 @@ async fn parts_run_with_their_least_rights_over_tls_and_no_secret_is_seen() -> R
         without_secrets(&(program.stderr() + &program.stdout() + &arguments(program.id())))?;
         ensure!(client.get(format!("{base}/metrics")).send().await?.status() == 401, "no token, no metrics");
     }
+    for complaint in ["mlflow is behind", "the collector does not answer"] {
+        let said = poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(all().contains(complaint))).await;
+        said.with_context(|| format!("{complaint:?} was to be said: {}", all()))?;
+    }
+    without_secrets(&all())?;
     for command in [&["config", "show"][..], &["config", "show", "--json"], &["config", "check"]] {
         let output = fortress.run("sink", command, &[]);
-        without_secrets(&(stdout(&output) + &stderr(&output)))?;
+        let said = stdout(&output) + &stderr(&output);
+        ensure!(output.status.success(), "{command:?}: {said}");
+        without_secrets(&said)?;
     }
-    Ok(())
+    let schemas = [("CHURN__SCHEMA_REGISTRY__URL", NOBODY)];
+    fortress.refused("scorer", &schemas, "schema registry")?;
+    let bucket = [("CHURN__REGISTRY__S3__BUCKET", "models"), ("CHURN__REGISTRY__S3__ENDPOINT", NOBODY)];
+    fortress.refused("scorer", &bucket, "s3://models")?;
+    let damaged = signing_key().replace("END PRIVATE", "END A");
+    let checked = fortress.run("sink", &["config", "check"], &[("CHURN__REGISTRY__SIGNING_KEY", &damaged)]);
+    let said = stdout(&checked) + &stderr(&checked);
+    ensure!(!checked.status.success() && said.contains("signing_key"), "{}: {said}", checked.status);
+    without_secrets(&said)
 }
 
 #[tokio::test(flavor = "multi_thread")]

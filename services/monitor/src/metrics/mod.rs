@@ -8,7 +8,7 @@ use churn_wire::{DecodeError, RetrainReason, RetrainRequest};
 
 use crate::join::Evicted;
 use crate::late::LateResults;
-use crate::snapshot::{FeatureDrift, ModelSnapshot, MonitorSnapshot};
+use crate::snapshot::{FeatureDrift, LABEL, ModelSnapshot, MonitorSnapshot, PROBABILITY};
 
 use families::Families;
 
@@ -16,8 +16,6 @@ use families::Families;
 const REFERENCES: [&str; 2] = ["live", "training"];
 /// Values of the label `kind`.
 const ALARMS: [&str; 3] = ["drift", "performance", "quality"];
-/// Value of the label `feature` for the score.
-const PROBABILITY: &str = "probability";
 
 /// A gauge by model version, and the figure it shows.
 type Figure = (GaugeVec, fn(&ModelSnapshot) -> Option<f64>);
@@ -134,8 +132,7 @@ impl MonitorMetrics {
         if drift.is_empty() {
             return;
         }
-        let names = FEATURES.iter().map(|feature| feature.name).chain([PROBABILITY]);
-        for name in names {
+        for name in compared() {
             let psi = drift.iter().find(|feature| feature.feature == name).map(|feature| feature.psi);
             show(&self.psi, &[version, name, reference], psi);
         }
@@ -161,7 +158,7 @@ impl MonitorMetrics {
         }
         for reference in REFERENCES {
             let _ = self.drifted.remove_label_values(&[version, reference]);
-            for name in FEATURES.iter().map(|feature| feature.name).chain([PROBABILITY]) {
+            for name in compared() {
                 show(&self.psi, &[version, name, reference], None);
             }
         }
@@ -216,6 +213,11 @@ impl MonitorMetrics {
         self.rebalances.with_label_values(&["monitor"]).inc();
         tracing::info!(partitions, "partitions assigned");
     }
+}
+
+/// Values of the label `feature` of what is compared with a reference.
+fn compared() -> impl Iterator<Item = &'static str> {
+    FEATURES.iter().map(|feature| feature.name).chain([PROBABILITY, LABEL])
 }
 
 /// Labels `detector` and `signal` of each detector's counts.

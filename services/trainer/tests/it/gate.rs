@@ -42,12 +42,14 @@ async fn a_better_model_takes_the_champions_place_and_every_figure_is_written_do
             .await?;
     assert_eq!(serde_json::from_str::<Value>(&stored)?, decision, "and so does churn.model");
     assert!(learner != "unknown", "{learner}");
-    let test: f64 = sqlx::query_scalar(
-        "select value from churn.model_metric where model_version = 'v2' and dataset = 'test' and metric = 'log_loss'",
-    )
-    .fetch_one(stack.store.pool())
-    .await?;
-    assert_eq!(test, of_row("/figures/log_loss/challenger")?);
+    let [first, second] = [log_losses(&stack, "v1").await?, log_losses(&stack, "v2").await?];
+    assert_eq!(second.test, of_row("/figures/log_loss/challenger")?, "those held out");
+    let first_manifest = stack.registry.manifest(Kind::Model, "v1".parse::<Version>()?).await?;
+    let of_first = |at: &str| Value::Object(first_manifest.metrics.clone()).pointer(at).and_then(Value::as_f64);
+    assert_eq!(Some(first.test), of_first("/learners/0/metrics/log_loss"), "nobody was held out: those out of fold");
+    assert_eq!(Some(first.training), of_first("/fitted/log_loss"));
+    assert_eq!(Some(second.training), manifest.metrics["fitted"]["log_loss"].as_f64(), "those it was fitted on");
+    assert!(first.training < first.test && second.training != second.test, "{first:?} {second:?}");
 
     churn_testkit::poll_until(crate::stack::PATIENCE, async || {
         Ok::<_, std::io::Error>(std::fs::read_to_string(told.path())?.trim() == "v2 after v1")
@@ -100,4 +102,24 @@ async fn what_cannot_be_trained_on_ends_in_a_row_that_says_why() -> Result<()> {
     assert!(answer.status == "failed" && answer.detail.contains("held out of 40 labelled events"), "{answer:?}");
     assert!(!shipped().is_empty());
     trainer.stop().await
+}
+
+#[derive(Debug)]
+struct LogLosses {
+    training: f64,
+    test: f64,
+}
+
+async fn log_losses(stack: &Stack, version: &str) -> Result<LogLosses> {
+    let query =
+        "select value from churn.model_metric where model_version = $1 and dataset = $2 and metric = 'log_loss'";
+    let of = async |dataset: &str| -> Result<f64> {
+        sqlx::query_scalar(query)
+            .bind(version)
+            .bind(dataset)
+            .fetch_one(stack.store.pool())
+            .await
+            .with_context(|| format!("the {dataset} figures of {version}"))
+    };
+    Ok(LogLosses { training: of("training").await?, test: of("test").await? })
 }

@@ -126,7 +126,7 @@ impl Stack {
                 created_by: "a test".into(),
                 params: serde_json::Map::new(),
                 lineage,
-                metrics: serde_json::Map::new(),
+                metrics: object(&model(opposite).report)?,
                 decision,
                 files: model(opposite).to_files()?,
             })
@@ -295,6 +295,10 @@ pub(crate) fn request(number: u64, reason: RetrainReason, champion: Option<&str>
         champion_version: champion.map(str::to_owned),
         detail: Some(r#"{"metric":"log_loss","now":0.8}"#.into()),
     }
+}
+
+fn object(report: &churn_learn::Report) -> Result<serde_json::Map<String, serde_json::Value>> {
+    Ok(serde_json::from_value(serde_json::to_value(report)?)?)
 }
 
 /// A model of the shipped customers, or of their opposites; trained once a process.
