@@ -55,7 +55,8 @@ impl Findings {
         }
         let limit = Limits::default().load;
         // Not a number is no pass.
-        for Memory { part, most, .. } in self.memory.iter().filter(|memory| memory.most.is_nan() || memory.most > limit) {
+        for Memory { part, most, .. } in self.memory.iter().filter(|memory| memory.most.is_nan() || memory.most > limit)
+        {
             faults.push(format!("{part} held {most:.0} MB, at most {limit:.0}"));
         }
         if self.memory.is_empty() {
