@@ -45,6 +45,7 @@ pub(crate) async fn collect(stack: &Stack, poison: Vec<LetterFact>) -> Result<(H
         poison,
         letters,
         reasonless: false,
+        mixed: false,
     };
     Ok((history, events.0))
 }

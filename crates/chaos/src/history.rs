@@ -90,6 +90,8 @@ pub struct History {
     pub letters: Vec<LetterFact>,
     /// Whether a version took part, scorer or sink, that knew no reasons yet: none is then as good as the right ones.
     pub reasonless: bool,
+    /// Whether two versions took part: each may add up contributions in its own order, so they are the same but for rounding.
+    pub mixed: bool,
 }
 
 /// What should have come out, computed again without the parts.

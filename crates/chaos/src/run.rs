@@ -240,6 +240,7 @@ impl Run<'_> {
     async fn judge(mut self, options: &Options) -> Result<Report> {
         let (mut history, events) = collect(&self.stack, std::mem::take(&mut self.poison)).await?;
         history.reasonless = options.reasonless;
+        history.mixed = options.roll.iter().any(|program| *program != options.program);
         let registry = self.stack.registry()?;
         let truth = Recomputed::new(&registry, STREAM, SEED_OF_STREAM, RETURNING_SHARE, &events).await?;
         let mut verdict = judge(&history, &truth);

@@ -189,6 +189,16 @@ fn a_probability_that_differs_in_its_last_bit_is_found() {
         h.rows[3].reasons.clear();
     });
     assert!(older.is_good(), "{older:?}");
+    let mixed = |by: f32| {
+        judged(move |h| {
+            h.mixed = true;
+            let shifted = (f32::from_bits(h.rows[2].reasons[0].1) + by).to_bits();
+            h.scores[2].1.reasons[0].1 = shifted;
+            h.rows[2].reasons[0].1 = shifted;
+        })
+    };
+    assert!(mixed(1e-6).is_good());
+    assert_eq!(mixed(1e-2).changed, 1);
 }
 
 #[test]
