@@ -236,6 +236,8 @@ check_budget() {
   kubectl uncordon --selector kubernetes.io/os=linux >/dev/null
   kubectl -n churnstream rollout status statefulset/scorer --timeout=60s
   drain_of scorer-0 90s || die "the drain is still held back"
+  # A drained node stays out of use until somebody says otherwise, and pods that are to be spread wait for it.
+  kubectl uncordon --selector kubernetes.io/os=linux >/dev/null
 }
 
 # drain_of POD TIME: drains the pod's node of scorers. A pod gets its grace time to end.
