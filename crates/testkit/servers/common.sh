@@ -39,9 +39,21 @@ listening() {
 }
 
 # Whether process $1 runs and is the server of folder $2: a process id alone may have been given to
-# another program since.
+# another program since. A process has no command line for the instant in which it becomes another program
+# (exec), so an empty one is read again; one that has ended has none for ever.
 is_server_of() {
-  [ -r "/proc/$1/cmdline" ] && tr '\0' ' ' <"/proc/$1/cmdline" | grep -qF -- "$2"
+  local line _
+  for _ in {1..100}; do
+    [ -r "/proc/$1/cmdline" ] || return 1
+    line=$(tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline") || return 1
+    if [ -n "$line" ]; then
+      [[ $line == *"$2"* ]]
+      return
+    fi
+    if grep -q '^State:[[:space:]]*[ZX]' "/proc/$1/status" 2>/dev/null; then return 1; fi
+    sleep 0.01
+  done
+  return 1
 }
 
 # wait_until_ready LOG SECONDS ALIVE_COMMAND READY_COMMAND: on failure the end of the log says why.
