@@ -114,7 +114,7 @@
 -#}
 {% macro session_settings() -%}
     set local work_mem = '{{ env_var("CHURN_WAREHOUSE_WORK_MEM", "128MB") }}'; set local jit = off;
-    set local max_parallel_workers_per_gather = 0
+    set local max_parallel_workers_per_gather = 0; set temp_buffers = '{{ env_var("CHURN_WAREHOUSE_TEMP_BUFFERS", "64MB") }}'
 {%- endmacro %}
 
 {#- A new table has no statistics until autovacuum comes by, and the next model joins it at once. -#}
@@ -138,4 +138,35 @@
         select distinct customer_id from news
 
     )
+{%- endmacro %}
+
+{#- The scores of a CTE with the version of the customer that was valid at the event's time. -#}
+{% macro with_version(scores) -%}
+    select
+        {{ scores }}.*,
+        customer.customer_key,
+        customer.latest_score_id,
+        customer.first_arrived_at
+    from {{ scores }}
+    inner join {{ ref('dim_customer') }} as customer
+        on
+            {{ scores }}.customer_id = customer.customer_id
+            and {{ scores }}.event_time >= customer.valid_from
+            and ({{ scores }}.event_time < customer.valid_to or customer.valid_to is null)
+{%- endmacro %}
+
+{#-
+    The strategy `replace_known`: delete+insert that knows what cannot be there yet. The column `meta.arrival` tells when the warehouse
+    first saw what a row is about; where that is later than the model's last reading, there is nothing to delete.
+-#}
+{% macro get_incremental_replace_known_sql(arg_dict) -%}
+    {%- set columns = get_quoted_csv(arg_dict.dest_columns | map(attribute="name")) -%}
+    {%- set key = arg_dict.unique_key -%}
+    delete from {{ arg_dict.target_relation }} as dest
+    where dest.{{ key }} in (
+        select arriving.{{ key }} from {{ arg_dict.temp_relation }} as arriving
+        where (arriving.{{ config.get('meta').arrival }} > {{ read_arrivals() }}) is not true
+    );
+    insert into {{ arg_dict.target_relation }} ({{ columns }})
+    select {{ columns }} from {{ arg_dict.temp_relation }}
 {%- endmacro %}

@@ -35,7 +35,7 @@
         {%- set read_before = read_arrivals() -%}
         new_key as materialized (
 
-            select {{ key }} from {{ ref('int_scored_event') }}
+            select distinct {{ key }} from {{ ref('int_scored_event') }}
             where arrived_at > {{ read_before }}
             except
             select {{ key }} from {{ this }}

@@ -22,12 +22,16 @@ arrived as (
 
     select arriving.* from {{ ref('stg_scored_event') }} as arriving
     {% if is_incremental() %}
+        -- One by one, by the key: what is known grows with the years, what arrives does not.
+        left join lateral (
+            select present.score_id from {{ this }} as present
+            where present.score_id = arriving.score_id
+            order by present.score_id
+            limit 1
+        ) as known on true
         where
             arriving.stored_at >= {{ unread_since() }}
-            and not exists (
-                select from {{ this }} as known
-                where known.score_id = arriving.score_id
-            )
+            and known.score_id is null
     {% endif %}
 
 ),

@@ -1,7 +1,8 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='delete+insert',
+        incremental_strategy='replace_known',
+        meta={'arrival': 'first_arrived_at'},
         unique_key='customer_id',
         on_schema_change='append_new_columns',
         indexes=[{'columns': ['customer_id']}],
@@ -62,6 +63,7 @@ instant as (
         *,
         lead(event_time) over customer_events as next_event_time,
         max(arrived_at) over (partition by customer_id) as customer_arrived_at,
+        min(arrived_at) over (partition by customer_id) as first_arrived_at,
         first_value(score_id) over (partition by customer_id order by event_time desc, score_id desc) as latest_score_id
     from history
     window customer_events as (partition by customer_id order by event_time, score_id)
@@ -119,7 +121,8 @@ final as (
         next_version_at as valid_to,
         next_version_at is null as is_current,
         latest_score_id,
-        customer_arrived_at as arrived_at
+        customer_arrived_at as arrived_at,
+        first_arrived_at
     from version_start
 
 )

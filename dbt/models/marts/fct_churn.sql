@@ -1,7 +1,8 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='delete+insert',
+        incremental_strategy='replace_known',
+        meta={'arrival': 'arrived_at'},
         unique_key='score_id',
         on_schema_change='append_new_columns',
         indexes=[
@@ -32,14 +33,27 @@ score as not materialized (
 
 ),
 
-customer as (
-
-    select * from {{ ref('dim_customer') }}
-
-),
-
 {% if is_incremental() %}
-    {{ news_of_customers() }},
+    news as (
+
+        select * from score
+        where arrived_at > {{ read_before }}
+
+    ),
+
+    dated_news as (
+
+        {{ with_version('news') }}
+
+    ),
+
+    -- Most customers with news have nothing but news; only the others' scores are looked for.
+    customer_known_before as (
+
+        select distinct customer_id from dated_news
+        where (first_arrived_at > {{ read_before }}) is not true
+
+    ),
 
     new_outcome as (
 
@@ -54,11 +68,9 @@ customer as (
 
     affected as (
 
-        select * from news
-        union all
         select score.*
         from score
-        inner join customer_with_news on score.customer_id = customer_with_news.customer_id
+        inner join customer_known_before on score.customer_id = customer_known_before.customer_id
         where score.arrived_at <= {{ read_before }}
         union all
         select score.*
@@ -66,13 +78,21 @@ customer as (
         inner join new_outcome on score.score_id = new_outcome.score_id
         where
             score.arrived_at <= {{ read_before }}
-            and score.customer_id not in (select customer_with_news.customer_id from customer_with_news)
+            and score.customer_id not in (select customer_known_before.customer_id from customer_known_before)
+
+    ),
+
+    dated as (
+
+        select * from dated_news
+        union all
+        {{ with_version('affected') }}
 
     ),
 {% else %}
-    affected as (
+    dated as (
 
-        select * from score
+        {{ with_version('score') }}
 
     ),
 
@@ -92,18 +112,12 @@ customer as (
 joined as (
 
     select
-        affected.*,
-        customer.customer_key,
+        dated.*,
         outcome.is_churned,
         outcome.observed_at as outcome_observed_at,
         outcome.stored_at as outcome_stored_at,
-        affected.score_id = customer.latest_score_id as is_latest
-    from affected
-    inner join customer
-        on
-            affected.customer_id = customer.customer_id
-            and affected.event_time >= customer.valid_from
-            and (affected.event_time < customer.valid_to or customer.valid_to is null)
+        dated.score_id = dated.latest_score_id as is_latest
+    from dated
     {% if is_incremental() %}
         -- One by one, by the source's key: an increment must not cost more with each year of outcomes.
         left join lateral (
@@ -112,12 +126,12 @@ joined as (
                 known.observed_at,
                 known.stored_at
             from {{ ref('stg_outcome') }} as known
-            where known.score_id = affected.score_id
+            where known.score_id = dated.score_id
             order by known.score_id
             limit 1
         ) as outcome on true
     {% else %}
-        left join outcome on affected.score_id = outcome.score_id
+        left join outcome on dated.score_id = outcome.score_id
     {% endif %}
 
 ),

@@ -1,0 +1,13 @@
+{#-
+    What an increment of a model with the strategy `append` brings is read once: a temporary view passes it to the insert, and nothing is
+    written twice. Everything else is made as the adapter makes it.
+-#}
+{% macro postgres__get_create_table_as_sql(temporary, relation, sql) -%}
+    {%- if temporary and config.get('incremental_strategy') == 'append' -%}
+        create temporary view {{ relation }}
+        {{ get_assert_columns_equivalent(sql) }}
+        as {{ sql }}
+    {%- else -%}
+        {{ create_table_as(temporary, relation, sql) }}
+    {%- endif -%}
+{%- endmacro %}
