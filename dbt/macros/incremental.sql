@@ -117,10 +117,14 @@
     set local max_parallel_workers_per_gather = 0; set temp_buffers = '{{ env_var("CHURN_WAREHOUSE_TEMP_BUFFERS", "64MB") }}'
 {%- endmacro %}
 
-{#- A new table has no statistics until autovacuum comes by, and the next model joins it at once. -#}
-{% macro analyze_after_full_build() -%}
+{#-
+    A new table has no statistics until autovacuum comes by, and the next model joins it at once. Until then, too, each reader finds
+    out anew which rows are committed, and the vacuum that a million new rows call for would run into the next increment. Outside of the
+    model's transaction, as vacuum wants it.
+-#}
+{% macro vacuum_after_full_build() -%}
     {%- if model.config.materialized in ('table', 'incremental') and not is_incremental() -%}
-        analyze {{ this }}
+        vacuum (analyze) {{ this }}
     {%- endif -%}
 {%- endmacro %}
 
