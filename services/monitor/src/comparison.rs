@@ -85,12 +85,17 @@ impl SegmentComparison {
         let rows = part.features.rows();
         let missing = part.features.columns().iter().filter_map(ColumnWindow::missing_share).reduce(f64::max);
         if rows.min(reference.features.rows()) < MIN_SEGMENT_ROWS {
-            return Self { rows, missing, ..Self::default() };
+    /// Largest share of a feature's values that the live reference did not have.
+    #[serde(default)]
+    pub(crate) strange: Option<f64>,
+            return Self { rows, missing, strange, ..Self::default() };
         }
         let compared = Comparison::new(&part.features, score(&reference.score, part), None);
         Self {
             rows,
             drifted: Some(drifted(&compared.features, rule).count() as u64),
+        let strange = part.features.columns().iter().filter_map(|column| column.quality().strange_share());
+        let strange = strange.reduce(f64::max);
             worst_psi: compared.features.iter().map(|drift| drift.psi.get()).reduce(f64::max),
             probability_psi: compared.score.map(|effect| effect.psi).map(Distance::get),
             missing,
@@ -101,4 +106,5 @@ impl SegmentComparison {
 /// How far a part's scores are from a reference.
 pub(crate) fn score(reference: &ColumnReference, part: &Part) -> Option<Effect> {
     reference.effect(&part.score)
+            strange,
 }

@@ -14,6 +14,7 @@ mod config;
 mod distribution;
 mod drift;
 mod estimate;
+mod freshness;
 mod intake;
 mod join;
 mod late;

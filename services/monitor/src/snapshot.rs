@@ -14,6 +14,7 @@ use crate::distribution::Bar;
 use crate::models::Model;
 use crate::pairs::Pair;
 use crate::performance::DetectorCounts;
+use crate::segment_errors::SegmentErrors;
 
 /// What the score is called beside the features.
 pub(crate) const PROBABILITY: &str = "probability";
@@ -110,6 +111,12 @@ pub struct ModelSnapshot {
     pub performance_alarm: Option<Shift>,
     /// How often the detectors have spoken up.
     pub detectors: DetectorCounts,
+    /// Time of the newest event of the last batch, seconds since 1970.
+    pub newest_event: Option<f64>,
+    /// The time of the newest event at which each feature had a value.
+    pub feature_seen: Vec<(&'static str, f64)>,
+    /// Whether what the version was trained on is of other features and cannot be compared with; `None` until it is known.
+    pub training_refused: Option<bool>,
 }
 
 /// A shadow against the champion, on the same events.
@@ -177,16 +184,28 @@ pub struct SegmentSnapshot {
     pub probability_psi: Option<f64>,
     /// Largest share of missing values of a feature.
     pub missing: Option<f64>,
+    /// Largest share of a feature's values that the live reference did not have.
+    pub strange: Option<f64>,
+    /// Figures to expect of the last full window, before its outcomes are known.
+    pub estimates: Option<Estimates>,
     /// Labelled rows that the following figures are of.
     pub labelled_rows: u64,
     /// Share of right labels.
     pub accuracy: Option<f64>,
     /// Area under the ROC curve.
     pub auc: Option<f64>,
+    /// Harmonic mean of precision and recall.
+    pub f1: Option<f64>,
     /// Mean log-loss.
     pub log_loss: Option<f64>,
+    /// Mean squared error of the probability.
+    pub brier: Option<f64>,
     /// Share of customers who left.
     pub churn: Option<f64>,
+    /// Log-loss of the segment's last full block of labelled rows and of its first ones.
+    pub errors: Option<Shift>,
+    /// Whether the errors have grown, in two blocks in a row, by more than chance and by enough to matter.
+    pub alarm: Option<bool>,
 }
 
 impl SegmentSnapshot {
@@ -197,7 +216,12 @@ impl SegmentSnapshot {
         let rows = live.map(|live| live.window.rows() as f64);
         let names = model.drift.settings().segmentation.segments();
         let figures = names.zip(model.segments.summaries()).enumerate();
-        let all = figures.map(|(at, (name, figures))| Self::of(name, &compared(at), rows, &figures));
+        let all = figures.map(|(at, (name, figures))| Self {
+            estimates: model.estimate.of_segment(at).copied(),
+            errors: model.segments.errors(at).and_then(SegmentErrors::latest),
+            alarm: model.segments.errors(at).and_then(SegmentErrors::alarm),
+            ..Self::of(name, &compared(at), rows, &figures)
+        });
         all.filter(|segment| segment.labelled_rows > 0 || segment.share.is_some_and(|share| share > 0.0)).collect()
     }
 
@@ -210,11 +234,17 @@ impl SegmentSnapshot {
             worst_psi: compared.worst_psi,
             probability_psi: compared.probability_psi,
             missing: compared.missing,
+            strange: compared.strange,
+            estimates: None,
             labelled_rows: figures.rows,
             accuracy: figures.accuracy,
             auc: figures.auc,
+            f1: figures.f1,
             log_loss: figures.log_loss,
+            brier: figures.brier,
             churn: figures.positive_share,
+            errors: None,
+            alarm: None,
         }
     }
 }
@@ -275,6 +305,9 @@ impl ModelSnapshot {
             performance: model.performance.latest(),
             performance_alarm: model.performance.alarm(),
             detectors: model.performance.detectors(),
+            newest_event: model.freshness.newest(),
+            feature_seen: model.freshness.seen().collect(),
+            training_refused: model.knows_training.then_some(model.training_refused),
         }
     }
 }

@@ -249,13 +249,14 @@ impl Watch {
     /// Hands rows of one model version over at once: counting column by column is many times faster than row by row.
     fn close_run(&mut self, batch: &ScoreBatch, model: Option<(u16, u32)>, rows: std::ops::Range<usize>) {
         if let Some(model) = model.and_then(|(_, id)| self.models.get_mut(id)) {
-            model.score(Rows {
+            let rows = Rows {
                 features: &batch.event.features,
                 probability: &batch.probability,
                 predicted: &batch.label,
                 cells: &self.cells,
                 range: rows,
-            });
+            };
+            model.score(rows, &batch.event.event_time_ms);
         }
     }
 

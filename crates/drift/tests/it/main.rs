@@ -5,6 +5,7 @@
 mod detectors;
 mod estimate;
 mod evidently;
+mod intervals;
 mod multivariate;
 mod numerical;
 mod ranking;

@@ -99,6 +99,24 @@ impl Families {
             family(&catalogue::MODEL_SEGMENT_WORST_PSI, |m| segments(m, |s| s.worst_psi)),
             family(&catalogue::MODEL_SEGMENT_PROBABILITY_PSI, |m| segments(m, |s| s.probability_psi)),
             family(&catalogue::MODEL_SEGMENT_MISSING, |m| segments(m, |s| s.missing)),
+            family(&catalogue::MODEL_SEGMENT_UNSEEN, |m| segments(m, |s| s.strange)),
+            family(&catalogue::MODEL_SEGMENT_F1, |m| segments(m, |s| s.f1)),
+            family(&catalogue::MODEL_SEGMENT_BRIER, |m| segments(m, |s| s.brier)),
+            family(&catalogue::MODEL_SEGMENT_ESTIMATED_ACCURACY, |m| expected(m, |e| e.accuracy)),
+            family(&catalogue::MODEL_SEGMENT_ESTIMATED_AUC, |m| expected(m, |e| e.roc_auc)),
+            family(&catalogue::MODEL_SEGMENT_ESTIMATED_F1, |m| expected(m, |e| e.f1)),
+            family(&catalogue::MODEL_SEGMENT_ESTIMATED_LOG_LOSS, |m| expected(m, |e| e.log_loss)),
+            family(&catalogue::MODEL_SEGMENT_BLOCK_LOG_LOSS, segment_blocks),
+            family(&catalogue::MODEL_SEGMENT_ALARM, |m| {
+                segments(m, |s| s.alarm.map(|alarm| f64::from(u8::from(alarm))))
+            }),
+            family(&catalogue::MODEL_NEWEST_EVENT, |m| one(m.newest_event)),
+            family(&catalogue::MODEL_FEATURE_SEEN, |m| {
+                m.feature_seen.iter().map(|(feature, at)| (vec![(*feature).to_owned()], Some(*at))).collect()
+            }),
+            family(&catalogue::MODEL_TRAINING_REFUSED, |m| {
+                one(m.training_refused.map(|refused| f64::from(u8::from(refused))))
+            }),
             family(&catalogue::MODEL_SEGMENT_ACCURACY, |m| segments(m, |s| s.accuracy)),
             family(&catalogue::MODEL_SEGMENT_AUC, |m| segments(m, |s| s.auc)),
             family(&catalogue::MODEL_SEGMENT_LOG_LOSS, |m| segments(m, |s| s.log_loss)),
@@ -236,6 +254,29 @@ fn strange(model: &ModelSnapshot, words: bool) -> Values {
 fn segments(model: &ModelSnapshot, figure: fn(&SegmentSnapshot) -> Option<f64>) -> Values {
     let labels = |segment: &SegmentSnapshot| vec![segment.segment.to_owned(), segment.value.to_owned()];
     model.segments.iter().map(|segment| (labels(segment), figure(segment))).collect()
+}
+
+/// What is to be expected of each segment, with its bounds where these are known.
+fn expected(model: &ModelSnapshot, figure: fn(&Estimates) -> Option<Estimate>) -> Values {
+    let of_segment = |segment: &SegmentSnapshot| {
+        let figure = segment.estimates.as_ref().and_then(figure);
+        let bounds = [
+            ("middle", figure.map(|figure| figure.value)),
+            (LOWER, figure.and_then(|figure| figure.lower)),
+            (UPPER, figure.and_then(|figure| figure.upper)),
+        ];
+        bounds
+            .map(|(bound, value)| (vec![segment.segment.to_owned(), segment.value.to_owned(), bound.to_owned()], value))
+    };
+    model.segments.iter().flat_map(of_segment).collect()
+}
+
+fn segment_blocks(model: &ModelSnapshot) -> Values {
+    let of_segment = |segment: &SegmentSnapshot| {
+        let sides = [("reference", segment.errors.map(|e| e.before)), ("block", segment.errors.map(|e| e.now))];
+        sides.map(|(rows, value)| (vec![segment.segment.to_owned(), segment.value.to_owned(), rows.to_owned()], value))
+    };
+    model.segments.iter().flat_map(of_segment).collect()
 }
 
 fn bars(snapshot: &MonitorSnapshot) -> Values {
