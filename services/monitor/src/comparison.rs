@@ -78,27 +78,28 @@ pub(crate) struct SegmentComparison {
     pub(crate) probability_psi: Option<f64>,
     /// Largest share of missing values of a feature.
     pub(crate) missing: Option<f64>,
+    /// Largest share of a feature's values that the live reference did not have.
+    #[serde(default)]
+    pub(crate) strange: Option<f64>,
 }
 
 impl SegmentComparison {
     pub(crate) fn of(part: &Part, reference: &PartReference, rule: &DriftRule) -> Self {
         let rows = part.features.rows();
         let missing = part.features.columns().iter().filter_map(ColumnWindow::missing_share).reduce(f64::max);
+        let strange = part.features.columns().iter().filter_map(|column| column.quality().strange_share());
+        let strange = strange.reduce(f64::max);
         if rows.min(reference.features.rows()) < MIN_SEGMENT_ROWS {
-    /// Largest share of a feature's values that the live reference did not have.
-    #[serde(default)]
-    pub(crate) strange: Option<f64>,
             return Self { rows, missing, strange, ..Self::default() };
         }
         let compared = Comparison::new(&part.features, score(&reference.score, part), None);
         Self {
             rows,
             drifted: Some(drifted(&compared.features, rule).count() as u64),
-        let strange = part.features.columns().iter().filter_map(|column| column.quality().strange_share());
-        let strange = strange.reduce(f64::max);
             worst_psi: compared.features.iter().map(|drift| drift.psi.get()).reduce(f64::max),
             probability_psi: compared.score.map(|effect| effect.psi).map(Distance::get),
             missing,
+            strange,
         }
     }
 }
@@ -106,5 +107,4 @@ impl SegmentComparison {
 /// How far a part's scores are from a reference.
 pub(crate) fn score(reference: &ColumnReference, part: &Part) -> Option<Effect> {
     reference.effect(&part.score)
-            strange,
 }

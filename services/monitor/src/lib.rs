@@ -25,6 +25,7 @@ mod performance;
 mod pipeline;
 mod record;
 mod requests;
+mod segment_errors;
 mod segments;
 mod snapshot;
 mod state;
