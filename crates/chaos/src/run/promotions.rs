@@ -20,7 +20,7 @@ impl Run<'_> {
     /// A promotion of the plan, at whatever moment.
     pub(super) async fn promote(&mut self) -> Result<()> {
         self.promotions += 1;
-        if self.promotions % SILENT == 0 {
+        if self.promotions.is_multiple_of(SILENT) {
             let version = self.promote_in_silence().await?;
             self.say(&format!("promoted {version}, which nobody is told"));
         } else {

@@ -1,5 +1,7 @@
 //! TLS, log-in, least rights and secrets, with the real program on real servers.
 
+mod rights;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,7 +15,10 @@ use crate::http::free_port;
 use crate::run::{churn, json, run_with, stderr, stdout};
 
 const PATIENCE: Duration = Duration::from_secs(120);
-const PARTS: [&str; 6] = ["setup", "synthesizer", "scorer", "sink", "monitor", "trainer"];
+/// Those of docs/permissions.toml that run.
+const PARTS: [&str; 7] = ["setup", "synthesizer", "scorer", "sink", "monitor", "trainer", "api"];
+/// The reader of the dashboards, a part of docs/permissions.toml as well.
+const READER: &str = "grafana";
 /// Of every kind that the configuration knows: none may ever be seen.
 const SECRETS: [&str; 9] = [
     "kafka-s3cret",
@@ -46,13 +51,14 @@ impl Fortress {
         std::fs::write(fortress.path("kafka-password"), SECRETS[0])?;
         let mut admin = fortress.admin("postgres").await?;
         admin.execute("create database churn").await?;
-        for part in PARTS {
+        rights::write_down(&mut admin).await?;
+        for part in PARTS.iter().chain(&[READER]) {
             let role = format!("create role churn_{part} login password '{}'", SECRETS[1]);
             admin.execute(AssertSqlSafe(role)).await?;
         }
         fortress.grant("setup").await?;
         json(&fortress.run("setup", &["setup", "--json"], &[]));
-        for part in &PARTS[1..] {
+        for part in PARTS[1..].iter().chain(&[READER]) {
             fortress.grant(part).await?;
         }
         Ok(fortress)
@@ -69,17 +75,28 @@ impl Fortress {
         PgConnection::connect(&url).await.context("the administrator's connection")
     }
 
-    /// Applies what `churn access` prints for the part.
+    /// What `churn access` prints for the part.
+    fn access(&self, part: &str) -> Value {
+        json(&self.run(part, &["access", "--part", part, "--json"], &[]))[0].take()
+    }
+
+    /// Its own connection to the database.
+    async fn connection(&self, part: &str) -> Result<PgConnection> {
+        let env = self.env(part)?;
+        let url = &env.iter().find(|(key, _)| key == "CHURN__POSTGRES__URL").context("a URL")?.1;
+        PgConnection::connect(url).await.with_context(|| format!("log in as churn_{part}"))
+    }
+
+    /// Applies it.
     async fn grant(&self, part: &str) -> Result<()> {
-        let access = json(&self.run(part, &["access", "--part", part, "--json"], &[]));
-        let access = &access[0];
+        let access = &self.access(part);
         let mut admin = self.admin("churn").await?;
         for statement in access["sql"].as_array().context("sql")? {
             let statement = statement.as_str().context("a statement")?.to_owned();
             admin.execute(AssertSqlSafe(statement.clone())).await.with_context(|| statement)?;
         }
         let acls: Vec<Acl> = access["kafka"].as_array().context("kafka")?.iter().flat_map(acls).collect();
-        allow(self.kafka.kafka(), &format!("churn-{part}"), &acls).await
+        if acls.is_empty() { Ok(()) } else { allow(self.kafka.kafka(), &format!("churn-{part}"), &acls).await }
     }
 
     /// The environment of a part that logs in as itself.
@@ -116,6 +133,15 @@ impl Fortress {
             ("CHURN__SYNTHESIZER__RATE", "500".into()),
             ("CHURN__SYNTHESIZER__OUTCOME_DELAY", "1s".into()),
             ("CHURN__LOG__LEVEL", "debug".into()),
+            // So that every part does all that it ever does within the test: figures and state are stored, outcomes look for their
+            // scores in the table, and a training is short.
+            ("CHURN__MONITOR__RECORD_EVERY", "1s".into()),
+            ("CHURN__MONITOR__SAVE_EVERY", "1s".into()),
+            ("CHURN__MONITOR__JOIN_MAX_AGE", "100ms".into()),
+            ("CHURN__MONITOR__LOOK_UP_AFTER", "200ms".into()),
+            ("CHURN__TRAINER__BUDGET", "1s".into()),
+            ("CHURN__TRAINER__SCHEDULE", String::new()),
+            ("CHURN__TRAINER__DEBOUNCE", "100ms".into()),
         ];
         Ok(env.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     }
@@ -195,7 +221,7 @@ async fn parts_run_with_their_least_rights_over_tls_and_no_secret_is_seen() -> R
         Ok::<_, anyhow::Error>(rows >= 1_000)
     });
     stored.await.with_context(all)?;
-    let mut admin = admin.into_inner();
+    let (mut admin, log) = (admin.into_inner(), tokio::sync::Mutex::new(fortress.admin("churn").await?));
     let encrypted =
         "select bool_and(ssl) from pg_stat_ssl join pg_stat_activity using (pid) where usename like 'churn\\_%'";
     ensure!(sqlx::query_scalar::<_, bool>(encrypted).fetch_one(&mut admin).await?, "a connection without TLS");
@@ -230,6 +256,15 @@ async fn parts_run_with_their_least_rights_over_tls_and_no_secret_is_seen() -> R
         ensure!(output.status.success(), "{command:?}: {said}");
         without_secrets(&said)?;
     }
+    train_and_promote(&fortress, &parts, &mut admin).await.with_context(all)?;
+    let mut reader = fortress.connection(READER).await?;
+    for query in rights::dashboard_queries()? {
+        reader.execute(AssertSqlSafe(query.clone())).await.with_context(|| query)?;
+    }
+    let access: Vec<Value> = PARTS[1..].iter().chain(&[READER]).map(|part| fortress.access(part)).collect();
+    let used =
+        poll_until(PATIENCE, async || rights::all_are_used(&mut *log.lock().await, &access).await.map(|()| true));
+    used.await?;
     let schemas = [("CHURN__SCHEMA_REGISTRY__URL", NOBODY)];
     fortress.refused("scorer", &schemas, "schema registry")?;
     let bucket = [("CHURN__REGISTRY__S3__BUCKET", "models"), ("CHURN__REGISTRY__S3__ENDPOINT", NOBODY)];
@@ -239,6 +274,43 @@ async fn parts_run_with_their_least_rights_over_tls_and_no_secret_is_seen() -> R
     let said = stdout(&checked) + &stderr(&checked);
     ensure!(!checked.status.success() && said.contains("signing_key"), "{}: {said}", checked.status);
     without_secrets(&said)
+}
+
+/// A model is asked for and made, and its promotion is heard by all who serve it.
+async fn train_and_promote(fortress: &Fortress, parts: &[(Program, String)], admin: &mut PgConnection) -> Result<()> {
+    // As the monitor asks, who may.
+    let asked = fortress.run("monitor", &["retrain", "--reason", "a test of rights"], &[]);
+    ensure!(asked.status.success(), "{}", stderr(&asked));
+    let admin = tokio::sync::Mutex::new(admin);
+    poll_until(PATIENCE, async || {
+        let answered = "select count(*) from churn.retrain_audit where status in ('promoted', 'rejected')";
+        Ok::<_, sqlx::Error>(sqlx::query_scalar::<_, i64>(answered).fetch_one(&mut **admin.lock().await).await? == 1)
+    })
+    .await
+    .context("the trainer has not answered")?;
+    // As the trainer promotes, whatever its gate said this time.
+    let promote = |version: &str| {
+        fortress.run("trainer", &["model", "promote", version, "--override", "a test of rights", "--json"], &[])
+    };
+    // The trainer may have promoted the new one itself; then the old one comes back.
+    let announced = |version: &str| json(&promote(version))["announced"] == true;
+    ensure!(announced("v2") || announced("v1"), "no promotion was announced");
+    for (program, base) in
+        parts.iter().filter(|(program, _)| ["scorer", "monitor", "api"].iter().any(|part| runs(program, part)))
+    {
+        poll_until(PATIENCE, async || {
+            let metrics =
+                http_client().get(format!("{base}/metrics")).bearer_auth(SECRETS[2]).send().await?.text().await?;
+            Ok::<_, reqwest::Error>(metrics.contains(r#"churn_model_updates_heard_total{result="read"}"#))
+        })
+        .await
+        .with_context(|| format!("{} heard of no promotion: {}", arguments(program.id()), program.stderr()))?;
+    }
+    Ok(())
+}
+
+fn runs(program: &Program, part: &str) -> bool {
+    arguments(program.id()).split('\0').any(|word| word == part)
 }
 
 #[tokio::test(flavor = "multi_thread")]
