@@ -21,6 +21,16 @@ FEATURES = [
     ], w=12, unit="none", low=0, limits=LIMITS, about="The training reference raises no alarm: a synthetic stream differs from its real rows for ever."),
     lines("Features that have drifted", prom('churn_model_drifted_features{model_version="$model"}', "from {{reference}}"), w=12, low=0),
 ]
+TOGETHER = [
+    lines("All columns together", [
+        prom('churn_model_reconstruction_error{model_version="$model"}', "now"),
+        prom('churn_model_reconstruction_error_bound{model_version="$model", bound="middle"}', "first live rows"),
+        prom('churn_model_reconstruction_error_bound{model_version="$model", bound=~"lower|upper"}', "limit {{bound}}"),
+    ], w=12, unit="none", about="How far customers lie from the main components of the first live rows: it moves when columns no longer go together, though each is as before. A twentieth of it, surely, is a drift."),
+    lines("Drifts found in the score", [
+        prom('churn_model_score_detections_total{model_version="$model"}', "{{detector}}"),
+    ], w=12, low=0, about="By detectors on its mean; they raise no alarm."),
+]
 
 
 def share(reference):
@@ -83,6 +93,6 @@ QUALITY = [
 
 DASHBOARD = dashboard(
     "churn-drift", "Drift", "The customers of now against those whom the model met first.",
-    [*NOW, row("Features"), *FEATURES, row("Segments"), *SEGMENTS, row("Quality of the data"), *QUALITY],
+    [*NOW, row("Features"), *FEATURES, *TOGETHER, row("Segments"), *SEGMENTS, row("Quality of the data"), *QUALITY],
     variables=[MODEL, variable("feature", "Feature", "label_values(churn_model_feature_psi, feature)")],
 )

@@ -1,5 +1,6 @@
 //! What a full window said: of its features, and of the score and the predictions that are tested with them.
 
+use churn_drift::multivariate::Reconstructed;
 use churn_drift::{
     ColumnReference, ColumnWindow, Distance, Drift, DriftRule, Effect, FeatureQuality, Part, PartReference, Window,
     drifted,
@@ -67,6 +68,12 @@ pub(crate) struct LiveComparison {
     pub(crate) labels: Option<Labels>,
     /// One entry a segment.
     pub(crate) segments: Vec<SegmentComparison>,
+    /// All columns together, of a sample of the rows.
+    #[serde(default)]
+    pub(crate) reconstructed: Option<Reconstructed>,
+    /// Whether the columns go together otherwise than before.
+    #[serde(default)]
+    pub(crate) apart: bool,
 }
 
 /// What the last full window said of one segment; what too few rows tell nothing of is left out.

@@ -9,16 +9,21 @@ use std::sync::Arc;
 
 use churn_domain::Table;
 use churn_drift::{
-    ColumnReference, ColumnWindow, DriftRule, Edges, PartReference, QualityRule, Reference, Segmentation,
-    SegmentedWindow, Window,
+    Accumulator, ColumnReference, ColumnWindow, DriftRule, Edges, Length, Panes, QualityRule, Segmentation, Window,
+    Windowing,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::comparison::{Comparison, Labels, LiveComparison, SegmentComparison, count_labels, score};
+use crate::comparison::{Comparison, LiveComparison, count_labels};
+use crate::live::LiveWatch;
+use crate::scores::{ScoreDetections, ScoreDetectors};
 use crate::training::Training;
 
 /// Bins of the probability in the live reference, each as wide as the others.
 const PROBABILITY_BINS: usize = 20;
+
+/// Fewest rows of a window by time that is compared.
+const MIN_ROWS: u64 = 1_000;
 
 /// How live rows are compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +35,29 @@ pub(crate) struct DriftSettings {
     /// Windows in a row with a drifted column, or with a worse feature, that are an alarm.
     pub(crate) alarm_windows: usize,
     pub(crate) segmentation: Arc<Segmentation>,
+    /// None: windows of `window_rows` that follow each other.
+    #[serde(default)]
+    pub(crate) windowing: Option<Windowing>,
+}
+
+impl DriftSettings {
+    pub(crate) fn windowing(&self) -> Windowing {
+        self.windowing.unwrap_or(Windowing { length: Length::Rows(self.window_rows as u64), panes: 1 })
+    }
+
+    /// Windows in a row that are an alarm: as many as hold `alarm_windows` that share no row.
+    pub(crate) fn alarm_after(&self) -> usize {
+        self.alarm_windows.saturating_sub(1).saturating_mul(self.windowing().panes) + 1
+    }
+
+    /// Fewer rows of a window say nothing: chance alone makes a handful look far off. A window by rows has those that
+    /// were asked for.
+    pub(crate) fn least_rows(&self) -> u64 {
+        match self.windowing().length {
+            Length::Rows(_) => 1,
+            Length::Time { .. } => MIN_ROWS,
+        }
+    }
 }
 
 /// Scored rows of one batch.
@@ -38,6 +66,8 @@ pub(crate) struct Rows<'a> {
     pub(crate) features: &'a Table,
     pub(crate) probability: &'a [f64],
     pub(crate) predicted: &'a [bool],
+    /// When their events happened.
+    pub(crate) time_ms: &'a [i64],
     /// The segments' cell of each row of the batch.
     pub(crate) cells: &'a [u16],
     /// Those of the batch that are meant.
@@ -64,6 +94,8 @@ pub(crate) struct DriftWatch {
     settings: DriftSettings,
     live: Live,
     training: Option<TrainingWatch>,
+    #[serde(default)]
+    scores: ScoreDetectors,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -83,35 +115,44 @@ enum Live {
     Watching(Box<LiveWatch>),
 }
 
-/// The live reference, the window that fills, and what the last one said.
-#[derive(Debug, Serialize, Deserialize)]
-struct LiveWatch {
-    window: SegmentedWindow,
-    /// One a segment.
-    references: Vec<PartReference>,
-    latest: Option<LiveComparison>,
-    /// None where the reference is of a former version, which did not count them: they are not tested then.
-    #[serde(default)]
-    labels: Option<Labels>,
-    /// Windows in a row with a drifted column.
-    drifting: usize,
-    /// Windows in a row with a feature of worse quality.
-    worse: usize,
-}
-
-/// The training reference, the window that fills, and what the last one said.
+/// The training reference, the windows that fill, and what the last full one said.
 #[derive(Debug, Serialize, Deserialize)]
 struct TrainingWatch {
+    /// What a pane begins with, as `scores`. In the memory of a former version, the window that filled.
     window: Window,
     score: ColumnReference,
     scores: ColumnWindow,
     latest: Option<Comparison>,
+    #[serde(default)]
+    panes: Panes<Shown>,
+}
+
+/// What is counted of the rows of a pane.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Shown {
+    features: Window,
+    scores: ColumnWindow,
+}
+
+impl Accumulator for Shown {
+    fn merge(&mut self, other: &Self) {
+        // All panes of a watch are copies of one window.
+        let merged = self.features.merge(&other.features).and_then(|()| self.scores.merge(&other.scores));
+        if let Err(error) = merged {
+            tracing::error!(%error, "a pane of the windows against the training is left out");
+        }
+    }
+
+    fn reset(&mut self) {
+        self.features.reset();
+        self.scores.reset();
+    }
 }
 
 impl DriftWatch {
     pub(crate) fn new(settings: DriftSettings) -> Self {
         let live = Live::Filling { features: Table::default(), probability: Vec::new(), labels: [0; 2] };
-        Self { settings, live, training: None }
+        Self { settings, live, training: None, scores: ScoreDetectors::default() }
     }
 
     /// Shows the training reference from now on.
@@ -121,8 +162,9 @@ impl DriftWatch {
 
     /// Takes live rows.
     pub(crate) fn add(&mut self, mut rows: Rows<'_>) {
+        self.scores.add(&rows.probability[rows.range.clone()]);
         if let Some(training) = &mut self.training {
-            training.add(rows.clone(), self.settings.window_rows);
+            training.add(&rows, &self.settings);
         }
         if let Live::Filling { features, probability, labels } = &mut self.live {
             let first = rows.split(self.settings.reference_rows.saturating_sub(probability.len()));
@@ -135,7 +177,7 @@ impl DriftWatch {
             }
         }
         if let Live::Watching(live) = &mut self.live {
-            live.add(rows, &self.settings);
+            live.add(&rows, &self.settings);
         }
     }
 
@@ -154,12 +196,22 @@ impl DriftWatch {
 
     /// Whether enough windows in a row have drifted from the live reference.
     pub(crate) fn drift_alarm(&self) -> bool {
-        self.watching().is_some_and(|live| live.drifting >= self.settings.alarm_windows)
+        self.watching().is_some_and(|live| live.drift_alarm(&self.settings))
     }
 
     /// Whether a feature's values have been worse than the live reference's for enough windows in a row.
     pub(crate) fn quality_alarm(&self) -> bool {
-        self.watching().is_some_and(|live| live.worse >= self.settings.alarm_windows)
+        self.watching().is_some_and(|live| live.quality_alarm(&self.settings))
+    }
+
+    /// What the detectors have found in the scores.
+    pub(crate) fn score_detections(&self) -> ScoreDetections {
+        self.scores.found()
+    }
+
+    /// Rows left out of the windows because they came too late.
+    pub(crate) fn late_rows(&self) -> u64 {
+        self.watching().map_or(0, LiveWatch::late)
     }
 
     /// The last full window against the training reference.
@@ -179,75 +231,47 @@ impl DriftWatch {
     }
 }
 
-impl LiveWatch {
-    fn new(features: &Table, probability: &[f64], labels: [u64; 2], segmentation: &Arc<Segmentation>) -> Self {
-        let score = probability_reference(probability);
-        let mut window = SegmentedWindow::new(&Reference::from_table(features), &score, Arc::clone(segmentation));
-        let mut cells = Vec::new();
-        segmentation.cells_into(features, 0..features.len(), &mut cells);
-        window.add(features, probability, 0..features.len(), &cells);
-        let references = window.references();
-        window.reset();
-        let labels = Some(Labels { then: labels, now: [0; 2] });
-        Self { window, references, latest: None, labels, drifting: 0, worse: 0 }
-    }
-
-    fn add(&mut self, mut rows: Rows<'_>, settings: &DriftSettings) {
-        while !rows.range.is_empty() {
-            let part = rows.split(settings.window_rows.saturating_sub(self.window.rows() as usize).max(1));
-            if let Some(labels) = &mut self.labels {
-                count_labels(&mut labels.now, &part.predicted[part.range.clone()]);
-            }
-            self.window.add(part.features, part.probability, part.range.clone(), &part.cells[part.range]);
-            if self.window.rows() as usize >= settings.window_rows {
-                self.close(settings);
-            }
-        }
-    }
-
-    fn close(&mut self, settings: &DriftSettings) {
-        let whole = self.window.whole();
-        let labels = self.labels;
-        let score = score(&self.window.reference().score, &whole);
-        let drift = Comparison::new(&whole.features, score, labels.and_then(|labels| labels.effect()));
-        let quality = whole.features.quality();
-        let in_a_row = |before: usize, again: bool| if again { before + 1 } else { 0 };
-        self.drifting = in_a_row(self.drifting, drift.drifted(&settings.rule) > 0);
-        self.worse = in_a_row(self.worse, quality.iter().any(|feature| settings.quality.is_worse(feature)));
-        let parts = self.window.by_segment(&self.references);
-        let segments = parts.iter().zip(&self.references);
-        let segments = segments.map(|(part, reference)| SegmentComparison::of(part, reference, &settings.rule));
-        let segments = segments.collect();
-        self.latest = Some(LiveComparison { drift, quality, window: whole.features, labels, segments });
-        self.window.reset();
-        if let Some(labels) = &mut self.labels {
-            labels.now = [0; 2];
-        }
-    }
-}
-
 impl TrainingWatch {
     fn new(training: Training) -> Self {
         let scores = ColumnWindow::new(Arc::clone(training.probability.bins()));
-        Self { window: Window::new(Arc::new(training.features)), score: training.probability, scores, latest: None }
+        let window = Window::new(Arc::new(training.features));
+        Self { window, score: training.probability, scores, latest: None, panes: Panes::default() }
     }
 
-    fn add(&mut self, mut rows: Rows<'_>, window_rows: usize) {
-        while !rows.range.is_empty() {
-            let part = rows.split(window_rows.saturating_sub(self.window.rows() as usize).max(1));
-            self.window.add(part.features, part.range.clone());
-            self.scores.add_numbers(&part.probability[part.range]);
-            if self.window.rows() as usize >= window_rows {
-                // What the model would have predicted of its training is not known.
-                self.latest = Some(Comparison::new(&self.window, self.score.effect(&self.scores), None));
-                self.window.reset();
-                self.scores.reset();
+    fn add(&mut self, rows: &Rows<'_>, settings: &DriftSettings) {
+        self.take_over();
+        let windowing = settings.windowing();
+        let mut range = rows.range.clone();
+        loop {
+            let empty = || Shown { features: self.window.clone(), scores: self.scores.clone() };
+            let Some((pane, part)) = self.panes.place(&windowing, rows.time_ms, &mut range, empty) else { break };
+            pane.features.add(rows.features, part.clone());
+            pane.scores.add_numbers(&rows.probability[part]);
+            while let Some(window) = self.panes.due(&windowing) {
+                if window.features.rows() >= settings.least_rows() {
+                    // What the model would have predicted of its training is not known.
+                    let score = self.score.effect(&window.scores);
+                    self.latest = Some(Comparison::new(&window.features, score, None));
+                }
             }
+        }
+    }
+
+    /// Goes on with the window that a former version had begun.
+    fn take_over(&mut self) {
+        let rows = self.window.rows();
+        if rows > 0 {
+            let counted = Shown { features: self.window.clone(), scores: self.scores.clone() };
+            if self.panes.is_empty() {
+                self.panes = Panes::begun(rows, counted);
+            }
+            self.window.reset();
+            self.scores.reset();
         }
     }
 }
 
-fn probability_reference(probability: &[f64]) -> ColumnReference {
+pub(crate) fn probability_reference(probability: &[f64]) -> ColumnReference {
     match Edges::uniform(0.0, 1.0, PROBABILITY_BINS) {
         Ok(edges) => ColumnReference::of_numbers_on("probability", edges, probability),
         Err(_) => ColumnReference::of_numbers("probability", probability),
@@ -257,7 +281,7 @@ fn probability_reference(probability: &[f64]) -> ColumnReference {
 #[cfg(test)]
 mod tests {
     use churn_domain::{Column, FEATURES};
-    use churn_drift::{Drift, FeatureQuality, drifted};
+    use churn_drift::{Drift, FeatureQuality, Reference, drifted};
 
     use super::*;
 
@@ -272,6 +296,7 @@ mod tests {
             quality: QualityRule::default(),
             alarm_windows: 2,
             segmentation: Arc::new(Segmentation::new(&segments).unwrap()),
+            windowing: None,
         }
     }
 
@@ -280,7 +305,8 @@ mod tests {
         let mut cells = Vec::new();
         watch.settings.segmentation.clone().cells_into(features, 0..features.len(), &mut cells);
         let predicted: Vec<bool> = probability.iter().map(|p| *p >= 0.5).collect();
-        watch.add(Rows { features, probability, predicted: &predicted, cells: &cells, range });
+        let time_ms = vec![0; probability.len()];
+        watch.add(Rows { features, probability, predicted: &predicted, time_ms: &time_ms, cells: &cells, range });
     }
 
     /// Customers that come round every hundred rows, their numbers moved by `shift`.
@@ -360,7 +386,8 @@ mod tests {
         let mut predict = |leaves: fn(usize) -> bool| {
             let predicted: Vec<bool> = (0..1_000).map(leaves).collect();
             let (features, probability) = (&table, probability.as_slice());
-            watch.add(Rows { features, probability, predicted: &predicted, cells: &cells, range: 0..1_000 });
+            let (time_ms, range) = (&[0; 1_000], 0..1_000);
+            watch.add(Rows { features, probability, predicted: &predicted, time_ms, cells: &cells, range });
             watch.drift_alarm()
         };
         assert!(!predict(|row| row % 4 == 0));
@@ -435,5 +462,118 @@ mod tests {
         add(&mut watch, &table, &probability, 0..500);
         assert!(watch.live().is_none(), "the live reference is being collected");
         assert_eq!(drifted(&watch.training().expect("a full window").features, &RULE).count(), 3);
+    }
+
+    /// What `Window` says of the rows whose times lie in a window.
+    fn by_definition(reference: &Table, table: &Table, time_ms: &[i64], window: Range<i64>) -> Vec<f64> {
+        let mut expected = Window::new(Arc::new(Reference::from_table(reference)));
+        (0..table.len())
+            .filter(|&row| window.contains(&time_ms[row]))
+            .for_each(|row| expected.add(table, row..row + 1));
+        expected.compare().iter().map(|drift| drift.psi.get()).collect()
+    }
+
+    #[test]
+    fn sliding_windows_by_time_say_what_their_rows_say_over_gaps_disorder_and_restarts() {
+        let length = Length::Time { length_ms: 2_000, lateness_ms: 100 };
+        let mut watch =
+            DriftWatch::new(DriftSettings { windowing: Some(Windowing { length, panes: 4 }), ..settings() });
+        let (first, probability) = rows(1_000, 0.0);
+        add(&mut watch, &first, &probability, 0..1_000);
+        // A row a millisecond, in no order within 100 ms; nothing for 1.7 s after 4 s and for an hour after 9.8 s; and from
+        // 7 s on they change.
+        let count = 14_000;
+        let mut time_ms: Vec<i64> = (0..count).map(|row| row + if row < 3_960 { 0 } else { 1_700 }).collect();
+        time_ms[8_100..].iter_mut().for_each(|time| *time += 3_600_000);
+        time_ms.chunks_mut(90).for_each(<[i64]>::reverse);
+        let (mut table, probability) = rows(count as usize, 0.0);
+        if let Column::Number(values) = &mut table.columns_mut()[churn_domain::feature_index("tenure").unwrap()] {
+            values.iter_mut().zip(&time_ms).filter(|(_, time)| **time >= 7_000).for_each(|(value, _)| *value += 30.0);
+        }
+        let cells = vec![0; count as usize];
+        let predicted: Vec<bool> = probability.iter().map(|p| *p >= 0.5).collect();
+        let (mut seen, mut alarm) = (0, None);
+        for start in (0..count as usize).step_by(130) {
+            let range = start..(start + 130).min(count as usize);
+            let (end, time_ms) = (range.end, time_ms.as_slice());
+            watch.add(Rows {
+                features: &table,
+                probability: &probability,
+                predicted: &predicted,
+                time_ms,
+                cells: &cells,
+                range,
+            });
+            watch = serde_json::from_str(&serde_json::to_string(&watch).unwrap()).unwrap();
+            let newest = time_ms[..end].iter().max().unwrap();
+            // The last window that is complete and has enough rows.
+            let ends = (0..=(newest - 100) / 500).rev().map(|pane| pane * 500);
+            let enough =
+                |window: &Range<i64>| time_ms[..end].iter().filter(|time| window.contains(time)).count() >= 1_000;
+            let Some(window) = ends.map(|end| end - 2_000..end).take(30).find(enough) else { continue };
+            let live = watch.live().expect("a window");
+            let found: Vec<f64> = live.drift.features.iter().map(|drift| drift.psi.get()).collect();
+            let expected = by_definition(&first, &table, time_ms, window.clone());
+            assert_eq!(found, expected, "{window:?} at {newest}");
+            seen += 1;
+            if watch.drift_alarm() {
+                alarm.get_or_insert(window);
+            }
+        }
+        assert!(seen > 60, "{seen}");
+        assert_eq!(watch.late_rows(), 0);
+        // The first to drift is that up to 7.5 s; two that share no row have to, and all between.
+        assert_eq!(alarm, Some(7_500..9_500));
+    }
+
+    #[test]
+    fn a_window_by_time_of_few_rows_says_nothing() {
+        let length = Length::Time { length_ms: 1_000, lateness_ms: 0 };
+        let windowing = Some(Windowing { length, panes: 1 });
+        let mut watch = DriftWatch::new(DriftSettings { windowing, ..settings() });
+        let (table, probability) = rows(3_000, 0.0);
+        let time_ms: Vec<i64> = (0..3_000).map(|row| if row < 1_999 { row } else { row - 1_000 }).collect();
+        let (cells, predicted) = (vec![0; 3_000], vec![false; 3_000]);
+        let rows = |range| Rows {
+            features: &table,
+            probability: &probability,
+            predicted: &predicted,
+            time_ms: &time_ms,
+            cells: &cells,
+            range,
+        };
+        // The first 1,000 are the reference, 999 the window, and one too late begins the next.
+        watch.add(rows(0..1_999));
+        assert!(watch.live().is_none());
+        let late: Vec<i64> = vec![5_000; 3_000];
+        watch.add(Rows { time_ms: &late, ..rows(1_999..2_000) });
+        assert!(watch.live().is_none(), "999 rows");
+        assert_eq!(watch.late_rows(), 0);
+        watch.add(rows(2_000..3_000));
+        assert_eq!((watch.late_rows(), watch.live().is_none()), (1_000, true));
+    }
+
+    #[test]
+    fn columns_that_no_longer_go_together_are_seen_though_each_is_as_before() {
+        let settings = DriftSettings { reference_rows: 20_000, window_rows: 10_000, ..settings() };
+        let mut watch = DriftWatch::new(settings);
+        let (table, probability) = rows(20_000, 0.0);
+        add(&mut watch, &table, &probability, 0..20_000);
+        add(&mut watch, &table, &probability, 0..20_000);
+        let calm = watch.live().expect("two windows");
+        assert!(!calm.apart && !watch.drift_alarm(), "{:?}", calm.reconstructed);
+        // The same values, but the charges are another customer's.
+        let mut mixed = table.clone();
+        for (step, name) in [(7_003, "monthly_charges"), (3_007, "total_charges")] {
+            if let Column::Number(values) = &mut mixed.columns_mut()[churn_domain::feature_index(name).unwrap()] {
+                let before = values.clone();
+                values.iter_mut().enumerate().for_each(|(row, value)| *value = before[row * step % before.len()]);
+            }
+        }
+        add(&mut watch, &mixed, &probability, 0..20_000);
+        let live = watch.live().expect("windows");
+        assert_eq!(live.drift.drifted(&RULE), 0, "no column has drifted");
+        assert!(live.drift.features.iter().all(|drift| drift.psi.get() < 0.01));
+        assert!(live.apart && watch.drift_alarm(), "{:?}", live.reconstructed);
     }
 }

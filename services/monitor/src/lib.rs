@@ -18,6 +18,7 @@ mod freshness;
 mod intake;
 mod join;
 mod late;
+mod live;
 mod metrics;
 mod models;
 mod pairs;
@@ -25,6 +26,7 @@ mod performance;
 mod pipeline;
 mod record;
 mod requests;
+mod scores;
 mod segment_errors;
 mod segments;
 mod snapshot;
@@ -49,6 +51,7 @@ pub use band::Band;
 pub use config::MonitorConfig;
 pub use distribution::Bar;
 pub use performance::DetectorCounts;
+pub use scores::{ScoreDetection, ScoreDetections};
 pub use snapshot::{
     FeatureDrift, ModelSnapshot, MonitorHandle, MonitorSnapshot, PairSnapshot, QualitySnapshot, SegmentSnapshot,
 };

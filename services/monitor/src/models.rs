@@ -193,6 +193,7 @@ mod tests {
                 quality: churn_drift::QualityRule::default(),
                 alarm_windows: 2,
                 segmentation: std::sync::Arc::default(),
+                windowing: None,
             },
             performance: PerformanceSettings { reference_rows: 100, block_rows: 100, min_increase: 0.1 },
             recent_rows: 100,

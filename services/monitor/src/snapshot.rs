@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use churn_drift::estimate::Estimates;
+use churn_drift::multivariate::Reconstructed;
 use churn_drift::performance::{Intervals, PairedSummary};
 use churn_drift::{DriftRule, Effect, FeatureQuality, Performance, QualityRule, Segment, Shift, Summary};
 use serde::Serialize;
@@ -14,6 +15,7 @@ use crate::distribution::Bar;
 use crate::models::Model;
 use crate::pairs::Pair;
 use crate::performance::DetectorCounts;
+use crate::scores::ScoreDetections;
 use crate::segment_errors::SegmentErrors;
 
 /// What the score is called beside the features.
@@ -97,6 +99,14 @@ pub struct ModelSnapshot {
     pub live_drift: Vec<FeatureDrift>,
     /// The last full window against the training reference, empty before there is one.
     pub training_drift: Vec<FeatureDrift>,
+    /// All columns of the last full window together, against the live reference; `None` before there is one.
+    pub reconstructed: Option<Reconstructed>,
+    /// Whether they go together otherwise than in the live reference.
+    pub apart: bool,
+    /// What the detectors have found in the scores.
+    pub score_detections: ScoreDetections,
+    /// Rows left out of windows by time because they came too late.
+    pub late_rows: u64,
     /// Whether enough windows in a row have drifted from the live reference.
     pub drift_alarm: bool,
     /// The quality of each feature's values in the last full window, empty before there is one.
@@ -298,6 +308,10 @@ impl ModelSnapshot {
             reference_rows: model.drift.reference_rows(),
             live_drift: FeatureDrift::all(live.map(|live| &live.drift), &settings.rule),
             training_drift: FeatureDrift::all(model.drift.training(), &settings.rule),
+            reconstructed: live.and_then(|live| live.reconstructed),
+            apart: live.is_some_and(|live| live.apart),
+            score_detections: model.drift.score_detections(),
+            late_rows: model.drift.late_rows(),
             drift_alarm: model.drift.drift_alarm(),
             quality: quality.filter_map(|found| QualitySnapshot::of(found, &settings.quality)).collect(),
             quality_alarm: model.drift.quality_alarm(),

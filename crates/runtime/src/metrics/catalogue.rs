@@ -381,6 +381,26 @@ catalogue! {
     MODEL_DETECTIONS: IntCounterVec = Spec::counter_vec(
         "churn_model_detections_total", &["model_version", "detector", "signal"],
         "Drifts and warnings of the detectors on log-loss (adwin, page-hinkley) and wrong labels (ddm); shown, not alarmed on.");
+    /// Monitor: all columns together.
+    MODEL_RECONSTRUCTION: GaugeVec = Spec::gauge_vec(
+        "churn_model_reconstruction_error", Unit::Count, &["model_version"],
+        "Mean distance of the last full window's customers (one in five) from the main components of the live reference: what the columns, standardised, no longer have in common.");
+    /// Monitor: where that lies while nothing has changed.
+    MODEL_RECONSTRUCTION_BOUND: GaugeVec = Spec::gauge_vec(
+        "churn_model_reconstruction_error_bound", Unit::Count, &["model_version", "bound"],
+        "Mean distance of the live reference's own customers (middle), and of its tenths, three standard deviations off (lower, upper).");
+    /// Monitor: detectors on the scores.
+    MODEL_SCORE_DETECTIONS: IntCounterVec = Spec::counter_vec(
+        "churn_model_score_detections_total", &["model_version", "detector"],
+        "Drifts that adwin, page-hinkley and kswin have found in the mean of the probability; shown, not alarmed on.");
+    /// Monitor: where the last one was.
+    MODEL_SCORE_DETECTION_ROW: GaugeVec = Spec::gauge_vec(
+        "churn_model_score_detection_rows", Unit::Count, &["model_version", "detector"],
+        "Rows that the version had scored when the detector last found a drift in the probability.");
+    /// Monitor: rows that came too late for their window.
+    MODEL_LATE_ROWS: IntCounterVec = Spec::counter_vec(
+        "churn_model_late_rows_total", &["model_version"],
+        "Scores left out of the drift windows by time (monitor.drift_window_time) because they came after their window was compared.");
     /// Monitor: requests for a new model.
     MONITOR_RETRAIN_REQUESTS: IntCounterVec = Spec::counter_vec(
         "churn_monitor_retrain_requests_total", &["reason"], "Requests for a new model sent to the trainer.");

@@ -27,7 +27,7 @@ pub const LABELS: &[Label] = &[
     label("class", 16, "kinds of faults in a record: framing, unknown_schema, out_of_range, ..."),
     label("commit", 1, "the commit of the build"),
     label("component", 8, "what a part depends on: kafka, database, model, ..., and the part itself"),
-    label("detector", 4, "adwin, page-hinkley, ddm"),
+    label("detector", 4, "adwin, page-hinkley, ddm, kswin"),
     label("feature", 21, "the nineteen features, probability for the score, label for the predictions"),
     label("kind", 4, "which of a few cases, as the metric says"),
     label("metric", 8, "auc, f1, accuracy, precision, recall, brier, average_precision, calibration_error"),

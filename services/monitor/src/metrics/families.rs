@@ -8,6 +8,7 @@ use churn_drift::estimate::{Estimate, Estimates};
 use churn_drift::performance::Interval;
 use churn_runtime::metrics::{GaugeVec, Metrics, Spec, catalogue};
 
+use crate::scores::ScoreDetection;
 use crate::snapshot::{ModelSnapshot, MonitorSnapshot, PairSnapshot, SegmentSnapshot};
 
 const LOWER: &str = "lower";
@@ -87,6 +88,14 @@ impl Families {
             }),
             family(&catalogue::MODEL_BAND, band),
             family(&catalogue::MODEL_BAND_LOG_LOSS, |m| two(None, m.band.and_then(|band| band.log_loss))),
+            family(&catalogue::MODEL_RECONSTRUCTION, |m| one(m.reconstructed.map(|found| found.current))),
+            family(&catalogue::MODEL_RECONSTRUCTION_BOUND, reconstruction),
+            family(&catalogue::MODEL_SCORE_DETECTION_ROW, |m| {
+                let of = |(detector, found): (&str, ScoreDetection)| {
+                    (vec![detector.to_owned()], found.last_row.map(|row| row as f64))
+                };
+                score_detections(m).map(of).to_vec()
+            }),
             family(&catalogue::MODEL_FEATURE_MISSING, |m| {
                 m.quality.iter().map(|q| (vec![q.feature.to_owned()], Some(q.missing))).collect()
             }),
@@ -233,6 +242,19 @@ fn intervals(model: &ModelSnapshot) -> Values {
         [end(LOWER, interval.map(|i| i.lower)), end(UPPER, interval.map(|i| i.upper))]
     };
     model.intervals.ratios().into_iter().flat_map(ends).collect()
+}
+
+/// What each detector has found in the scores, by its name.
+pub(super) fn score_detections(model: &ModelSnapshot) -> [(&'static str, ScoreDetection); 3] {
+    let found = model.score_detections;
+    [("adwin", found.adwin), ("page-hinkley", found.page_hinkley), ("kswin", found.kswin)]
+}
+
+fn reconstruction(model: &ModelSnapshot) -> Values {
+    let found = model.reconstructed;
+    let mut values = two(found.map(|found| found.lower), found.map(|found| found.upper));
+    values.push((vec!["middle".to_owned()], found.map(|found| found.reference)));
+    values
 }
 
 fn band(model: &ModelSnapshot) -> Values {
