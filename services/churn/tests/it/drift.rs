@@ -119,7 +119,7 @@ fn a_change_in_standard_input_is_found_where_it_is() {
     let values: String = (0..2_000)
         .map(|i| format!("{}\n", f64::from(i * 7919 % 100) / 100.0 + if i < 1_000 { 0.0 } else { 3.0 }))
         .collect();
-    let answer = json(&detect(&["--detector", "adwin"], &values));
+    let answer = json(&detect(&["--detector", "adwin"], &format!("\u{feff}{}", values.replace('\n', "\r\n"))));
     assert_eq!(answer["values"], json!(2_000));
     assert_eq!(answer["drifts"], json!([1_023]));
     let bad = detect(&["--detector", "ddm"], "0\n1\nseven\n");

@@ -13,12 +13,17 @@ fn routes(source: &str) -> BTreeSet<(String, String)> {
     let mut routes = BTreeSet::new();
     for call in source.split(".route(").skip(1) {
         let (path, rest) = call.trim_start().trim_start_matches('"').split_once('"').unwrap();
-        let end = rest.find(".with_state").unwrap_or(rest.len());
+        let mut depth = 1;
+        let end = rest.find(|c| {
+            depth += i32::from(c == '(') - i32::from(c == ')');
+            depth == 0
+        });
+        let handlers = &rest[..end.unwrap()];
         let methods: Vec<_> = ["get", "post", "put", "delete", "patch"]
             .into_iter()
             .filter(|method| {
-                let called = |before: char| rest[..end].contains(&format!("{before}{method}("));
-                called(' ') || called('.')
+                let called = |before: char| handlers.contains(&format!("{before}{method}("));
+                called(' ') || called('.') || handlers.contains(&format!("\n{method}("))
             })
             .collect();
         assert!(path.starts_with('/') && !methods.is_empty(), "unclear route {call:.80}");
