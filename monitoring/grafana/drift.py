@@ -22,6 +22,8 @@ FEATURES = [
     lines("Features that have drifted", prom('churn_model_drifted_features{model_version="$model"}', "from {{reference}}"), w=12, low=0),
 ]
 TOGETHER = [
+    lines("Numbers: Kolmogorov-Smirnov", prom('churn_model_feature_ks{model_version="$model"}', "{{feature}}"), w=12, unit="none", low=0, about="Largest difference of the distribution functions, at the edges of the bins."),
+    lines("Numbers: Wasserstein", prom('churn_model_feature_wasserstein{model_version="$model"}', "{{feature}}"), w=12, unit="none", low=0, about="In standard deviations of the first live rows; Evidently calls 0.1 a drift."),
     lines("All columns together", [
         prom('churn_model_reconstruction_error{model_version="$model"}', "now"),
         prom('churn_model_reconstruction_error_bound{model_version="$model", bound="middle"}', "first live rows"),

@@ -203,3 +203,41 @@ impl Validate for MonitorConfig {
         faults
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_follow_each_other_by_rows_unless_told_otherwise() {
+        let default = MonitorConfig::default();
+        assert!(default.validate().is_empty());
+        assert_eq!(default.windowing(), None);
+        let sliding = MonitorConfig { drift_window_panes: 5, ..default.clone() };
+        assert_eq!(sliding.windowing(), Some(Windowing { length: Length::Rows(10_000), panes: 5 }));
+        let time = MonitorConfig { drift_window_time: HumanDuration::from_secs(10), ..default };
+        let length = Length::Time { length_ms: 10_000, lateness_ms: 2_000 };
+        assert_eq!(time.windowing(), Some(Windowing { length, panes: 1 }));
+    }
+
+    #[test]
+    fn windows_that_cannot_be_kept_are_faults() {
+        let seconds = HumanDuration::from_secs;
+        for (time, lateness, panes, fault) in [
+            (HumanDuration::from_millis(999), seconds(0), 1, "drift_window_time"),
+            (seconds(8 * 24 * 3_600), seconds(0), 1, "drift_window_time"),
+            (seconds(10), seconds(11), 1, "drift_window_lateness"),
+            (seconds(10), seconds(2), 0, "drift_window_panes"),
+            (seconds(0), seconds(2), 13, "drift_window_panes"),
+        ] {
+            let config = MonitorConfig {
+                drift_window_time: time,
+                drift_window_lateness: lateness,
+                drift_window_panes: panes,
+                ..MonitorConfig::default()
+            };
+            let faults = format!("{:?}", config.validate());
+            assert!(faults.contains(fault), "{faults}");
+        }
+    }
+}

@@ -49,7 +49,7 @@ use churn_wire::{Decoder, OutcomeCodec, SchemaRegistry, ScoreCodec};
 
 pub use band::Band;
 pub use config::MonitorConfig;
-pub use distribution::Bar;
+pub use distribution::{Bar, FeatureDistance};
 pub use performance::DetectorCounts;
 pub use scores::{ScoreDetection, ScoreDetections};
 pub use snapshot::{

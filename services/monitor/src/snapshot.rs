@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::band::Band;
 use crate::comparison::{Comparison, SegmentComparison};
-use crate::distribution::Bar;
+use crate::distribution::{Bar, FeatureDistance, distances};
 use crate::models::Model;
 use crate::pairs::Pair;
 use crate::performance::DetectorCounts;
@@ -99,6 +99,8 @@ pub struct ModelSnapshot {
     pub live_drift: Vec<FeatureDrift>,
     /// The last full window against the training reference, empty before there is one.
     pub training_drift: Vec<FeatureDrift>,
+    /// The numbers of the last full window against the live reference, by tests other than the alarm's.
+    pub distances: Vec<FeatureDistance>,
     /// All columns of the last full window together, against the live reference; `None` before there is one.
     pub reconstructed: Option<Reconstructed>,
     /// Whether they go together otherwise than in the live reference.
@@ -308,6 +310,7 @@ impl ModelSnapshot {
             reference_rows: model.drift.reference_rows(),
             live_drift: FeatureDrift::all(live.map(|live| &live.drift), &settings.rule),
             training_drift: FeatureDrift::all(model.drift.training(), &settings.rule),
+            distances: distances(model),
             reconstructed: live.and_then(|live| live.reconstructed),
             apart: live.is_some_and(|live| live.apart),
             score_detections: model.drift.score_detections(),

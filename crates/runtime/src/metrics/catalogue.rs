@@ -381,6 +381,14 @@ catalogue! {
     MODEL_DETECTIONS: IntCounterVec = Spec::counter_vec(
         "churn_model_detections_total", &["model_version", "detector", "signal"],
         "Drifts and warnings of the detectors on log-loss (adwin, page-hinkley) and wrong labels (ddm); shown, not alarmed on.");
+    /// Monitor: Kolmogorov and Smirnov's statistic.
+    MODEL_FEATURE_KS: GaugeVec = Spec::gauge_vec(
+        "churn_model_feature_ks", Unit::Count, &["model_version", "feature"],
+        "Largest difference of a number's distribution functions, last full window and live reference, at the edges of its bins (Kolmogorov-Smirnov).");
+    /// Monitor: Wasserstein's distance.
+    MODEL_FEATURE_WASSERSTEIN: GaugeVec = Spec::gauge_vec(
+        "churn_model_feature_wasserstein", Unit::Count, &["model_version", "feature"],
+        "Wasserstein's distance of a number from the live reference by its bins, in the reference's standard deviations.");
     /// Monitor: all columns together.
     MODEL_RECONSTRUCTION: GaugeVec = Spec::gauge_vec(
         "churn_model_reconstruction_error", Unit::Count, &["model_version"],

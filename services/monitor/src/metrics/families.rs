@@ -8,6 +8,7 @@ use churn_drift::estimate::{Estimate, Estimates};
 use churn_drift::performance::Interval;
 use churn_runtime::metrics::{GaugeVec, Metrics, Spec, catalogue};
 
+use crate::distribution::FeatureDistance;
 use crate::scores::ScoreDetection;
 use crate::snapshot::{ModelSnapshot, MonitorSnapshot, PairSnapshot, SegmentSnapshot};
 
@@ -88,6 +89,8 @@ impl Families {
             }),
             family(&catalogue::MODEL_BAND, band),
             family(&catalogue::MODEL_BAND_LOG_LOSS, |m| two(None, m.band.and_then(|band| band.log_loss))),
+            family(&catalogue::MODEL_FEATURE_KS, |m| distances(m, |distance| distance.kolmogorov_smirnov)),
+            family(&catalogue::MODEL_FEATURE_WASSERSTEIN, |m| distances(m, |distance| distance.wasserstein)),
             family(&catalogue::MODEL_RECONSTRUCTION, |m| one(m.reconstructed.map(|found| found.current))),
             family(&catalogue::MODEL_RECONSTRUCTION_BOUND, reconstruction),
             family(&catalogue::MODEL_SCORE_DETECTION_ROW, |m| {
@@ -248,6 +251,10 @@ fn intervals(model: &ModelSnapshot) -> Values {
 pub(super) fn score_detections(model: &ModelSnapshot) -> [(&'static str, ScoreDetection); 3] {
     let found = model.score_detections;
     [("adwin", found.adwin), ("page-hinkley", found.page_hinkley), ("kswin", found.kswin)]
+}
+
+fn distances(model: &ModelSnapshot, figure: fn(&FeatureDistance) -> f64) -> Values {
+    model.distances.iter().map(|distance| (vec![distance.feature.to_owned()], Some(figure(distance)))).collect()
 }
 
 fn reconstruction(model: &ModelSnapshot) -> Values {
