@@ -44,10 +44,10 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Takes scored rows; `times_ms` are those of the whole batch's events.
-    pub(crate) fn score(&mut self, rows: Rows<'_>, times_ms: &[i64]) {
+    /// Takes scored rows.
+    pub(crate) fn score(&mut self, rows: Rows<'_>) {
         self.scored += rows.range.len() as u64;
-        self.freshness.add(rows.features, times_ms, rows.range.clone());
+        self.freshness.add(rows.features, rows.time_ms, rows.range.clone());
         let said = (&rows.probability[rows.range.clone()], &rows.predicted[rows.range.clone()]);
         let settings = self.drift.settings();
         self.estimate.score(

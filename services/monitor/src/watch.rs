@@ -250,15 +250,14 @@ impl Watch {
     /// Hands rows of one model version over at once: counting column by column is many times faster than row by row.
     fn close_run(&mut self, batch: &ScoreBatch, model: Option<(u16, u32)>, rows: std::ops::Range<usize>) {
         if let Some(model) = model.and_then(|(_, id)| self.models.get_mut(id)) {
-            let rows = Rows {
+            model.score(Rows {
                 features: &batch.event.features,
                 probability: &batch.probability,
                 predicted: &batch.label,
                 time_ms: &batch.event.event_time_ms,
                 cells: &self.cells,
                 range: rows,
-            };
-            model.score(rows, &batch.event.event_time_ms);
+            });
         }
     }
 
