@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // tests
 
+mod binned;
 mod detectors;
 mod estimate;
 mod evidently;
