@@ -59,9 +59,7 @@ mod tests {
             let mut table = Table::default();
             for column in table.columns_mut() {
                 match column {
-                    Column::Category(words) => {
-                        (0..3).for_each(|row| words.push_code(if row == 2 { MISSING } else { 0 }))
-                    }
+                    Column::Category(words) => [0, 0, MISSING].into_iter().for_each(|code| words.push_code(code)),
                     Column::Number(values) => values.extend(if with_numbers { [1.0; 3] } else { [f64::NAN; 3] }),
                 }
             }
