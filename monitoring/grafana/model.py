@@ -43,10 +43,14 @@ ERRORS = [
         prom('churn_model_block_log_loss{model_version="$model", rows="reference"}', "first rows"),
         prom('1.1 * churn_model_block_log_loss{model_version="$model", rows="reference"}', "limit (monitor.performance_min_increase)"),
     ], unit="none", about="An alarm is a block above the limit that chance does not explain."),
-    lines("Calibration error", prom("churn_model_calibration_error_ratio" + IT, "live"), unit="percentunit", low=0, limits=steps("green", 0.05, "red"), about="How far the probabilities are from the shares that left, over ten bins."),
+    lines("Calibration error", [
+        prom("churn_model_calibration_error_ratio" + IT, "live"),
+        prom('churn_model_interval_ratio{model_version="$model", metric="calibration_error"}', "95 % {{bound}}"),
+    ], unit="percentunit", low=0, limits=steps("green", 0.05, "red"), about="How far the probabilities are from the shares that left, over ten bins."),
     lines("Brier score and average precision", [
         prom("churn_model_brier_ratio" + IT, "Brier score"),
         prom("churn_model_average_precision_ratio" + IT, "average precision"),
+        prom('churn_model_interval_ratio{model_version="$model", metric=~"brier|average_precision"}', "{{metric}}, 95 % {{bound}}"),
     ], unit="none", low=0),
     lines("Labels", [
         prom("churn_model_label_coverage_ratio" + IT, "of all scores"),

@@ -16,6 +16,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod collect;
+mod flow;
 mod history;
 mod models;
 mod oracle;
@@ -28,6 +29,7 @@ mod stack;
 mod topics;
 mod watch;
 
+pub use flow::{FaultId, Flow, Look, Positions, RESUME_WITHIN, Resumption};
 pub use history::{EventFact, History, LetterFact, OutcomeFact, Place, ScoreFact, Truth};
 pub use oracle::{Verdict, judge};
 pub use outage::{Findings, Kind as OutageKind, Memory, Outage, outage};

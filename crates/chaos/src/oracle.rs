@@ -28,7 +28,7 @@ pub struct Verdict {
     pub changed: u64,
     /// Records of a partition, and so of a key, out of order.
     pub reordered: u64,
-    /// Times that the flow took too long to resume; counted during the run.
+    /// Faults after which the flow took too long to resume; counted during the run.
     pub stalled: u64,
     /// Parts that did not end within their grace time when they were asked to; counted during the run.
     pub hung: u64,
@@ -36,6 +36,8 @@ pub struct Verdict {
     pub refused: u64,
     /// Models that were asked for, and no trainer said in time what became of it; counted during the run.
     pub unanswered: u64,
+    /// Announced promotions that did not reach every partition's scorer in time; counted during the run.
+    pub unheard: u64,
     /// Some violations in words.
     pub examples: Vec<String>,
 }
@@ -45,7 +47,7 @@ impl Verdict {
     #[must_use]
     pub fn is_good(&self) -> bool {
         let lasting = self.lost + self.doubled + self.invented + self.changed + self.reordered;
-        lasting + self.stalled + self.hung + self.refused + self.unanswered == 0
+        lasting + self.stalled + self.hung + self.refused + self.unanswered + self.unheard == 0
     }
 
     fn note(&mut self, count: fn(&mut Self) -> &mut u64, what: impl FnOnce() -> String) {

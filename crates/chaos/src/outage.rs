@@ -4,26 +4,22 @@
 
 mod disk;
 mod findings;
+mod watch;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
-use churn_testkit::http_client;
+use anyhow::Result;
 use serde::Serialize;
 use sqlx::PgConnection;
 
 use self::disk::Disk;
-use self::findings::blames_postgres;
 pub use self::findings::{Findings, Memory};
-use crate::part::Part;
+use self::watch::Watch;
 use crate::plan::{Server, Target};
-use crate::soak::memory;
 use crate::stack::Stack;
 use crate::topics::read_all;
 
-/// Time between two looks.
-const LOOK: Duration = Duration::from_secs(1);
 /// The flow before the outage: caches are warm, memory is what it is at that load.
 const WARM: Duration = Duration::from_secs(20);
 /// How long the parts may take to catch up.
@@ -58,65 +54,93 @@ pub struct Outage {
 /// A server or part does not start, the small disk cannot be mounted, or the parts do not catch up.
 pub async fn outage(options: &Outage, log: &mut dyn FnMut(&str)) -> Result<Findings> {
     log("starting servers and parts");
-    let mut stack = Stack::start(&options.program, options.rate).await?;
+    let stack = Stack::start(&options.program, options.rate).await?;
     let disk = match options.kind {
         Kind::Away => None,
         Kind::DiskFull => Some(Disk::mount()?),
     };
-    let mut watch = Watch::default();
-    let mut connection = stack.connect().await?;
-    watch.until(&mut stack, PATIENCE, "the first rows", async |_| Ok(stored(&mut connection).await? > 0)).await?;
-    let warm = Instant::now();
-    watch.until(&mut stack, PATIENCE, "the flow", async |_| Ok(warm.elapsed() > WARM)).await?;
-    watch.begin();
+    let mut scene = Scene { stack, disk, watch: Watch::default() };
+    scene.warm_up().await?;
     log("the outage begins");
-    if let Some(disk) = &disk {
+    scene.begin().await?;
+    let began = Instant::now();
+    let over = async |_: &mut Stack| Ok(began.elapsed() >= options.time);
+    scene.watch.until(&mut scene.stack, options.time * 2, "the end", over).await?;
+    let seconds = began.elapsed().as_secs_f64();
+    log("the outage ends");
+    scene.end().await?;
+    let ended = Instant::now();
+    let late = scene.catch_up().await?;
+    let caught_up_seconds = ended.elapsed().as_secs_f64();
+    log("caught up; draining");
+    let complete = scene.drain().await?;
+    let Watch { memory, said, endings, .. } = scene.watch;
+    let Outage { kind, rate, .. } = *options;
+    Ok(Findings { kind, seconds, rate, memory, said, endings, late, caught_up_seconds, complete })
+}
+
+/// The stack, and what is broken about it.
+struct Scene {
+    stack: Stack,
+    disk: Option<Disk>,
+    watch: Watch,
+}
+
+impl Scene {
+    async fn warm_up(&mut self) -> Result<()> {
+        let mut connection = self.stack.connect().await?;
+        let first = async |_: &mut Stack| Ok(stored(&mut connection).await? > 0);
+        self.watch.until(&mut self.stack, PATIENCE, "the first rows", first).await?;
+        let warm = Instant::now();
+        let flowed = async |_: &mut Stack| Ok(warm.elapsed() > WARM);
+        self.watch.until(&mut self.stack, PATIENCE, "the flow", flowed).await?;
+        self.watch.begin();
+        Ok(())
+    }
+
+    /// Returns when nothing is stored any more.
+    async fn begin(&mut self) -> Result<()> {
+        let Some(disk) = &self.disk else { return self.stack.kill_server(Server::Postgres).await };
+        let mut connection = self.stack.connect().await?;
         disk.move_tables(&mut connection).await?;
         let mut before = -1;
         let full = async |_: &mut Stack| {
             let now = stored(&mut connection).await?;
             Ok::<_, anyhow::Error>(now == std::mem::replace(&mut before, now))
         };
-        watch.until(&mut stack, PATIENCE, "the full disk", full).await?;
-    } else {
-        stack.kill_server(Server::Postgres).await?;
+        self.watch.until(&mut self.stack, PATIENCE, "the full disk", full).await
     }
-    let began = Instant::now();
-    watch.until(&mut stack, options.time * 2, "the end", async |_| Ok(began.elapsed() >= options.time)).await?;
-    let seconds = began.elapsed().as_secs_f64();
-    log("the outage ends");
-    match &disk {
-        Some(disk) => disk.grow()?,
-        None => stack.restart_server(Server::Postgres).await?,
+
+    async fn end(&mut self) -> Result<()> {
+        match &self.disk {
+            Some(disk) => disk.grow(),
+            None => self.stack.restart_server(Server::Postgres).await,
+        }
     }
-    let ended = Instant::now();
-    let mut connection = stack.connect().await?;
-    let missing = emitted(&stack)? - stored(&mut connection).await?;
-    let target = emitted(&stack)?;
-    watch
-        .until(&mut stack, PATIENCE, "what was missed", async |_| Ok(stored(&mut connection).await? >= target))
-        .await?;
-    let caught_up_seconds = ended.elapsed().as_secs_f64();
-    log("caught up; draining");
-    stack.stop_all(Target::Synthesizer).await?;
-    let all = emitted(&stack)?;
-    watch.until(&mut stack, PATIENCE, "the last rows", async |_| Ok(stored(&mut connection).await? >= all)).await?;
-    let complete = stored(&mut connection).await? == all;
-    for target in [Target::Scorer(0), Target::Sink(0), Target::Monitor, Target::Trainer, Target::Api] {
-        stack.stop_all(target).await?;
+
+    /// Returns when everything is stored that was emitted until now; how much of it was missing.
+    async fn catch_up(&mut self) -> Result<i64> {
+        let mut connection = self.stack.connect().await?;
+        let late = emitted(&self.stack)? - stored(&mut connection).await?;
+        let target = emitted(&self.stack)?;
+        let done = async |_: &mut Stack| Ok(stored(&mut connection).await? >= target);
+        self.watch.until(&mut self.stack, PATIENCE, "what was missed", done).await?;
+        Ok(late)
     }
-    drop(stack);
-    Ok(Findings {
-        kind: options.kind,
-        seconds,
-        rate: options.rate,
-        memory: watch.memory,
-        said: watch.said,
-        endings: watch.endings,
-        late: missing,
-        caught_up_seconds,
-        complete,
-    })
+
+    /// Lets the stream run out and ends the parts; whether everything was stored once.
+    async fn drain(&mut self) -> Result<bool> {
+        self.stack.stop_all(Target::Synthesizer).await?;
+        let mut connection = self.stack.connect().await?;
+        let all = emitted(&self.stack)?;
+        let done = async |_: &mut Stack| Ok(stored(&mut connection).await? >= all);
+        self.watch.until(&mut self.stack, PATIENCE, "the last rows", done).await?;
+        let complete = stored(&mut connection).await? == all;
+        for target in [Target::Scorer(0), Target::Sink(0), Target::Monitor, Target::Trainer, Target::Api] {
+            self.stack.stop_all(target).await?;
+        }
+        Ok(complete)
+    }
 }
 
 /// Rows and outcomes that are stored.
@@ -130,67 +154,4 @@ fn emitted(stack: &Stack) -> Result<i64> {
     let (events, _, outcomes) = stack.topics();
     let count = |topic: &String| -> Result<usize> { Ok(read_all(stack.bootstrap(), topic)?.len()) };
     Ok(i64::try_from(count(&events)? + count(&outcomes)?)?)
-}
-
-/// Looks at the parts once a second.
-#[derive(Debug, Default)]
-struct Watch {
-    memory: Vec<Memory>,
-    said: String,
-    endings: usize,
-    begun: bool,
-}
-
-impl Watch {
-    /// From here on the parts' memory counts.
-    fn begin(&mut self) {
-        self.begun = true;
-    }
-
-    async fn until(
-        &mut self,
-        stack: &mut Stack,
-        patience: Duration,
-        what: &str,
-        mut done: impl AsyncFnMut(&mut Stack) -> Result<bool>,
-    ) -> Result<()> {
-        let start = Instant::now();
-        while !done(stack).await.with_context(|| format!("wait for {what}"))? {
-            ensure!(start.elapsed() < patience, "{what} did not come within {} s", patience.as_secs());
-            for part in stack.parts() {
-                self.endings += usize::from(part.tend()?.is_some());
-                self.look(part).await;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        Ok(())
-    }
-
-    async fn look(&mut self, part: &Part) {
-        // One that has just ended holds nothing.
-        let looked = part.process().and_then(|process| memory::of(process.id()).ok());
-        let Some(resident) = looked.map(|resident| resident.all) else { return };
-        let name = part.name();
-        match self.memory.iter_mut().find(|memory| memory.part == name) {
-            Some(memory) if self.begun => memory.most = memory.most.max(resident),
-            Some(memory) => (memory.before, memory.most) = (resident, resident),
-            None => self.memory.push(Memory { part: name, before: resident, most: resident }),
-        }
-        if self.begun
-            && !blames_postgres(&self.said)
-            && part.is(Target::Sink(0))
-            && let Some(said) = readiness(part).await
-        {
-            self.said = said;
-        }
-    }
-}
-
-/// What a part that is not ready says of it.
-async fn readiness(part: &Part) -> Option<String> {
-    let said = part.process()?.stderr();
-    let line = said.lines().find(|line| line.contains("admin server listens"))?;
-    let port: String = line.split("127.0.0.1:").nth(1)?.chars().take_while(char::is_ascii_digit).collect();
-    let answer = http_client().get(format!("http://127.0.0.1:{port}/readyz")).send().await.ok()?;
-    if answer.status().as_u16() == 200 { None } else { answer.text().await.ok() }
 }

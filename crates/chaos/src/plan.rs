@@ -26,6 +26,13 @@ pub enum Target {
     Api,
 }
 
+impl Target {
+    /// Whether rows have to pass it.
+    pub(crate) fn is_in_flow(self) -> bool {
+        matches!(self, Self::Synthesizer | Self::Scorer(_) | Self::Sink(_))
+    }
+}
+
 /// A server that the parts depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Server {
@@ -61,6 +68,19 @@ pub enum Fault {
     Poison(PoisonedTopic, usize),
     /// Another version of the model becomes the champion.
     Promote,
+}
+
+impl Fault {
+    /// Whether the flow may rest while it lasts.
+    pub(crate) fn stops_flow(self) -> bool {
+        match self {
+            Self::Kill(target) | Self::Restart(target) | Self::Pause(target, _) | Self::Remove(target) => {
+                target.is_in_flow()
+            }
+            Self::KillServer(..) | Self::StallBroker(_) | Self::FullQueue(_) => true,
+            Self::Add(_) | Self::EndBackends | Self::Poison(..) | Self::Promote => false,
+        }
+    }
 }
 
 /// A topic that takes records from outside.

@@ -3,6 +3,7 @@
 mod beside;
 mod callers;
 mod faults;
+mod promotions;
 mod report;
 mod restore;
 mod rollout;
@@ -18,10 +19,11 @@ use self::callers::Callers;
 pub use self::report::{Options, Report};
 use self::versions::more_models;
 use crate::collect::collect;
+use crate::flow::FaultId;
 use crate::history::LetterFact;
 use crate::models::Recomputed;
 use crate::oracle::judge;
-use crate::part::{Ended, Part};
+use crate::part::Ended;
 use crate::plan::{Plan, Server, Target};
 use crate::stack::{STREAM, Stack};
 use crate::topics::read_all;
@@ -45,11 +47,13 @@ pub async fn run(options: &Options, log: &mut dyn FnMut(&str)) -> Result<Report>
     log("starting servers and parts");
     let stack = Stack::start(&options.program, options.rate).await?;
     let versions = more_models(options, &stack.registry()?).await?;
+    let watch = Watch::new(&stack);
     let mut run = Run {
         stack,
         versions,
         promotions: 0,
-        watch: Watch::new(),
+        unheard: 0,
+        watch,
         away: Vec::new(),
         poison: Vec::new(),
         endings: 0,
@@ -72,6 +76,10 @@ pub async fn run(options: &Options, log: &mut dyn FnMut(&str)) -> Result<Report>
         run.inject(step.fault).await.with_context(|| step.fault.to_string())?;
     }
     run.await_answers().await?;
+    run.await_resumption().await?;
+    if !plan.steps.is_empty() {
+        run.announce().await.context("promote a model when the faults are over")?;
+    }
     run.rollouts(options).await?;
     if options.restore {
         run.lose_and_restore().await.context("restore the database")?;
@@ -84,6 +92,8 @@ struct Run<'a> {
     stack: Stack,
     versions: Vec<Version>,
     promotions: usize,
+    /// Promotions that were announced when nothing was broken, and not taken up in time.
+    unheard: u64,
     watch: Watch,
     /// Servers that are away, and until when.
     away: Vec<Away>,
@@ -107,6 +117,7 @@ struct Run<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Away {
     server: Server,
+    fault: FaultId,
     until: Instant,
     /// It was stopped in its tracks, not killed.
     stalled: bool,
@@ -135,23 +146,38 @@ impl Run<'_> {
             said.extend(part.tend()?);
         }
         self.endings += said.len();
-        said.iter().for_each(|line| self.say(line));
+        for line in said {
+            self.say(&line);
+            let what = line.split(':').next().unwrap_or_default();
+            let fault = self.watch.begin(what, false);
+            self.watch.end(fault);
+        }
         let now = Instant::now();
         let back: Vec<Away> = self.away.iter().filter(|away| away.until <= now).copied().collect();
-        for Away { server, stalled, .. } in back {
+        for Away { server, fault, stalled, .. } in back {
             if stalled {
                 self.stack.resume_broker().await?;
             } else {
                 self.stack.restart_server(server).await?;
             }
             self.away.retain(|away| away.server != server);
+            self.watch.end(fault);
             self.say(&format!("{server:?} is back"));
         }
         self.call_again().await?;
-        // The flow needs neither a trainer nor an api.
-        let beside = |part: &Part| part.is(Target::Trainer) || part.is(Target::Api);
-        let broken = !self.away.is_empty() || self.stack.parts().iter().any(|part| part.is_held() && !beside(part));
-        self.watch.look(&self.stack, broken).await;
+        for resumption in self.watch.follow(self.stack.parts()) {
+            self.say(&resumption.to_string());
+        }
+        Ok(())
+    }
+
+    /// Lets every fault end, and waits until the flow has resumed after each, or did not in time.
+    async fn await_resumption(&mut self) -> Result<()> {
+        self.mend().await?;
+        self.pass(TICK).await?;
+        while self.watch.is_awaited() {
+            self.pass(TICK).await?;
+        }
         Ok(())
     }
 
@@ -207,8 +233,11 @@ impl Run<'_> {
 
     /// Lets every fault end, stops the source, and waits until everything that was emitted is stored.
     async fn drain(&mut self) -> Result<()> {
-        self.mend().await?;
+        self.await_resumption().await?;
         self.pass(Duration::from_secs(2)).await?;
+        for left in self.watch.finish() {
+            self.say(&left.to_string());
+        }
         let (answered, refused) = self.callers.take().map_or((0, 0), Callers::end);
         (self.answered, self.refused) = (answered, refused);
         self.say("draining");
@@ -244,7 +273,8 @@ impl Run<'_> {
         let registry = self.stack.registry()?;
         let truth = Recomputed::new(&registry, STREAM, SEED_OF_STREAM, RETURNING_SHARE, &events).await?;
         let mut verdict = judge(&history, &truth);
-        verdict.stalled = self.watch.stalls;
+        verdict.stalled = self.watch.stalls();
+        verdict.unheard = self.unheard;
         verdict.hung = self.hung;
         verdict.refused = self.refused;
         verdict.unanswered = self.unanswered;
@@ -256,7 +286,7 @@ impl Run<'_> {
             trainings: self.trainings,
             endings: self.endings,
             poisoned: history.poison.len(),
-            longest_still_seconds: self.watch.longest.as_secs_f64(),
+            slowest: self.watch.slowest(),
             seconds: self.started.elapsed().as_secs_f64(),
             verdict,
         })

@@ -23,6 +23,10 @@ const SESSION_TIMEOUT: &str = "6s";
 /// Longer than a killed broker is ever away: its controller lets it back no sooner than after the 18 s that it bears with a silent one. What
 /// Kafka does to transactions that time out just then is a fault of its own (docs/guarantees.md), and would be taken for ours.
 const TRANSACTION_TIMEOUT: &str = "60s";
+/// Partitions of each topic.
+pub(crate) const PARTITIONS: usize = 6;
+/// How often scorers look for a champion by themselves: so seldom that a model which is announced is theirs because they heard of it.
+pub(crate) const MODEL_POLL: Duration = Duration::from_secs(60);
 /// How long an outcome waits: long enough that some always wait when the synthesizer is killed.
 const OUTCOME_DELAY: &str = "2s";
 /// Trainings that are short, begin at once, only when they are asked for, and are taken up soon by the successor of a trainer that died.
@@ -91,8 +95,8 @@ impl Stack {
         Ok(asked.status.success())
     }
 
-    /// Runs a command of the program to its end.
-    pub(crate) async fn command(&self, args: &[&str]) -> Result<()> {
+    /// Runs a command of the program to its end; what it printed.
+    pub(crate) async fn command(&self, args: &[&str]) -> Result<String> {
         let done = tokio::process::Command::new(&self.program)
             .args(args)
             .current_dir(self.folder.path())
@@ -102,7 +106,7 @@ impl Stack {
             .await
             .with_context(|| format!("run {}", self.program.display()))?;
         ensure!(done.status.success(), "churn {}: {}", args.join(" "), String::from_utf8_lossy(&done.stderr));
-        Ok(())
+        Ok(String::from_utf8_lossy(&done.stdout).into_owned())
     }
 
     /// A folder of this run's own.
@@ -114,7 +118,7 @@ impl Stack {
         let pairs = [
             ("CHURN__KAFKA__BROKERS", self.bootstrap().to_owned()),
             ("CHURN__KAFKA__TOPIC_PREFIX", self.prefix.clone()),
-            ("CHURN__KAFKA__PARTITIONS", "6".into()),
+            ("CHURN__KAFKA__PARTITIONS", PARTITIONS.to_string()),
             ("CHURN__KAFKA__SESSION_TIMEOUT", SESSION_TIMEOUT.into()),
             ("CHURN__KAFKA__TRANSACTION_TIMEOUT", TRANSACTION_TIMEOUT.into()),
             ("CHURN__SCHEMA_REGISTRY__URL", schema_registry()),
@@ -124,7 +128,7 @@ impl Stack {
             ("CHURN__SYNTHESIZER__STREAM", STREAM.into()),
             ("CHURN__SYNTHESIZER__RATE", self.rate.to_string()),
             ("CHURN__SYNTHESIZER__OUTCOME_DELAY", OUTCOME_DELAY.into()),
-            ("CHURN__SCORER__MODEL_POLL", "1s".into()),
+            ("CHURN__SCORER__MODEL_POLL", format!("{}s", MODEL_POLL.as_secs())),
         ];
         pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
     }
@@ -267,9 +271,14 @@ impl Stack {
         }
     }
 
+    /// Connections to it are those that [`Self::end_backends`] spares.
+    pub(crate) fn operator_url(&self) -> String {
+        format!("{}?application_name={OPERATOR}", self.postgres())
+    }
+
     /// A connection that [`Self::end_backends`] spares.
     pub(crate) async fn connect(&self) -> Result<PgConnection> {
-        let url = format!("{}?application_name={OPERATOR}", self.postgres());
+        let url = self.operator_url();
         poll_until(CONNECT_PATIENCE, || async { PgConnection::connect(&url).await.map(Some) }).await
     }
 

@@ -1,11 +1,12 @@
 //! Reading whole topics, and writing nonsense into them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::Headers as _;
+use rdkafka::message::{BorrowedMessage, Headers as _};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 
@@ -22,7 +23,7 @@ pub(crate) struct Committed {
     pub(crate) headers: Vec<(String, Vec<u8>)>,
 }
 
-/// Every committed record of a topic, partition by partition in order.
+/// Every record of a topic that is committed by now, partition by partition in order.
 ///
 /// # Errors
 /// The broker does not answer. Blocks meanwhile.
@@ -38,27 +39,48 @@ pub(crate) fn read_all(bootstrap: &str, topic: &str) -> Result<Vec<Committed>> {
     let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).with_context(|| format!("look at {topic}"))?;
     let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
     let mut list = TopicPartitionList::new();
+    // Where each partition ends: who reads what is still written to may never find a moment without more.
+    let mut unread = BTreeMap::new();
     for partition in 0..i32::try_from(partitions)? {
         list.add_partition_offset(topic, partition, Offset::Beginning)?;
+        let (begin, end) = consumer
+            .fetch_watermarks(topic, partition, PATIENCE)
+            .with_context(|| format!("look at the ends of {topic}"))?;
+        if begin < end {
+            unread.insert(partition, end);
+        }
     }
     consumer.assign(&list)?;
-    let (mut ends, mut records) = (0, Vec::new());
-    while ends < partitions {
+    let mut records = Vec::new();
+    while !unread.is_empty() {
         match consumer.poll(PATIENCE) {
             None => bail!("{topic} does not answer"),
-            Some(Err(KafkaError::PartitionEOF(_))) => ends += 1,
+            Some(Err(KafkaError::PartitionEOF(partition))) => drop(unread.remove(&partition)),
             Some(Err(error)) => return Err(error).with_context(|| format!("read {topic}")),
-            Some(Ok(message)) => records.push(Committed {
-                place: Place { partition: message.partition(), offset: message.offset() },
-                value: message.payload().unwrap_or_default().to_vec(),
-                headers: message.headers().map_or_else(Vec::new, |headers| {
-                    headers.iter().map(|h| (h.key.to_owned(), h.value.unwrap_or_default().to_vec())).collect()
-                }),
-            }),
+            Some(Ok(message)) => {
+                let (partition, offset) = (message.partition(), message.offset());
+                let Some(&end) = unread.get(&partition) else { continue };
+                if offset + 1 >= end {
+                    unread.remove(&partition);
+                }
+                if offset < end {
+                    records.push(committed(&message));
+                }
+            }
         }
     }
     records.sort_by_key(|record| record.place);
     Ok(records)
+}
+
+fn committed(message: &BorrowedMessage<'_>) -> Committed {
+    Committed {
+        place: Place { partition: message.partition(), offset: message.offset() },
+        value: message.payload().unwrap_or_default().to_vec(),
+        headers: message.headers().map_or_else(Vec::new, |headers| {
+            headers.iter().map(|h| (h.key.to_owned(), h.value.unwrap_or_default().to_vec())).collect()
+        }),
+    }
 }
 
 /// Writes records that are no records, and says where they went.

@@ -1,5 +1,6 @@
-//! Rows a second of one core, as the monitor uses the crate: 19 features, the score, three segmentations, the truth of every row, and a
-//! comparison of all of it every 10,000 rows. `cargo bench -p churn-drift --profile dev`.
+//! Rows a second of one core, as the monitor uses the crate: 19 features, the score, three segmentations, the truth of every row,
+//! figures to expect of all customers and of each segment, and a comparison of all of it every 10,000 rows.
+//! `cargo bench -p churn-drift --profile dev`.
 
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark reads the clock and prints")]
 
@@ -8,7 +9,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use churn_domain::{Column, FEATURES, Probability, Table};
-use churn_drift::{ColumnReference, Edges, Part, PartReference, Performance, Reference, Segmentation, SegmentedWindow};
+use churn_drift::estimate::{Estimator, Unlabelled, UnlabelledRow};
+use churn_drift::{
+    Accumulator, ColumnReference, Edges, Part, PartReference, Performance, Reference, Segmentation, SegmentedWindow,
+};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -44,6 +48,8 @@ struct Watched {
     window: SegmentedWindow,
     references: Vec<PartReference>,
     performance: Performance,
+    expected: Unlabelled,
+    expected_of_segments: Vec<Unlabelled>,
     cells: Vec<u16>,
 }
 
@@ -60,16 +66,34 @@ impl Watched {
         window.add(&before.features, &before.scores, 0..BATCH, &cells);
         let references = window.references();
         window.reset();
-        Self { window, references, performance: Performance::default(), cells }
+        Self {
+            window,
+            references,
+            performance: Performance::default(),
+            expected: Unlabelled::default(),
+            expected_of_segments: segmentation.segments().map(|_| Unlabelled::with_bins(250)).collect(),
+            cells,
+        }
     }
 
     fn batch(&mut self, rows: &Batch) {
-        self.window.segmentation().clone().cells_into(&rows.features, 0..BATCH, &mut self.cells);
+        let segmentation = self.window.segmentation().clone();
+        segmentation.cells_into(&rows.features, 0..BATCH, &mut self.cells);
         self.window.add(&rows.features, &rows.scores, 0..BATCH, &self.cells);
         for (&score, &churned) in rows.scores.iter().zip(&rows.churned) {
             let probability = Probability::new(score).expect("between 0 and 1");
             self.performance.add(probability, score > 0.5, churned);
         }
+        for (&score, &cell) in rows.scores.iter().zip(&self.cells) {
+            let row = UnlabelledRow::new(score, score > 0.5).expect("between 0 and 1");
+            self.expected.add_row(&row);
+            segmentation.segments_of(cell).for_each(|segment| self.expected_of_segments[segment].add_row(&row));
+        }
+        let every = self.expected_of_segments.iter_mut().chain([&mut self.expected]);
+        every.for_each(|window| {
+            black_box(Estimator::uncalibrated().estimate_window(window));
+            window.reset();
+        });
         black_box(self.performance.summary());
         compare(&self.window.whole());
         self.window.by_segment(&self.references).iter().for_each(compare);

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use churn_domain::{Column, FEATURES, Probability, Table};
-use churn_drift::estimate::{Estimator, Unlabelled};
+use churn_drift::estimate::{Estimator, Unlabelled, UnlabelledRow};
+use churn_drift::multivariate::Components;
 use churn_drift::{
-    Accumulator, ColumnReference, ColumnWindow, Edges, Performance, Reference, Segmentation, SegmentedWindow, Window,
+    Accumulator, ColumnReference, ColumnWindow, Edges, Moments, Performance, Reference, Segmentation, SegmentedWindow,
+    Window,
 };
 
 const ROWS: usize = 10_000;
@@ -26,6 +28,7 @@ fn main() {
     measure("19 features, score and three segments, each window compared, with expected performance", || {
         let mut window = SegmentedWindow::new(&reference, &score_reference, Arc::clone(&segmentation));
         let mut unlabelled = Unlabelled::default();
+        let mut of_segments: Vec<Unlabelled> = segmentation.segments().map(|_| Unlabelled::with_bins(250)).collect();
         let mut cells = Vec::new();
         segmentation.cells_into(&table, 0..ROWS, &mut cells);
         window.add(&table, &scores, 0..ROWS, &cells);
@@ -35,16 +38,31 @@ fn main() {
         for _ in 0..BATCHES {
             segmentation.cells_into(&table, 0..ROWS, &mut cells);
             window.add(&table, &scores, 0..ROWS, &cells);
-            scores.iter().for_each(|&p| unlabelled.add(p, p > 0.4));
+            for (&p, &cell) in scores.iter().zip(&cells) {
+                let row = UnlabelledRow::new(p, p > 0.4).expect("a probability");
+                unlabelled.add_row(&row);
+                segmentation.segments_of(cell).for_each(|segment| of_segments[segment].add_row(&row));
+            }
             let whole = window.whole();
             assert_eq!(whole.features.compare().len(), FEATURES.len());
             assert_eq!(whole.features.quality().len(), FEATURES.len());
             compared += window.by_segment(&references).iter().map(|part| part.features.compare().len()).sum::<usize>();
             assert!(Estimator::uncalibrated().estimate_window(&unlabelled).is_some());
+            let estimate = |window: &Unlabelled| Estimator::uncalibrated().estimate_window(window).is_some();
+            assert!(of_segments.iter().filter(|window| estimate(window)).count() >= 3);
+            of_segments.iter_mut().for_each(Accumulator::reset);
             window.reset();
             unlabelled.reset();
         }
         assert!(compared > BATCHES * FEATURES.len());
+    });
+    let components = Components::of(&table).expect("customers who differ");
+    measure("all columns together, one row in five", || {
+        let mut errors = Moments::default();
+        for _ in 0..BATCHES {
+            components.add(&table, (0..ROWS).step_by(5), &mut errors);
+        }
+        assert_eq!(errors.rows() as usize, ROWS / 5 * BATCHES);
     });
     measure("drift of 19 features and the score", || {
         let mut window = Window::new(Arc::clone(&reference));

@@ -11,6 +11,7 @@
 //! [`Distance`] matters when it is large.
 
 mod bars;
+mod binned;
 mod bins;
 mod compare;
 pub mod detectors;
@@ -19,6 +20,7 @@ pub mod exact;
 mod figures;
 mod moments;
 pub mod multivariate;
+mod panes;
 pub mod performance;
 pub mod psi;
 mod quality;
@@ -33,6 +35,7 @@ pub use bins::{Bins, Edges, InvalidBins};
 pub use compare::{Drift, DriftRule, Effect, drifted};
 pub use figures::{Distance, PValue};
 pub use moments::{Moments, Shift};
+pub use panes::{Length, Panes, Windowing};
 pub use performance::{Performance, Summary};
 pub use quality::{FeatureQuality, Quality, QualityRule};
 pub use reference::{ColumnReference, InvalidReference, Reference};

@@ -45,6 +45,17 @@ impl Moments {
         }
     }
 
+    /// Adds what another has taken.
+    pub fn merge(&mut self, other: &Self) {
+        if other.rows > 0 {
+            let all = self.rows + other.rows;
+            let deviation = other.mean - self.mean;
+            self.mean += deviation * other.rows as f64 / all as f64;
+            self.squares += other.squares + deviation * deviation * self.rows as f64 * other.rows as f64 / all as f64;
+            self.rows = all;
+        }
+    }
+
     /// Values taken.
     pub fn rows(&self) -> u64 {
         self.rows
@@ -115,6 +126,15 @@ mod tests {
         let each = moments([0.5, 0.5, 0.5, 4.0, 4.0, 4.0, 4.0, 4.0]);
         assert_eq!(counted.rows(), 8);
         assert!((counted.mean - each.mean).abs() < 1e-12 && (counted.squares - each.squares).abs() < 1e-12);
+    }
+
+    #[test]
+    fn parts_merged_equal_the_whole() {
+        let values = |range: std::ops::Range<u32>| moments(range.map(|i| f64::from(i * 7 % 11)));
+        let (mut parts, whole) = (Moments::default(), values(0..100));
+        [0..1, 1..40, 40..40, 40..100].into_iter().for_each(|part| parts.merge(&values(part)));
+        assert_eq!(parts.rows(), 100);
+        assert!((parts.mean - whole.mean).abs() < 1e-12 && (parts.squares - whole.squares).abs() < 1e-9);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use churn_domain::{Column, FEATURES, Kind, MISSING, Table, feature_index};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{ColumnReference, ColumnWindow, Reference, Window};
+use crate::{ColumnReference, ColumnWindow, OtherReference, Reference, Window};
 
 /// Cells of all dimensions together. It bounds the memory of a window, some 2 KB a cell.
 const MAX_CELLS: usize = 256;
@@ -53,6 +53,8 @@ struct Dimension {
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct Segmentation {
     dimensions: Vec<Dimension>,
+    /// The segments of each cell, one a dimension: looked up for every row.
+    members: Vec<u16>,
 }
 
 impl TryFrom<Vec<String>> for Segmentation {
@@ -92,7 +94,11 @@ impl Segmentation {
             dimensions.push(Dimension { feature, values, stride });
             stride *= count;
         }
-        if stride > MAX_CELLS { Err(InvalidSegments::TooMany(stride)) } else { Ok(Self { dimensions }) }
+        if stride > MAX_CELLS {
+            return Err(InvalidSegments::TooMany(stride));
+        }
+        let members = members(&dimensions, stride);
+        Ok(Self { dimensions, members })
     }
 
     /// All segments, dimension by dimension.
@@ -108,14 +114,10 @@ impl Segmentation {
         self.dimensions.iter().map(|dimension| dimension.values.len()).product()
     }
 
-    /// The segments, by place in [`Self::segments`], that a cell belongs to: one a dimension.
+    /// The segments, by place in [`Self::segments`], that a cell belongs to: one a dimension. None for what is no cell.
     pub fn segments_of(&self, cell: u16) -> impl Iterator<Item = usize> + '_ {
-        let mut first = 0;
-        self.dimensions.iter().map(move |dimension| {
-            let at = first + usize::from(cell) / dimension.stride % dimension.values.len();
-            first += dimension.values.len();
-            at
-        })
+        let (first, each) = (usize::from(cell) * self.dimensions.len(), self.dimensions.len());
+        self.members.get(first..first + each).unwrap_or_default().iter().map(|&segment| usize::from(segment))
     }
 
     /// The features, in order.
@@ -151,6 +153,19 @@ impl Segmentation {
             dimension.add_to(table, rows.clone(), cells);
         }
     }
+}
+
+fn members(dimensions: &[Dimension], cells: usize) -> Vec<u16> {
+    let of_cell = |cell: usize| {
+        let mut first = 0;
+        dimensions.iter().map(move |dimension| {
+            let at = first + cell / dimension.stride % dimension.values.len();
+            first += dimension.values.len();
+            // At most MAX_CELLS values in all.
+            at as u16
+        })
+    };
+    (0..cells).flat_map(of_cell).collect()
 }
 
 impl Dimension {
@@ -243,6 +258,21 @@ impl SegmentedWindow {
             count_numbers(counts, &self.whole.score, cells, &scores[rows.clone()]);
         }
         self.rows += rows.len() as u64;
+    }
+
+    /// Adds what another window of the same references and segments has counted.
+    ///
+    /// # Errors
+    /// When it is of others; nothing is added then.
+    pub fn merge(&mut self, other: &Self) -> Result<(), OtherReference> {
+        if self.segmentation != other.segmentation || self.whole != other.whole {
+            return Err(OtherReference);
+        }
+        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine = mine.saturating_add(*theirs));
+        }
+        self.rows += other.rows;
+        Ok(())
     }
 
     /// Rows counted.

@@ -12,7 +12,8 @@
 //! | `metrics.json` | the report of the training |
 //! | `evaluation.json` | curves, slices, importance (from format 2 on) |
 //!
-//! Format 1 knew logistic regression and boosted trees alone, and no derived columns; it is still read.
+//! Format 1 knew logistic regression and boosted trees alone, and no derived columns. Format 2 worked no missing charges out: its encoder
+//! has no `estimates`. Both are still read, and score as they did.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ use crate::learner::{Blend, BoostedTrees, Ebm, Logistic, Member, NaiveBayes};
 use crate::{ArtifactError, Evaluation, Model, Reference, Report, ScoringModel};
 
 /// The newest format that this program reads, and the one it writes.
-pub const ARTIFACT_FORMAT: u32 = 2;
+pub const ARTIFACT_FORMAT: u32 = 3;
 
 const MODEL: &str = "model.json";
 const TREES: &str = "trees.json";

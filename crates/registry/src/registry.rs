@@ -246,6 +246,22 @@ impl Registry {
         self.move_pointer(promotion, artifact.manifest_sha256, decided_upon, false).await
     }
 
+    /// Makes a version the champion in the place of a pointer that is damaged or that nobody trusted has signed. Nothing is taken from it,
+    /// neither who reigned nor what came before. The version is loaded and checked first.
+    ///
+    /// # Errors
+    /// [`RegistryError::Overtaken`] when somebody else moved the pointer meanwhile; otherwise as [`Self::load`].
+    pub async fn promote_over_damage(&self, promotion: &Promotion) -> Result<Champion, RegistryError> {
+        let artifact = self.load(promotion.kind, promotion.version).await?;
+        let key = pointer(promotion.kind);
+        let expected = match self.storage.read(&key, MAX_MANIFEST_BYTES).await? {
+            Found::Nothing => None,
+            Found::TooLarge => return Err(self.corrupt(&key, format!("it is longer than {MAX_MANIFEST_BYTES} bytes"))),
+            Found::Bytes(bytes) => Some(sha256(&bytes)),
+        };
+        self.write_pointer(promotion, artifact.manifest_sha256, None, expected.as_deref(), false).await
+    }
+
     /// Makes the predecessor of this champion the champion again, or any former champion by its version. It passed the gate when
     /// its time came, so it need not pass again.
     ///
@@ -280,6 +296,19 @@ impl Registry {
         before: Option<&Champion>,
         rolled_back: bool,
     ) -> Result<Champion, RegistryError> {
+        let expected = before.map(|champion| champion.content_sha256.as_str());
+        self.write_pointer(promotion, manifest_sha256, before, expected, rolled_back).await
+    }
+
+    /// Writes the pointer where its content still is what is expected (SHA-256; `None`: there is none).
+    async fn write_pointer(
+        &self,
+        promotion: &Promotion,
+        manifest_sha256: String,
+        before: Option<&Champion>,
+        expected: Option<&str>,
+        rolled_back: bool,
+    ) -> Result<Champion, RegistryError> {
         let Promotion { kind, version, by, reason, overridden, at_ms } = promotion.clone();
         let invalid = |problem| RegistryError::Unpublishable { kind, problem };
         let promoted_at = timestamp(at_ms).map_err(invalid)?;
@@ -288,7 +317,6 @@ impl Registry {
         let keyless = |problem| RegistryError::Key { setting: "registry.signing_key".into(), problem };
         let bytes = self.keys.sign_pointer(champion.to_bytes().map_err(invalid)?).map_err(keyless)?;
         champion.seal(&bytes);
-        let expected = before.map(|champion| champion.content_sha256.as_str());
         if self.storage.replace(&pointer(kind), &bytes, expected).await? {
             return Ok(champion);
         }

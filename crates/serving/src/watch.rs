@@ -22,6 +22,8 @@ pub struct ChampionWatch {
     health: Component,
     loaded: Option<Champion>,
     refused: Option<Champion>,
+    /// What was wrong with the pointer that was refused last.
+    refused_pointer: Option<String>,
     retired: Option<Arc<Served>>,
     shadows: Shadows,
     info: GaugeVec,
@@ -39,6 +41,7 @@ impl ChampionWatch {
             health,
             loaded: None,
             refused: None,
+            refused_pointer: None,
             retired: None,
             shadows,
             info: metrics.gauge_vec(&catalogue::SCORER_MODEL_INFO),
@@ -60,7 +63,11 @@ impl ChampionWatch {
     /// # Errors
     /// The registry cannot be read, or the new champion is refused; the model in place stays.
     pub async fn look(&mut self) -> Result<bool, ServingError> {
-        let champion = self.registry.champion(Kind::Model).await?;
+        let champion = match self.registry.champion(Kind::Model).await.map_err(ServingError::from) {
+            Ok(champion) => champion,
+            Err(error) => return self.refuse_pointer(error),
+        };
+        self.refused_pointer = None;
         let Some(champion) = champion else {
             if self.loaded.is_none() {
                 self.health.down("the registry has no champion yet; `churn setup` trains one");
@@ -135,6 +142,22 @@ impl ChampionWatch {
         for served in self.slot.shadows().iter() {
             self.info.with_label_values(&[served.version(), "shadow"]).set(1.0);
         }
+    }
+
+    /// A pointer that is damaged, or not signed as it has to be, is refused once as an artifact is.
+    fn refuse_pointer(&mut self, error: ServingError) -> Result<bool, ServingError> {
+        if error.is_permanent() {
+            let why = reasons(&error);
+            if self.refused_pointer.as_ref() == Some(&why) {
+                return Ok(false);
+            }
+            self.refusals.inc();
+            if self.loaded.is_none() {
+                self.health.down(&why);
+            }
+            self.refused_pointer = Some(why);
+        }
+        Err(error)
     }
 
     /// What is wrong with an artifact stays wrong: it is refused once, not at every look. A registry that cannot be reached is

@@ -22,6 +22,7 @@ mod partition;
 mod permission;
 mod position;
 pub mod private;
+mod probation;
 mod reference;
 mod retrain;
 mod scores;
@@ -41,6 +42,7 @@ pub use monitor_state::MonitorState;
 pub use partition::{DAY_MS, Partition, PartitionSize};
 pub use permission::Duty;
 pub use position::StoredPosition;
+pub use probation::{Looks, Reign};
 pub use retrain::{Account, NewRequest, Outcome, RequestStatus, Taken, Waiting};
 pub use scores::StoredScore;
 pub use sink::{

@@ -13,6 +13,9 @@ use crate::{Cluster, StreamError, TopicPartition, TopicSpec};
 
 /// How long the broker may take to create or delete the topics.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long brokers may take to know of a topic that was created, and the time between two looks.
+const APPEAR_WITHIN: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Fewer copies than this lose records with a single lost disk.
 const SAFE_REPLICATION: i32 = 3;
 
@@ -84,6 +87,7 @@ impl Cluster {
             specs.iter().zip(&reports).filter(|(_, r)| r.state == TopicState::Missing).map(|(spec, _)| spec).collect();
         if !missing.is_empty() {
             self.create(&missing).await?;
+            self.appear(&missing).await?;
             for report in reports.iter_mut().filter(|r| r.state == TopicState::Missing) {
                 report.state = TopicState::Created;
             }
@@ -169,6 +173,22 @@ impl Cluster {
             match result {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
                 Err((topic, code)) => return Err(StreamError::Topic { topic, problem: refusal(code) }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until a broker names them: the controller's answer may come before the brokers know, and whoever starts next would be told
+    /// that there are no such topics.
+    async fn appear(&self, specs: &[&TopicSpec]) -> Result<(), StreamError> {
+        let mut waited = Duration::ZERO;
+        for spec in specs {
+            while let Err(error) = self.topic_partitions(&spec.name).await {
+                if waited >= APPEAR_WITHIN || !matches!(error, StreamError::Topic { .. }) {
+                    return Err(error);
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+                waited += LOOK_EVERY;
             }
         }
         Ok(())

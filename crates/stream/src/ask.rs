@@ -12,6 +12,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
+use rdkafka::{Offset, TopicPartitionList};
 
 use crate::StreamError;
 use crate::client::AskContext;
@@ -93,6 +94,26 @@ impl Asker {
     /// First offset and end of a partition.
     pub(crate) fn watermarks(&self, topic: &str, partition: i32, patience: Duration) -> KafkaResult<(i64, i64)> {
         self.ask(|client| client.fetch_watermarks(topic, partition, patience))
+    }
+
+    /// The first offset of a partition whose record is not older than this; none where all are.
+    pub(crate) fn offset_since(
+        &self,
+        topic: &str,
+        partition: i32,
+        time_ms: i64,
+        patience: Duration,
+    ) -> KafkaResult<Option<i64>> {
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition_offset(topic, partition, Offset::Offset(time_ms))?;
+        let found = self.ask(|client| client.offsets_for_times(asked, patience))?;
+        match found.find_partition(topic, partition) {
+            Some(place) => {
+                place.error()?;
+                Ok(place.offset().to_raw().filter(|offset| *offset >= 0))
+            }
+            None => Ok(None),
+        }
     }
 
     /// Serves the client's log queue and returns the last reason it gave.

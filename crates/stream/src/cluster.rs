@@ -180,6 +180,18 @@ impl Cluster {
         .await
     }
 
+    /// The first offset of a partition whose record is not older than `time_ms`; none where all records are.
+    ///
+    /// # Errors
+    /// The partition does not exist, or no broker answers.
+    pub async fn offset_since(&self, topic: &str, partition: i32, time_ms: i64) -> Result<Option<i64>, StreamError> {
+        let name = topic.to_owned();
+        self.ask(&format!("look for a time in {topic}[{partition}]"), move |asker| {
+            asker.offset_since(&name, partition, time_ms, ASK_TIMEOUT)
+        })
+        .await
+    }
+
     /// Asks whether a broker answers, and waits for it a few seconds.
     ///
     /// # Errors

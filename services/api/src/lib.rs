@@ -8,6 +8,7 @@ mod config;
 mod document;
 mod inference;
 mod metrics;
+mod operations;
 mod predict;
 mod rows;
 mod synthesize;
@@ -22,6 +23,7 @@ use churn_serving::ModelSlot;
 use churn_synth::Generator;
 
 pub use config::ApiConfig;
+pub use document::openapi;
 pub use predict::parse as parse_customers;
 
 use metrics::ApiMetrics;
@@ -41,7 +43,7 @@ pub fn routes(config: ApiConfig, models: ModelSlot, generator: Option<Arc<Genera
     Router::new()
         .route("/v1/predict", post(predict::handle))
         .route("/v1/synthesize", post(synthesize::handle))
-        .route("/openapi.json", get(async || axum::Json(document::openapi())))
+        .route("/openapi.json", get(async || axum::Json(openapi())))
         .route("/docs", get(async || Html(document::PAGE)))
         .merge(inference::routes())
         .with_state(Arc::new(state))

@@ -78,7 +78,7 @@ pub(crate) async fn model(registry: &Registry, config: &Config, bar: &ProgressBa
     if registry.champion(Kind::Model).await.map_err(Ending::of)?.is_some() {
         return Ok(false);
     }
-    let customers = shipped::customers(config.data.customers.as_deref(), ReadOptions::default())?;
+    let (customers, sha256) = shipped::hashed(config.data.customers.as_deref(), ReadOptions::default())?;
     // Held out from the first model on, so that every later one can be compared with it.
     let split = holdout::split(&customers);
     let params = churn_learn::TrainParams::default();
@@ -98,7 +98,7 @@ pub(crate) async fn model(registry: &Registry, config: &Config, bar: &ProgressBa
     let described = object(json!({ "seed": params.seed, "folds": params.folds }));
     let metrics = object(serde_json::to_value(&trained.artifact.report).context("describe the model")?);
     let files = trained.artifact.to_files().context("write the model")?;
-    publish(registry, Kind::Model, described, lineage(config, &split), metrics, files).await?;
+    publish(registry, Kind::Model, described, lineage(config, &sha256, &split), metrics, files).await?;
     Ok(true)
 }
 
@@ -168,8 +168,11 @@ fn step(step: &TrainStep) -> String {
     }
 }
 
-fn lineage(config: &Config, split: &Split) -> Map<String, Value> {
-    object(json!({ "data": source(config), "rows": split.learn.len(), "held_out": split.held_out.len() }))
+fn lineage(config: &Config, sha256: &str, split: &Split) -> Map<String, Value> {
+    let (rows, held_out) = (split.learn.len(), split.held_out.len());
+    object(json!({
+        "data": source(config), "data_sha256": sha256, "data_rows": rows + held_out, "rows": rows, "held_out": held_out,
+    }))
 }
 
 /// Where the rows come from that everything is fitted on.

@@ -68,8 +68,11 @@ fn draw(reference: &Performance, window_rows: usize) -> Band {
         recall: below(figures.recall, errors.recall),
         f1: below(figures.f1, errors.f1),
         auc: below(figures.auc, errors.auc),
+        average_precision: below(figures.average_precision, errors.average_precision),
         log_loss: above(figures.log_loss, errors.log_loss),
         brier: above(figures.brier, errors.brier).map(|end| end.min(1.0)),
+        // Its alarm has a limit of its own (ChurnCalibration).
+        calibration_error: None,
     }
 }
 

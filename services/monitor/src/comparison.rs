@@ -1,5 +1,6 @@
 //! What a full window said: of its features, and of the score and the predictions that are tested with them.
 
+use churn_drift::multivariate::Reconstructed;
 use churn_drift::{
     ColumnReference, ColumnWindow, Distance, Drift, DriftRule, Effect, FeatureQuality, Part, PartReference, Window,
     drifted,
@@ -67,6 +68,12 @@ pub(crate) struct LiveComparison {
     pub(crate) labels: Option<Labels>,
     /// One entry a segment.
     pub(crate) segments: Vec<SegmentComparison>,
+    /// All columns together, of a sample of the rows.
+    #[serde(default)]
+    pub(crate) reconstructed: Option<Reconstructed>,
+    /// Whether the columns go together otherwise than before.
+    #[serde(default)]
+    pub(crate) apart: bool,
 }
 
 /// What the last full window said of one segment; what too few rows tell nothing of is left out.
@@ -78,14 +85,19 @@ pub(crate) struct SegmentComparison {
     pub(crate) probability_psi: Option<f64>,
     /// Largest share of missing values of a feature.
     pub(crate) missing: Option<f64>,
+    /// Largest share of a feature's values that the live reference did not have.
+    #[serde(default)]
+    pub(crate) strange: Option<f64>,
 }
 
 impl SegmentComparison {
     pub(crate) fn of(part: &Part, reference: &PartReference, rule: &DriftRule) -> Self {
         let rows = part.features.rows();
         let missing = part.features.columns().iter().filter_map(ColumnWindow::missing_share).reduce(f64::max);
+        let strange = part.features.columns().iter().filter_map(|column| column.quality().strange_share());
+        let strange = strange.reduce(f64::max);
         if rows.min(reference.features.rows()) < MIN_SEGMENT_ROWS {
-            return Self { rows, missing, ..Self::default() };
+            return Self { rows, missing, strange, ..Self::default() };
         }
         let compared = Comparison::new(&part.features, score(&reference.score, part), None);
         Self {
@@ -94,6 +106,7 @@ impl SegmentComparison {
             worst_psi: compared.features.iter().map(|drift| drift.psi.get()).reduce(f64::max),
             probability_psi: compared.score.map(|effect| effect.psi).map(Distance::get),
             missing,
+            strange,
         }
     }
 }

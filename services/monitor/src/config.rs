@@ -1,8 +1,13 @@
 //! The `monitor` section of the configuration.
 
-use churn_drift::{DriftRule, QualityRule, Segmentation};
+use churn_drift::{DriftRule, Length, QualityRule, Segmentation, Windowing};
 use churn_runtime::config::{ByteSize, Fault, HumanDuration, Validate};
 use serde::{Deserialize, Serialize};
+
+/// Longest window by time.
+const MAX_WINDOW_MS: u64 = 7 * 24 * 3_600_000;
+/// Most parts of a window.
+const MAX_PANES: usize = 12;
 
 /// How the model is watched.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -25,6 +30,15 @@ pub struct MonitorConfig {
     pub reference_rows: usize,
     /// Rows of one window that is compared with the references. Smaller notices sooner, larger notices less.
     pub drift_window_rows: usize,
+    /// Length of a window by the time of its events instead of its rows, such as 10s; 0s: by rows. A window of fewer than
+    /// 1,000 rows is not compared.
+    pub drift_window_time: HumanDuration,
+    /// How much older than the newest event an event may be and still be counted in its window by time. A window is
+    /// compared so long after its end; what comes later is left out and counted.
+    pub drift_window_lateness: HumanDuration,
+    /// Parts of a window, 12 at most. 1: windows follow each other; more: each begins one part after the one before, and
+    /// costs a model about 0.3 MB a part.
+    pub drift_window_panes: usize,
     /// Labelled rows that the recent performance figures cover.
     pub performance_window_rows: usize,
     /// Smallest population stability index, in nats, of a drifted feature, score or share of predicted leavers.
@@ -73,6 +87,9 @@ impl Default for MonitorConfig {
             look_up_batch: 1_000,
             reference_rows: 20_000,
             drift_window_rows: 10_000,
+            drift_window_time: HumanDuration::from_secs(0),
+            drift_window_lateness: HumanDuration::from_secs(2),
+            drift_window_panes: 1,
             performance_window_rows: 20_000,
             drift_min_psi: rule.min_psi,
             drift_false_discovery_rate: rule.false_discovery_rate,
@@ -102,9 +119,37 @@ impl MonitorConfig {
     }
 }
 
+impl MonitorConfig {
+    /// None by default.
+    pub(crate) fn windowing(&self) -> Option<Windowing> {
+        let millis = |span: HumanDuration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        let (rows, panes) = (self.drift_window_rows as u64, self.drift_window_panes);
+        let length = match millis(self.drift_window_time) {
+            0 => Length::Rows(rows),
+            length_ms => Length::Time { length_ms, lateness_ms: millis(self.drift_window_lateness) },
+        };
+        (panes > 1 || !matches!(length, Length::Rows(_))).then_some(Windowing { length, panes })
+    }
+
+    fn window_faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let (time, lateness) = (self.drift_window_time.as_millis(), self.drift_window_lateness.as_millis());
+        if time > 0 && !(1_000..=MAX_WINDOW_MS).contains(&time) {
+            faults.push(Fault::new("drift_window_time", "must be 0s (by rows), or from 1s to 7d"));
+        }
+        if time > 0 && lateness > time {
+            faults.push(Fault::new("drift_window_lateness", "must not be longer than drift_window_time"));
+        }
+        if !(1..=MAX_PANES).contains(&self.drift_window_panes) {
+            faults.push(Fault::new("drift_window_panes", "must be from 1 to 12"));
+        }
+        faults
+    }
+}
+
 impl Validate for MonitorConfig {
     fn validate(&self) -> Vec<Fault> {
-        let mut faults = Vec::new();
+        let mut faults = self.window_faults();
         if self.group.is_empty() {
             faults.push(Fault::new("group", "must not be empty"));
         }
@@ -156,5 +201,43 @@ impl Validate for MonitorConfig {
             }
         }
         faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_follow_each_other_by_rows_unless_told_otherwise() {
+        let default = MonitorConfig::default();
+        assert!(default.validate().is_empty());
+        assert_eq!(default.windowing(), None);
+        let sliding = MonitorConfig { drift_window_panes: 5, ..default.clone() };
+        assert_eq!(sliding.windowing(), Some(Windowing { length: Length::Rows(10_000), panes: 5 }));
+        let time = MonitorConfig { drift_window_time: HumanDuration::from_secs(10), ..default };
+        let length = Length::Time { length_ms: 10_000, lateness_ms: 2_000 };
+        assert_eq!(time.windowing(), Some(Windowing { length, panes: 1 }));
+    }
+
+    #[test]
+    fn windows_that_cannot_be_kept_are_faults() {
+        let seconds = HumanDuration::from_secs;
+        for (time, lateness, panes, fault) in [
+            (HumanDuration::from_millis(999), seconds(0), 1, "drift_window_time"),
+            (seconds(8 * 24 * 3_600), seconds(0), 1, "drift_window_time"),
+            (seconds(10), seconds(11), 1, "drift_window_lateness"),
+            (seconds(10), seconds(2), 0, "drift_window_panes"),
+            (seconds(0), seconds(2), 13, "drift_window_panes"),
+        ] {
+            let config = MonitorConfig {
+                drift_window_time: time,
+                drift_window_lateness: lateness,
+                drift_window_panes: panes,
+                ..MonitorConfig::default()
+            };
+            let faults = format!("{:?}", config.validate());
+            assert!(faults.contains(fault), "{faults}");
+        }
     }
 }

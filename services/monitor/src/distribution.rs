@@ -1,7 +1,7 @@
 //! How the features of the current model are distributed, then and now: for a picture.
 
 use churn_domain::FEATURES;
-use churn_drift::bars;
+use churn_drift::{ColumnReference, ColumnWindow, bars};
 use serde::Serialize;
 
 use crate::comparison::Labels;
@@ -23,6 +23,31 @@ pub struct Bar {
     pub live: f64,
     /// Share of the last full window's rows.
     pub now: f64,
+}
+
+/// How far a number is from the live reference, as far as the bins tell.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct FeatureDistance {
+    /// The feature.
+    pub feature: &'static str,
+    /// Largest difference of the distribution functions.
+    pub kolmogorov_smirnov: f64,
+    /// Wasserstein's distance over the reference's standard deviation.
+    pub wasserstein: f64,
+}
+
+/// Of every number with values on both sides; none before the first full window.
+pub(crate) fn distances(model: &Model) -> Vec<FeatureDistance> {
+    let Some(live) = model.drift.live() else { return Vec::new() };
+    let columns = live.window.reference().columns().iter().zip(live.window.columns());
+    let of_feature = |(feature, (before, now)): (&'static churn_domain::Feature, (&ColumnReference, &ColumnWindow))| {
+        Some(FeatureDistance {
+            feature: feature.name,
+            kolmogorov_smirnov: before.kolmogorov_smirnov(now)?,
+            wasserstein: before.wasserstein(now)?.get(),
+        })
+    };
+    FEATURES.iter().zip(columns).filter_map(of_feature).collect()
 }
 
 /// The bars of every feature with values on both sides, and of the predictions; none before the first full window.

@@ -14,9 +14,11 @@ mod config;
 mod distribution;
 mod drift;
 mod estimate;
+mod freshness;
 mod intake;
 mod join;
 mod late;
+mod live;
 mod metrics;
 mod models;
 mod pairs;
@@ -24,6 +26,8 @@ mod performance;
 mod pipeline;
 mod record;
 mod requests;
+mod scores;
+mod segment_errors;
 mod segments;
 mod snapshot;
 mod state;
@@ -45,8 +49,9 @@ use churn_wire::{Decoder, OutcomeCodec, SchemaRegistry, ScoreCodec};
 
 pub use band::Band;
 pub use config::MonitorConfig;
-pub use distribution::Bar;
+pub use distribution::{Bar, FeatureDistance};
 pub use performance::DetectorCounts;
+pub use scores::{ScoreDetection, ScoreDetections};
 pub use snapshot::{
     FeatureDrift, ModelSnapshot, MonitorHandle, MonitorSnapshot, PairSnapshot, QualitySnapshot, SegmentSnapshot,
 };

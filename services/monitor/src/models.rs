@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::band::BandWatch;
 use crate::drift::{DriftSettings, DriftWatch, Rows};
 use crate::estimate::EstimateWatch;
+use crate::freshness::Freshness;
 use crate::join::Scored;
 use crate::performance::{PerformanceSettings, PerformanceWatch};
 use crate::record::Record;
@@ -32,6 +33,11 @@ pub(crate) struct Model {
     /// Whether the figures of the training are recorded, or will never be.
     pub(crate) training_recorded: bool,
     pub(crate) knows_training: bool,
+    /// Whether what it was trained on is of another version of the features, and cannot be compared with.
+    #[serde(default)]
+    pub(crate) training_refused: bool,
+    #[serde(default)]
+    pub(crate) freshness: Freshness,
     recent_rows: usize,
     id: u32,
     last_scored: u64,
@@ -41,22 +47,30 @@ impl Model {
     /// Takes scored rows.
     pub(crate) fn score(&mut self, rows: Rows<'_>) {
         self.scored += rows.range.len() as u64;
-        let (probability, predicted) = (&rows.probability[rows.range.clone()], &rows.predicted[rows.range.clone()]);
-        self.estimate.score(probability, predicted, self.drift.settings().window_rows);
+        self.freshness.add(rows.features, rows.time_ms, rows.range.clone());
+        let said = (&rows.probability[rows.range.clone()], &rows.predicted[rows.range.clone()]);
+        let settings = self.drift.settings();
+        self.estimate.score(
+            said,
+            (settings.segmentation.as_ref(), &rows.cells[rows.range.clone()]),
+            settings.window_rows,
+        );
         self.drift.add(rows);
     }
 
     /// Takes the truth about a scored row, whose event happened then.
     pub(crate) fn label(&mut self, scored: &Scored, actual: bool, event_time_ms: i64) {
-        let (row, first_rows) = ((scored.probability, scored.predicted, actual), self.drift.settings().reference_rows);
+        let row = (scored.probability, scored.predicted, actual);
+        let settings = self.drift.settings();
+        let (segmentation, first_rows) = (settings.segmentation.as_ref(), settings.reference_rows);
         self.labelled += 1;
         self.total.add(row.0, row.1, row.2);
         self.recent.next_row().add(row.0, row.1, row.2);
         self.performance.add(row.0, row.1, row.2);
         self.record.add(row, event_time_ms);
         self.band.add(row, first_rows as u64, self.recent_rows);
-        self.estimate.label(row.0, row.1, row.2, first_rows);
-        self.segments.add(&self.drift.settings().segmentation, scored.cell, row, self.recent_rows);
+        self.estimate.label(row, (segmentation, scored.cell), first_rows);
+        self.segments.add(segmentation, scored.cell, row, self.recent_rows, self.performance.settings());
     }
 
     /// Takes the final answer to what the model was trained on.
@@ -65,6 +79,7 @@ impl Model {
         match answer {
             Ok(training) => self.drift.compare_with_training(training),
             Err(error) => {
+                self.training_refused = true;
                 tracing::warn!(model_version = self.version, %error, "the training reference cannot be shown");
             }
         }
@@ -137,6 +152,8 @@ impl Models {
             record: Record::new(),
             training_recorded: false,
             knows_training: false,
+            training_refused: false,
+            freshness: Freshness::default(),
             recent_rows: self.settings.recent_rows,
             id,
             last_scored: self.clock,
@@ -176,6 +193,7 @@ mod tests {
                 quality: churn_drift::QualityRule::default(),
                 alarm_windows: 2,
                 segmentation: std::sync::Arc::default(),
+                windowing: None,
             },
             performance: PerformanceSettings { reference_rows: 100, block_rows: 100, min_increase: 0.1 },
             recent_rows: 100,

@@ -87,6 +87,10 @@ impl PerformanceWatch {
         }
     }
 
+    pub(crate) fn settings(&self) -> &PerformanceSettings {
+        &self.settings
+    }
+
     /// The last full block against the reference.
     pub(crate) fn latest(&self) -> Option<Shift> {
         self.latest

@@ -46,7 +46,10 @@ impl Asked {
             let drifted = model.live_drift.iter().filter(|feature| feature.drifted);
             let features: Vec<_> =
                 drifted.map(|f| json!({"feature": f.feature, "psi": f.psi, "p_value": f.p_value})).collect();
-            (RetrainReason::Drift, json!({ "features": features, "scored_rows": model.scored_rows }))
+            let together = model.reconstructed.filter(|_| model.apart);
+            let evidence =
+                json!({ "features": features, "reconstruction": together, "scored_rows": model.scored_rows });
+            (RetrainReason::Drift, evidence)
         } else {
             return None;
         };

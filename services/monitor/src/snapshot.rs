@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use churn_drift::estimate::Estimates;
+use churn_drift::multivariate::Reconstructed;
 use churn_drift::performance::{Intervals, PairedSummary};
 use churn_drift::{DriftRule, Effect, FeatureQuality, Performance, QualityRule, Segment, Shift, Summary};
 use serde::Serialize;
 
 use crate::band::Band;
 use crate::comparison::{Comparison, SegmentComparison};
-use crate::distribution::Bar;
+use crate::distribution::{Bar, FeatureDistance, distances};
 use crate::models::Model;
 use crate::pairs::Pair;
 use crate::performance::DetectorCounts;
+use crate::scores::ScoreDetections;
+use crate::segment_errors::SegmentErrors;
 
 /// What the score is called beside the features.
 pub(crate) const PROBABILITY: &str = "probability";
@@ -96,6 +99,16 @@ pub struct ModelSnapshot {
     pub live_drift: Vec<FeatureDrift>,
     /// The last full window against the training reference, empty before there is one.
     pub training_drift: Vec<FeatureDrift>,
+    /// The numbers of the last full window against the live reference, by tests other than the alarm's.
+    pub distances: Vec<FeatureDistance>,
+    /// All columns of the last full window together, against the live reference; `None` before there is one.
+    pub reconstructed: Option<Reconstructed>,
+    /// Whether they go together otherwise than in the live reference.
+    pub apart: bool,
+    /// What the detectors have found in the scores.
+    pub score_detections: ScoreDetections,
+    /// Rows left out of windows by time because they came too late.
+    pub late_rows: u64,
     /// Whether enough windows in a row have drifted from the live reference.
     pub drift_alarm: bool,
     /// The quality of each feature's values in the last full window, empty before there is one.
@@ -110,6 +123,12 @@ pub struct ModelSnapshot {
     pub performance_alarm: Option<Shift>,
     /// How often the detectors have spoken up.
     pub detectors: DetectorCounts,
+    /// Time of the newest event of the last batch, seconds since 1970.
+    pub newest_event: Option<f64>,
+    /// The time of the newest event at which each feature had a value.
+    pub feature_seen: Vec<(&'static str, f64)>,
+    /// Whether what the version was trained on is of other features and cannot be compared with; `None` until it is known.
+    pub training_refused: Option<bool>,
 }
 
 /// A shadow against the champion, on the same events.
@@ -177,16 +196,28 @@ pub struct SegmentSnapshot {
     pub probability_psi: Option<f64>,
     /// Largest share of missing values of a feature.
     pub missing: Option<f64>,
+    /// Largest share of a feature's values that the live reference did not have.
+    pub strange: Option<f64>,
+    /// Figures to expect of the last full window, before its outcomes are known.
+    pub estimates: Option<Estimates>,
     /// Labelled rows that the following figures are of.
     pub labelled_rows: u64,
     /// Share of right labels.
     pub accuracy: Option<f64>,
     /// Area under the ROC curve.
     pub auc: Option<f64>,
+    /// Harmonic mean of precision and recall.
+    pub f1: Option<f64>,
     /// Mean log-loss.
     pub log_loss: Option<f64>,
+    /// Mean squared error of the probability.
+    pub brier: Option<f64>,
     /// Share of customers who left.
     pub churn: Option<f64>,
+    /// Log-loss of the segment's last full block of labelled rows and of its first ones.
+    pub errors: Option<Shift>,
+    /// Whether the errors have grown, in two blocks in a row, by more than chance and by enough to matter.
+    pub alarm: Option<bool>,
 }
 
 impl SegmentSnapshot {
@@ -197,7 +228,12 @@ impl SegmentSnapshot {
         let rows = live.map(|live| live.window.rows() as f64);
         let names = model.drift.settings().segmentation.segments();
         let figures = names.zip(model.segments.summaries()).enumerate();
-        let all = figures.map(|(at, (name, figures))| Self::of(name, &compared(at), rows, &figures));
+        let all = figures.map(|(at, (name, figures))| Self {
+            estimates: model.estimate.of_segment(at).copied(),
+            errors: model.segments.errors(at).and_then(SegmentErrors::latest),
+            alarm: model.segments.errors(at).and_then(SegmentErrors::alarm),
+            ..Self::of(name, &compared(at), rows, &figures)
+        });
         all.filter(|segment| segment.labelled_rows > 0 || segment.share.is_some_and(|share| share > 0.0)).collect()
     }
 
@@ -210,11 +246,17 @@ impl SegmentSnapshot {
             worst_psi: compared.worst_psi,
             probability_psi: compared.probability_psi,
             missing: compared.missing,
+            strange: compared.strange,
+            estimates: None,
             labelled_rows: figures.rows,
             accuracy: figures.accuracy,
             auc: figures.auc,
+            f1: figures.f1,
             log_loss: figures.log_loss,
+            brier: figures.brier,
             churn: figures.positive_share,
+            errors: None,
+            alarm: None,
         }
     }
 }
@@ -268,6 +310,11 @@ impl ModelSnapshot {
             reference_rows: model.drift.reference_rows(),
             live_drift: FeatureDrift::all(live.map(|live| &live.drift), &settings.rule),
             training_drift: FeatureDrift::all(model.drift.training(), &settings.rule),
+            distances: distances(model),
+            reconstructed: live.and_then(|live| live.reconstructed),
+            apart: live.is_some_and(|live| live.apart),
+            score_detections: model.drift.score_detections(),
+            late_rows: model.drift.late_rows(),
             drift_alarm: model.drift.drift_alarm(),
             quality: quality.filter_map(|found| QualitySnapshot::of(found, &settings.quality)).collect(),
             quality_alarm: model.drift.quality_alarm(),
@@ -275,6 +322,9 @@ impl ModelSnapshot {
             performance: model.performance.latest(),
             performance_alarm: model.performance.alarm(),
             detectors: model.performance.detectors(),
+            newest_event: model.freshness.newest(),
+            feature_seen: model.freshness.seen().collect(),
+            training_refused: model.knows_training.then_some(model.training_refused),
         }
     }
 }

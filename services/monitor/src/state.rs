@@ -108,6 +108,8 @@ fn restore(saved: &MonitorState, cluster_id: &str, watch: &mut Watch) -> anyhow:
 
 #[cfg(test)]
 mod tests {
+    use churn_runtime::config::HumanDuration;
+
     use super::*;
     use crate::config::MonitorConfig;
 
@@ -125,8 +127,13 @@ mod tests {
         assert!(restore(&whole, "here", &mut Watch::new(&config)).is_ok());
         assert!(refused(&saved("there", &Watch::new(&config)), &config).contains("there"));
         assert!(refused(&MonitorState { format: 0, ..whole.clone() }, &config).contains("format 0"));
-        let other = MonitorConfig { drift_window_rows: 777, ..MonitorConfig::default() };
-        assert!(refused(&whole, &other).contains("configured otherwise"));
+        for other in [
+            MonitorConfig { drift_window_rows: 777, ..MonitorConfig::default() },
+            MonitorConfig { drift_window_panes: 5, ..MonitorConfig::default() },
+            MonitorConfig { drift_window_time: HumanDuration::from_secs(10), ..MonitorConfig::default() },
+        ] {
+            assert!(refused(&whole, &other).contains("configured otherwise"));
+        }
         let cut = MonitorState { state: whole.state[..20].to_vec(), ..whole };
         assert!(refused(&cut, &config).contains("cut off"));
     }

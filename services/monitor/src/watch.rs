@@ -50,6 +50,7 @@ fn settings(config: &MonitorConfig, segmentation: &Arc<Segmentation>) -> Setting
             quality: config.quality_rule(),
             alarm_windows: config.drift_alarm_windows,
             segmentation: Arc::clone(segmentation),
+            windowing: config.windowing(),
         },
         performance: PerformanceSettings {
             reference_rows: config.reference_rows as u64,
@@ -253,6 +254,7 @@ impl Watch {
                 features: &batch.event.features,
                 probability: &batch.probability,
                 predicted: &batch.label,
+                time_ms: &batch.event.event_time_ms,
                 cells: &self.cells,
                 range: rows,
             });

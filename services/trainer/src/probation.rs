@@ -2,7 +2,9 @@
 //!
 //! Both models score the same labelled events anew, whoever scored them in the stream. Neither was trained on any of them. The
 //! test is the gate's, with the roles changed. It is made at a few numbers of rows, each twice the one before, at a p-value
-//! divided by their number: looking again and again would find a worse champion by chance sooner or later.
+//! divided by their number: looking again and again would find a worse champion by chance sooner or later. So the looks are counted in
+//! Postgres, each before it is taken, and a trainer that is started again goes on counting. What a look said is written down before
+//! anybody acts upon it: a trainer that was lost between the two is made up for by its successor.
 
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use churn_learn::Artifact;
 use churn_learn::compare::{Gate, Verdict};
 use churn_registry::{Champion, Kind, RegistryError, Version};
 use churn_runtime::clock::{Stopwatch, now_ms};
-use churn_store::Account;
+use churn_store::{Account, Looks, Reign};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use ulid::Ulid;
@@ -28,8 +30,6 @@ const LOOKS: u32 = 4;
 /// What is known of the champion's probation.
 #[derive(Debug, Default)]
 pub(crate) struct Probation {
-    /// The champion that is watched, by its manifest, and how often it was compared.
-    watched: Option<(String, u32)>,
     looked: Option<Stopwatch>,
 }
 
@@ -44,15 +44,18 @@ impl Probation {
         self.looked = Some(Stopwatch::start());
         let now = now_ms();
         let Some(predecessor) = on_probation(champion, config.probation.get(), now) else { return Ok(None) };
-        let looks = match &self.watched {
-            Some((manifest, looks)) if *manifest == champion.manifest_sha256 => *looks,
-            _ => 0,
+        let reign = Reign {
+            manifest_hash: champion.manifest_sha256.clone(),
+            promoted_at_ms: champion.promoted_at.as_millisecond(),
         };
-        self.watched = Some((champion.manifest_sha256.clone(), looks));
-        if looks >= LOOKS {
+        let looks = core.store.probation_looks(&reign).await.context("read the champion's probation")?;
+        if let Some(verdict) = left_over(&looks) {
+            return take_back(core, champion, predecessor, &verdict).await;
+        }
+        if looks.begun >= LOOKS {
             return Ok(None);
         }
-        let needed = config.probation_rows.saturating_mul(1 << looks);
+        let needed = config.probation_rows.saturating_mul(1 << looks.begun);
         let since = champion.promoted_at.as_millisecond()..now;
         let found = core.store.count_labelled(since.clone(), needed).await.context("count labelled events")?;
         if found < needed {
@@ -61,11 +64,21 @@ impl Probation {
         let rows =
             core.store.labelled_rows(since, config.max_rows.min(needed)).await.context("read labelled events")?;
         let rows = Rows { features: rows.features, label: rows.churned };
-        let verdict = self.compare(core, champion, predecessor, rows).await?;
-        self.watched = Some((champion.manifest_sha256.clone(), looks + 1));
+        let pair = Pair::load(core, champion, predecessor).await?;
+        // Nothing that may be tried again stands between here and the verdict.
+        let look = looks.begun + 1;
+        if !core.store.begin_look(&reign, look, found).await.context("count a look at the champion")? {
+            return Ok(None);
+        }
+        let verdict = pair.compare(core, rows).await?;
+        if let Err(error) = core.store.end_look(&reign, look, &json!(verdict).to_string()).await {
+            // The look is counted, so it cannot be taken again: what it said is acted upon all the same.
+            tracing::warn!(%error, verdict = verdict.reason, "a look at the champion could not be written down");
+        }
         tracing::info!(
             champion = %champion.version,
             %predecessor,
+            look,
             rows = verdict.figures.rows,
             champion_log_loss = verdict.figures.log_loss.champion,
             predecessor_log_loss = verdict.figures.log_loss.challenger,
@@ -77,23 +90,42 @@ impl Probation {
             false => Ok(None),
         }
     }
+}
 
-    async fn compare(
-        &self,
-        core: &Core,
-        champion: &Champion,
-        predecessor: Version,
-        rows: Rows,
-    ) -> anyhow::Result<Verdict> {
+/// The champion and the one before it.
+struct Pair {
+    reigning: Artifact,
+    former: Artifact,
+}
+
+impl Pair {
+    async fn load(core: &Core, champion: &Champion, predecessor: Version) -> anyhow::Result<Self> {
         let reigning = core.registry.load_champion(champion).await.context("load the champion")?;
         let former = core.registry.load(Kind::Model, predecessor).await.context("load the champion's predecessor")?;
+        Ok(Self {
+            reigning: Artifact::from_files(&reigning.files).context("read the champion")?,
+            former: Artifact::from_files(&former.files).context("read the champion's predecessor")?,
+        })
+    }
+
+    /// The gate's test with the roles changed: it passes when the former champion is the better one.
+    async fn compare(self, core: &Core, rows: Rows) -> anyhow::Result<Verdict> {
         let gate = core.config.gate();
         let gate = Gate { max_p_value: gate.max_p_value / f64::from(LOOKS), min_rows: 1, ..gate };
-        let work = move || {
-            let (reigning, former) = (Artifact::from_files(&reigning.files)?, Artifact::from_files(&former.files)?);
-            Ok::<_, churn_learn::ArtifactError>(training::judge(&gate, &former.model, &reigning.model, &rows))
-        };
-        training::aside(core.config.nice, work).await?.context("compare the champion with its predecessor")
+        let work = move || training::judge(&gate, &self.former.model, &self.reigning.model, &rows);
+        training::aside(core.config.nice, work).await.context("compare the champion with its predecessor")
+    }
+}
+
+/// A verdict for the predecessor upon which nobody has acted: the trainer was lost before it could.
+fn left_over(looks: &Looks) -> Option<Verdict> {
+    let verdict = looks.last_verdict.as_deref()?;
+    match serde_json::from_str::<Verdict>(verdict) {
+        Ok(verdict) => verdict.passed.then_some(verdict),
+        Err(error) => {
+            tracing::warn!(%error, "the last look at the champion cannot be read; the next one goes on without it");
+            None
+        }
     }
 }
 

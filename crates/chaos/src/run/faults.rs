@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
-use churn_registry::{Kind, RegistryError, Version};
+use anyhow::Result;
 
-use super::versions::promotion;
 use super::{Away, Run, TICK};
+use crate::flow::FaultId;
 use crate::plan::{Fault, Server, Target};
 use crate::topics::poison;
 
@@ -15,13 +14,36 @@ impl Run<'_> {
         if let Fault::Kill(target) | Fault::Restart(target) | Fault::Pause(target, _) = fault {
             self.prepare(target).await?;
         }
-        // To end in order takes a part as long as its broker keeps it waiting, and nobody would wake the broker meanwhile.
-        if let Fault::Restart(_) | Fault::Remove(_) = fault
+        // These take as long as the broker keeps them waiting, and nobody would wake it meanwhile.
+        if let Fault::Restart(_) | Fault::Remove(_) | Fault::Promote = fault
             && self.away.iter().any(|away| away.stalled)
         {
             self.bring_back(Server::Kafka).await?;
         }
+        let id = self.watch.begin(&fault.to_string(), fault.stops_flow());
+        if !self.strike(fault, id).await? {
+            self.watch.end(id);
+        }
+        Ok(())
+    }
+
+    /// Whether it lasts, and ends when its time is over.
+    async fn strike(&mut self, fault: Fault, id: FaultId) -> Result<bool> {
         match fault {
+            Fault::KillServer(server, time) => return self.kill_server(server, time, id).await,
+            Fault::StallBroker(time) => return self.stall_broker(time, id),
+            Fault::Pause(target, time) => {
+                let paused =
+                    self.stack.part(target).map(|part| part.pause(time).map(|()| part.number())).transpose()?;
+                self.watch.hold(id, paused.into_iter().collect());
+                return Ok(true);
+            }
+            Fault::FullQueue(time) => {
+                let sinks = self.stack.parts().iter_mut().filter(|part| part.is(Target::Sink(0)));
+                let paused = sinks.map(|part| part.pause(time).map(|()| part.number())).collect::<Result<_>>()?;
+                self.watch.hold(id, paused);
+                return Ok(true);
+            }
             Fault::Kill(target) => {
                 if let Some(part) = self.stack.part(target) {
                     part.kill()?;
@@ -33,28 +55,14 @@ impl Run<'_> {
                     self.note(ended);
                 }
             }
-            Fault::Pause(target, time) => {
-                if let Some(part) = self.stack.part(target) {
-                    part.pause(time)?;
-                }
-            }
-            Fault::Add(target) => {
-                self.stack.add(target)?;
-            }
+            Fault::Add(target) => drop(self.stack.add(target)?),
             Fault::Remove(target) => {
                 let ended = self.stack.remove(target).await?;
                 self.note(ended);
             }
-            Fault::KillServer(server, time) => self.kill_server(server, time).await?,
-            Fault::StallBroker(time) => self.stall_broker(time)?,
             // A server that is away has no connections.
             Fault::EndBackends if self.is_away(Server::Postgres) => {}
             Fault::EndBackends => self.stack.end_backends().await?,
-            Fault::FullQueue(time) => {
-                for part in self.stack.parts().iter_mut().filter(|part| part.is(Target::Sink(0))) {
-                    part.pause(time)?;
-                }
-            }
             Fault::Poison(topic, records) => {
                 self.bring_back(Server::Kafka).await?;
                 let (topic, salt) = (self.stack.poisoned(topic), self.poison.len());
@@ -62,27 +70,29 @@ impl Run<'_> {
             }
             Fault::Promote => self.promote().await?,
         }
-        Ok(())
+        Ok(false)
     }
 
     pub(super) fn is_away(&self, server: Server) -> bool {
         self.away.iter().any(|away| away.server == server)
     }
 
-    async fn kill_server(&mut self, server: Server, time: Duration) -> Result<()> {
-        if !self.is_away(server) {
-            self.stack.kill_server(server).await?;
-            self.away.push(Away { server, until: Instant::now() + time, stalled: false });
+    async fn kill_server(&mut self, server: Server, time: Duration, fault: FaultId) -> Result<bool> {
+        if self.is_away(server) {
+            return Ok(false);
         }
-        Ok(())
+        self.stack.kill_server(server).await?;
+        self.away.push(Away { server, fault, until: Instant::now() + time, stalled: false });
+        Ok(true)
     }
 
-    fn stall_broker(&mut self, time: Duration) -> Result<()> {
-        if !self.is_away(Server::Kafka) {
-            self.stack.stall_broker()?;
-            self.away.push(Away { server: Server::Kafka, until: Instant::now() + time, stalled: true });
+    fn stall_broker(&mut self, time: Duration, fault: FaultId) -> Result<bool> {
+        if self.is_away(Server::Kafka) {
+            return Ok(false);
         }
-        Ok(())
+        self.stack.stall_broker()?;
+        self.away.push(Away { server: Server::Kafka, fault, until: Instant::now() + time, stalled: true });
+        Ok(true)
     }
 
     async fn bring_back(&mut self, server: Server) -> Result<()> {
@@ -90,20 +100,5 @@ impl Run<'_> {
             self.pass(TICK).await?;
         }
         Ok(())
-    }
-
-    async fn promote(&mut self) -> Result<()> {
-        let registry = self.stack.registry()?;
-        self.promotions += 1;
-        loop {
-            let champion = registry.champion(Kind::Model).await?.context("there is no champion")?;
-            let others: Vec<Version> = self.versions.iter().copied().filter(|v| *v != champion.version).collect();
-            let version = others[self.promotions % others.len()];
-            match registry.promote(&promotion(version), Some(&champion)).await {
-                // The trainer promoted one at this moment.
-                Err(RegistryError::Overtaken { .. }) => {}
-                done => return done.map(drop).map_err(Into::into),
-            }
-        }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::flow::Resumption;
 use crate::oracle::Verdict;
 
 /// What to do.
@@ -45,8 +46,8 @@ pub struct Report {
     pub endings: usize,
     /// Records of nonsense that were put into topics.
     pub poisoned: usize,
-    /// Longest time without progress although nothing was broken, seconds.
-    pub longest_still_seconds: f64,
+    /// After which fault the flow took longest to resume.
+    pub slowest: Option<Resumption>,
     /// Seconds that the run took.
     pub seconds: f64,
     /// The judgement.
@@ -59,7 +60,7 @@ impl fmt::Display for Report {
         let v = &self.verdict;
         write!(
             f,
-            "{}: seed {}, {} faults, {} parts replaced, {} events, {} rows: lost {}, doubled {}, invented {}, changed {}, reordered {}, hung {}, refused {} of {} requests, unanswered {} of {} trainings, stalled {} (longest {:.1} s)",
+            "{}: seed {}, {} faults, {} parts replaced, {} events, {} rows: lost {}, doubled {}, invented {}, changed {}, reordered {}, hung {}, refused {} of {} requests, unanswered {} of {} trainings, promotions unheard {}, stalled {}",
             if v.is_good() { "exactly once" } else { "VIOLATED" },
             self.seed,
             self.faults,
@@ -76,8 +77,9 @@ impl fmt::Display for Report {
             v.refused + self.answered,
             v.unanswered,
             self.trainings,
-            v.stalled,
-            self.longest_still_seconds
-        )
+            v.unheard,
+            v.stalled
+        )?;
+        self.slowest.as_ref().map_or(Ok(()), |slowest| write!(f, " (slowest: {slowest})"))
     }
 }

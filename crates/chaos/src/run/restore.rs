@@ -18,7 +18,7 @@ const LEFT: Duration = Duration::from_secs(20);
 
 impl Run<'_> {
     pub(super) async fn lose_and_restore(&mut self) -> Result<()> {
-        self.mend().await?;
+        self.await_resumption().await?;
         // What it published after the backup would be lost, with scores of it left that nobody could check.
         let trains = self.stack.part(Target::Trainer).is_some();
         self.stop_all(Target::Trainer).await?;
@@ -28,15 +28,16 @@ impl Run<'_> {
         self.script("backup.sh", &[&folder.display().to_string()]).await?;
         let kept = self.count("select count(*) from churn.scored_event").await?;
         self.flow_on(kept).await?;
+        let lost = self.watch.begin("the loss of the database", true);
         // Those who write to the database; events and scores go on.
         self.stop_all(Target::Sink(0)).await?;
         self.stop_all(Target::Monitor).await?;
-        let lost = self.count("select count(*) from churn.scored_event").await?;
+        let rows = self.count("select count(*) from churn.scored_event").await?;
         // Those who serve the champion go on with the one they have.
         let place = registry.place();
         std::fs::remove_dir_all(&place).with_context(|| format!("delete the registry's folder {place}"))?;
         self.say(&format!(
-            "the database is lost with {lost} scores, the backup has about {kept}; the registry is lost"
+            "the database is lost with {rows} scores, the backup has about {kept}; the registry is lost"
         ));
         self.watch.leave();
         let backup = folder.display().to_string();
@@ -50,6 +51,8 @@ impl Run<'_> {
         if trains {
             self.add_trainer().await?;
         }
+        self.watch.come_back();
+        self.watch.end(lost);
         self.say("restored");
         Ok(())
     }

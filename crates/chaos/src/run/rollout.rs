@@ -43,7 +43,9 @@ impl Run<'_> {
                 self.stop_all(target).await?;
             }
             let Some(part) = self.stack.part(target) else { continue };
+            let fault = self.watch.begin(&format!("replace {}", part.name()), target.is_in_flow());
             let ended = part.replace(program).await?;
+            self.watch.end(fault);
             self.note(ended);
             self.ready(target).await?;
             self.rolled += 1;

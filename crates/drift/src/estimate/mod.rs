@@ -19,7 +19,7 @@ use thiserror::Error;
 
 pub use error::SamplingErrors;
 pub use isotonic::Isotonic;
-pub use window::Unlabelled;
+pub use window::{Unlabelled, UnlabelledRow};
 
 /// An interval reaches so many sampling errors to each side, as NannyML's.
 pub const INTERVAL_ERRORS: f64 = 3.0;
@@ -150,6 +150,12 @@ impl Estimator {
     /// any row is known.
     pub fn uncalibrated() -> Self {
         Self { calibrator: None, errors: SamplingErrors::default() }
+    }
+
+    /// The same calibration, with nothing known of how figures scatter: for customers of another kind than the reference's.
+    #[must_use]
+    pub fn without_errors(&self) -> Self {
+        Self { calibrator: self.calibrator.clone(), errors: SamplingErrors::default() }
     }
 
     fn calibrated(&self, probability: f64) -> f64 {

@@ -13,6 +13,8 @@ use crate::Accumulator;
 
 /// Bins of equal width over the unit interval: 48 bytes each.
 const BINS: usize = 2_000;
+/// The most that a broken file may ask for.
+const MAX_BINS: usize = 100_000;
 
 /// Rows and the sum of their probabilities, apart for those labelled negative and positive; and of all of them the sums of
 /// the logarithms of the probability and of its complement.
@@ -23,9 +25,27 @@ struct Bin {
     logarithm: [f64; 2],
 }
 
+/// A row, worked out once for all windows that count it.
+#[derive(Clone, Copy, Debug)]
+pub struct UnlabelledRow {
+    probability: f64,
+    predicted: usize,
+    logarithm: [f64; 2],
+}
+
+impl UnlabelledRow {
+    /// Its probability of the positive class and the label at the model's threshold. `None` for what is no probability.
+    pub fn new(probability: f64, predicted: bool) -> Option<Self> {
+        (0.0..=1.0).contains(&probability).then(|| {
+            let certain = probability.clamp(EPSILON, 1.0 - EPSILON);
+            Self { probability, predicted: usize::from(predicted), logarithm: [certain.ln(), (1.0 - certain).ln()] }
+        })
+    }
+}
+
 /// Unlabelled rows: 96 KB, whatever their number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<(usize, Bin)>", into = "Vec<(usize, Bin)>")]
+#[serde(try_from = "Stored", into = "Stored")]
 pub struct Unlabelled {
     bins: Box<[Bin]>,
     rows: u64,
@@ -33,23 +53,40 @@ pub struct Unlabelled {
 
 impl Default for Unlabelled {
     fn default() -> Self {
-        Self { bins: vec![Bin::default(); BINS].into_boxed_slice(), rows: 0 }
+        Self::with_bins(BINS)
     }
 }
 
-impl From<Unlabelled> for Vec<(usize, Bin)> {
+/// Bins that are not empty, each with its number. Their number in all is left out where it is the usual one.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Usual(Vec<(usize, Bin)>),
+    Other { bins: usize, filled: Vec<(usize, Bin)> },
+}
+
+impl From<Unlabelled> for Stored {
     fn from(window: Unlabelled) -> Self {
-        window.bins.iter().copied().enumerate().filter(|(_, bin)| bin.rows != [0, 0]).collect()
+        let bins = window.bins.len();
+        let filled = window.bins.iter().copied().enumerate().filter(|(_, bin)| bin.rows != [0, 0]).collect();
+        if bins == BINS { Self::Usual(filled) } else { Self::Other { bins, filled } }
     }
 }
 
-impl TryFrom<Vec<(usize, Bin)>> for Unlabelled {
+impl TryFrom<Stored> for Unlabelled {
     type Error = String;
 
-    fn try_from(filled: Vec<(usize, Bin)>) -> Result<Self, String> {
-        let mut window = Self::default();
+    fn try_from(stored: Stored) -> Result<Self, String> {
+        let (bins, filled) = match stored {
+            Stored::Usual(filled) => (BINS, filled),
+            Stored::Other { bins, filled } => (bins, filled),
+        };
+        if !(1..=MAX_BINS).contains(&bins) {
+            return Err(format!("a window of {bins} bins, expected 1 to {MAX_BINS}"));
+        }
+        let mut window = Self::with_bins(bins);
         for (at, bin) in filled {
-            let place = window.bins.get_mut(at).ok_or_else(|| format!("bin {at} of a window of {BINS} bins"))?;
+            let place = window.bins.get_mut(at).ok_or_else(|| format!("bin {at} of a window of {bins} bins"))?;
             if !bin.probability.iter().chain(&bin.logarithm).all(|sum| sum.is_finite()) {
                 return Err(format!("bin {at} holds a sum that is no number"));
             }
@@ -61,18 +98,28 @@ impl TryFrom<Vec<(usize, Bin)>> for Unlabelled {
 }
 
 impl Unlabelled {
+    /// Of another number of bins, at least one: a coarser one where many are kept.
+    pub fn with_bins(bins: usize) -> Self {
+        Self { bins: vec![Bin::default(); bins.max(1)].into_boxed_slice(), rows: 0 }
+    }
+
     /// Counts a row: its probability of the positive class and the label at the model's threshold. What is no probability
     /// is passed over.
     pub fn add(&mut self, probability: f64, predicted: bool) {
-        if (0.0..=1.0).contains(&probability) {
-            let bin = &mut self.bins[((probability * BINS as f64) as usize).min(BINS - 1)];
-            bin.rows[usize::from(predicted)] += 1;
-            bin.probability[usize::from(predicted)] += probability;
-            let certain = probability.clamp(EPSILON, 1.0 - EPSILON);
-            bin.logarithm[0] += certain.ln();
-            bin.logarithm[1] += (1.0 - certain).ln();
-            self.rows += 1;
+        if let Some(row) = UnlabelledRow::new(probability, predicted) {
+            self.add_row(&row);
         }
+    }
+
+    /// Counts a row.
+    pub fn add_row(&mut self, row: &UnlabelledRow) {
+        let at = ((row.probability * self.bins.len() as f64) as usize).min(self.bins.len() - 1);
+        let bin = &mut self.bins[at];
+        bin.rows[row.predicted] += 1;
+        bin.probability[row.predicted] += row.probability;
+        bin.logarithm[0] += row.logarithm[0];
+        bin.logarithm[1] += row.logarithm[1];
+        self.rows += 1;
     }
 
     /// Rows counted.
@@ -89,6 +136,7 @@ impl Unlabelled {
 
 impl Accumulator for Unlabelled {
     fn merge(&mut self, other: &Self) {
+        debug_assert_eq!(self.bins.len(), other.bins.len(), "windows of different bins do not add up");
         for (mine, theirs) in self.bins.iter_mut().zip(&other.bins) {
             for label in 0..2 {
                 mine.rows[label] += theirs.rows[label];

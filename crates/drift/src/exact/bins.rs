@@ -8,7 +8,7 @@ use crate::psi::MAX_DISTINCT;
 /// Rows of each side in each bin, as Evidently's `get_binned_data` cuts: by Sturges' rule over both sides together where
 /// the reference has more than 20 distinct numbers, otherwise one bin a value.
 pub(super) fn binned(pair: &Pair) -> Result<Vec<[u64; 2]>, Undefined> {
-    let Pair::Numbers { reference, current, whole } = pair else { return Ok(pair.counts()) };
+    let Pair::Numbers { reference, current, whole, .. } = pair else { return Ok(pair.counts()) };
     if by_value(reference, &[]).take(MAX_DISTINCT + 1).count() <= MAX_DISTINCT {
         return Ok(pair.counts());
     }

@@ -57,10 +57,13 @@ pub(super) fn hellinger(pair: &Pair) -> Result<Score, Undefined> {
             let [n, m] = pair.sizes().map(|size| size as f64);
             counts.iter().map(|&[r, c]| (r as f64 / n * (c as f64 / m)).sqrt()).sum::<f64>()
         }
-        Pair::Numbers { reference, current, whole } => {
+        Pair::Numbers { reference, current, whole, .. } => {
             let distinct = by_value(reference, current).count();
             let (min, max) = range(reference, current)?;
-            let edges = sturges(min, max, distinct, whole[0] && whole[1])?;
+            // Evidently joins two sets, where a value of both is kept as the reference has it: a whole number stays one
+            // beside a column that is none, as long as that column brings no value of its own.
+            let brings_none = || by_value(reference, current).all(|(_, [in_reference, _])| in_reference > 0);
+            let edges = sturges(min, max, distinct, whole[0] && (whole[1] || brings_none()))?;
             let width = (edges.max() - edges.min()) / edges.bins() as f64;
             let density = |values: &[f64]| {
                 let total = values.len() as f64;
@@ -77,7 +80,9 @@ pub(super) fn hellinger(pair: &Pair) -> Result<Score, Undefined> {
 
 /// `scipy.stats.wasserstein_distance` over the reference's standard deviation, 0.001 at least.
 pub(super) fn wasserstein(pair: &Pair) -> Result<Score, Undefined> {
-    let (reference, current) = pair.numbers(Test::Wasserstein)?;
+    let Pair::Numbers { reference, current, deviation, .. } = pair else {
+        return Err(Undefined::NeedsNumbers(Test::Wasserstein));
+    };
     let (n, m) = (reference.len() as f64, current.len() as f64);
     let (mut seen_r, mut seen_c) = (0_u64, 0_u64);
     let mut before: Option<f64> = None;
@@ -90,12 +95,5 @@ pub(super) fn wasserstein(pair: &Pair) -> Result<Score, Undefined> {
         seen_c += c;
         before = Some(value);
     }
-    distance(area / deviation(reference).max(MIN_DEVIATION))
-}
-
-/// Standard deviation, the sum of squares over n.
-fn deviation(values: &[f64]) -> f64 {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt()
+    distance(area / deviation.max(MIN_DEVIATION))
 }

@@ -26,22 +26,31 @@ pub fn kolmogorov_smirnov(reference: &[f64], current: &[f64]) -> Option<Kolmogor
         return None;
     }
     let largest = largest_difference(reference, current);
-    if n.max(m) > MAX_EXACT {
+    let exact = if n.max(m) <= MAX_EXACT { exact(n, m, largest) } else { Exact { statistic: largest, p_value: None } };
+    let p_value = exact.p_value.unwrap_or_else(|| {
         let (n, m) = (n as f64, m as f64);
         let effective = (n * m / (n + m)).round_ties_even();
-        let p_value = kolmogorov::upper_tail(effective as u64, largest).clamp(0.0, 1.0);
-        return Some(KolmogorovSmirnov { statistic: largest, p_value });
-    }
+        kolmogorov::upper_tail(effective as u64, exact.statistic)
+    });
+    Some(KolmogorovSmirnov { statistic: exact.statistic, p_value: p_value.clamp(0.0, 1.0) })
+}
+
+struct Exact {
+    statistic: f64,
+    /// None where rounding makes it no probability: there SciPy takes the asymptotic distribution.
+    p_value: Option<f64>,
+}
+
+fn exact(n: usize, m: usize, largest: f64) -> Exact {
     let divisor = greatest_common_divisor(n, m);
     let multiple = (n / divisor) * m;
     let steps = (largest * multiple as f64).round_ties_even() as usize;
-    let statistic = steps as f64 / multiple as f64;
     let p_value = match steps {
         0 => 1.0,
         _ if n == m => of_equal_sizes(n, steps),
         _ => of_sizes(n, m, divisor, steps),
     };
-    Some(KolmogorovSmirnov { statistic, p_value: p_value.clamp(0.0, 1.0) })
+    Exact { statistic: steps as f64 / multiple as f64, p_value: (0.0..=1.0).contains(&p_value).then_some(p_value) }
 }
 
 pub(super) fn score(pair: &Pair) -> Result<Score, Undefined> {
@@ -74,58 +83,46 @@ fn of_equal_sizes(n: usize, steps: usize) -> f64 {
     let mut probability = 0.0;
     for reflection in (0..=n / steps).rev() {
         let done = reflection * steps;
-        let ratio: f64 = (0..steps)
-            .map(|j| (n as f64 - done as f64 - j as f64) / (n as f64 + done as f64 + j as f64 + 1.0))
-            .product();
+        // In SciPy's order, because it decides whether rounding leaves a probability.
+        let ratio = (0..steps).map(|j| (done + j) as f64).fold(1.0, |ratio, passed| {
+            let n = n as f64;
+            (n - passed) * ratio / (n + passed + 1.0)
+        });
         probability = ratio * (1.0 - probability);
     }
     2.0 * probability
 }
 
 /// Two samples of different sizes. Merging them at random walks from (0, 0) to (n, m), each value a step along its own
-/// sample; the probability sought is that of ever coming `steps` / (nm / divisor) or further from the diagonal. It is
-/// summed up where the walk leaves the band, so a small one keeps its digits.
+/// sample; the probability sought is that of ever coming `steps` / (nm / divisor) or further from the diagonal. Of the walks
+/// to (i, j) a share of i / (i + j) came from the left and the rest from below, so the share that has left the band is the
+/// mean of theirs (Viehmann 2021, which SciPy follows): nothing is taken from 1, and a small one keeps its digits.
 fn of_sizes(n: usize, m: usize, divisor: usize, steps: usize) -> f64 {
     let (n, m) = (n.max(m), n.min(m));
     let (n_step, m_step) = ((m / divisor) as i64, (n / divisor) as i64);
     let steps = steps as i64;
-    let (total, m_all) = ((n + m) as f64, m as f64);
-    let mut outside = 0.0;
-    // at[j]: probability of being at (i, j) without having left the band.
-    let mut at = vec![0.0; m + 1];
-    at[0] = 1.0;
+    // Share of the walks to (i, j) that have left the band; all of those that end outside of it.
+    let mut left = vec![1.0; m + 1];
+    let mut low_before = 0;
     for i in 0..=n {
-        let column = i as i64 * n_step;
         // The band in this column: |i n_step - j m_step| < steps.
+        let column = i as i64 * n_step;
         let low = ((column - steps).div_euclid(m_step) + 1).max(0) as usize;
-        let high = (((column + steps - 1).div_euclid(m_step)).max(-1) + 1).min(m as i64 + 1) as usize;
-        // Walks that came from the left below or above the band have just left it.
-        let left_low: f64 = at[..low.min(m + 1)].iter().sum();
-        at[..low.min(m + 1)].fill(0.0);
-        outside += left_low;
-        if low > m {
-            return outside;
+        let high = ((column + steps - 1).div_euclid(m_step) + 1).min(m as i64 + 1) as usize;
+        if low >= high {
+            return 1.0;
         }
-        let left_high: f64 = at[high.max(low)..].iter().sum();
-        at[high.max(low)..].fill(0.0);
-        outside += left_high;
-        for j in low..high {
-            let mass = at[j];
-            if mass == 0.0 {
-                continue;
-            }
-            let left = total - (i + j) as f64;
-            if left == 0.0 {
-                break;
-            }
-            let up = mass * (m_all - j as f64) / left;
-            if j + 1 < high {
-                at[j + 1] += up;
-            } else {
-                outside += up;
-            }
-            at[j] = mass - up;
+        if i == 0 {
+            left[low..high].fill(0.0);
+            continue;
+        }
+        left[low_before..low].fill(1.0);
+        low_before = low;
+        let mut below = if low == 0 { 0.0 } else { 1.0 };
+        for (j, share) in (low..high).zip(&mut left[low..high]) {
+            below = (*share * i as f64 + below * j as f64) / (i + j) as f64;
+            *share = below;
         }
     }
-    outside
+    left[m]
 }

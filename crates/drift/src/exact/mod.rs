@@ -12,6 +12,7 @@ mod distance;
 mod kolmogorov;
 mod ks;
 mod sample;
+mod sum;
 mod test;
 mod z;
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::sum::deviation;
 use super::{Test, Undefined};
 
 /// References with at most so many values are tested for significance, larger ones by distance: with many rows any
@@ -58,8 +59,8 @@ impl Words {
 
 /// Both sides of a column, ready for any test.
 pub(super) enum Pair {
-    /// Both ascending. Whole numbers only when both sides are.
-    Numbers { reference: Vec<f64>, current: Vec<f64>, whole: [bool; 2] },
+    /// Both ascending, whether each side's type is a whole number, and the reference's standard deviation.
+    Numbers { reference: Vec<f64>, current: Vec<f64>, whole: [bool; 2], deviation: f64 },
     /// Counts of the reference and of the current sample by word, ascending.
     Words(Vec<[u64; 2]>),
 }
@@ -69,6 +70,8 @@ impl Pair {
         match (reference, current) {
             (Sample::Numbers(reference), Sample::Numbers(current)) => Ok(Self::Numbers {
                 whole: [reference.whole, current.whole],
+                // Before they are sorted: of numbers far from 0 the order decides the digits.
+                deviation: deviation(&reference.values),
                 reference: sorted(reference.values),
                 current: sorted(current.values),
             }),

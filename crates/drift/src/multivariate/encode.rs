@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{deviation, mean};
 
 /// Words of a column that the domain classifier tells apart; the rest is one.
@@ -32,8 +34,11 @@ impl Feature {
 }
 
 /// Standardised numbers: missing ones are the mean; a word is its count in the reference, a missing one the most frequent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Encoding(Vec<(Column, f64, f64)>);
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Column {
     Number(f64),
     Word { counts: BTreeMap<String, f64>, most: f64 },
@@ -60,6 +65,26 @@ impl Encoding {
 
     pub(super) fn width(&self) -> usize {
         self.0.len()
+    }
+
+    /// A number of a column; a missing one where it is not finite.
+    pub(super) fn number(&self, column: usize, value: f64) -> f64 {
+        let (column, mean, spread) = &self.0[column];
+        let value = match column {
+            Column::Number(middle) if !value.is_finite() => *middle,
+            _ => value,
+        };
+        (value - mean) / spread
+    }
+
+    /// A word of a column, or none.
+    pub(super) fn word(&self, column: usize, word: Option<&str>) -> f64 {
+        let (column, mean, spread) = &self.0[column];
+        let count = match column {
+            Column::Word { counts, most } => word.map_or(*most, |word| counts.get(word).copied().unwrap_or(0.0)),
+            Column::Number(middle) => *middle,
+        };
+        (count - mean) / spread
     }
 
     pub(super) fn rows(&self, side: &[Feature]) -> Vec<Vec<f64>> {

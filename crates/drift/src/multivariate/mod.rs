@@ -4,16 +4,18 @@
 //! left of them (as NannyML's, held to scikit-learn in `tests/numerical/multivariate.json`). And a domain classifier: how
 //! well a model tells rows of one side from those of the other; an area under the curve of 0.5 is not at all.
 //!
-//! All rows are in memory, as in [`crate::exact`].
+//! All rows are in memory, as in [`crate::exact`]; [`Components`] take a stream, in constant memory.
 
 mod classifier;
 mod encode;
 mod pca;
+mod stream;
 
 use serde::Serialize;
 use thiserror::Error;
 
 pub use encode::Feature;
+pub use stream::{Components, Reconstructed, ReconstructionRule};
 
 use encode::{Encoding, OneHot};
 
@@ -82,12 +84,8 @@ pub fn reconstruction(reference: &[Feature], current: &[Feature]) -> Result<Reco
     let (before, after) = (encoding.rows(reference), encoding.rows(current));
     let components = pca::components(&before, encoding.width(), KEPT);
     let errors = pca::errors(&before, &components);
-    let chunk = errors.len().div_ceil(CHUNKS);
-    let chunks: Vec<f64> = errors.chunks(chunk).map(mean).collect();
-    let (middle, spread) = (mean(&chunks), deviation(&chunks));
+    let (lower, upper) = band(&errors);
     let now = mean(&pca::errors(&after, &components));
-    let half = DEVIATIONS * spread + ROUNDING;
-    let (lower, upper) = ((middle - half).max(0.0), middle + half);
     Ok(Reconstruction {
         components: components.len(),
         reference: mean(&errors),
@@ -96,6 +94,13 @@ pub fn reconstruction(reference: &[Feature], current: &[Feature]) -> Result<Reco
         upper,
         drifted: now < lower || now > upper,
     })
+}
+
+/// Where the mean error of a part of the reference lies.
+fn band(errors: &[f64]) -> (f64, f64) {
+    let chunks: Vec<f64> = errors.chunks(errors.len().div_ceil(CHUNKS)).map(mean).collect();
+    let (middle, half) = (mean(&chunks), DEVIATIONS * deviation(&chunks) + ROUNDING);
+    ((middle - half).max(0.0), middle + half)
 }
 
 /// How well a logistic regression on all columns, with squares of the numbers, tells the sides apart: five folds.

@@ -23,15 +23,19 @@ pub(super) fn components(rows: &[Vec<f64>], width: usize, kept: f64) -> Vec<Vec<
 
 /// The distance of each row from its projection on the components. Rows are taken to be centred already.
 pub(super) fn errors(rows: &[Vec<f64>], components: &[Vec<f64>]) -> Vec<f64> {
-    let error = |row: &Vec<f64>| {
-        let mut rest = row.clone();
-        for component in components {
-            let part: f64 = row.iter().zip(component).map(|(value, direction)| value * direction).sum();
-            rest.iter_mut().zip(component).for_each(|(rest, direction)| *rest -= part * direction);
-        }
-        rest.iter().map(|value| value * value).sum::<f64>().sqrt()
-    };
-    rows.iter().map(error).collect()
+    let mut rest = Vec::new();
+    rows.iter().map(|row| error(row, components, &mut rest)).collect()
+}
+
+/// The same of one row; `rest` is a place to work in.
+pub(super) fn error(row: &[f64], components: &[Vec<f64>], rest: &mut Vec<f64>) -> f64 {
+    rest.clear();
+    rest.extend_from_slice(row);
+    for component in components {
+        let part: f64 = row.iter().zip(component).map(|(value, direction)| value * direction).sum();
+        rest.iter_mut().zip(component).for_each(|(rest, direction)| *rest -= part * direction);
+    }
+    rest.iter().map(|value| value * value).sum::<f64>().sqrt()
 }
 
 /// Of centred rows, but for a factor that no direction depends on.

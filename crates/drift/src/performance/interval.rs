@@ -17,13 +17,17 @@ pub struct Figures<T> {
     pub f1: Option<T>,
     /// Of the area under the ROC curve.
     pub auc: Option<T>,
+    /// Of the average precision, the area under the precision-recall curve.
+    pub average_precision: Option<T>,
     /// Of the mean log-loss.
     pub log_loss: Option<T>,
     /// Of the Brier score.
     pub brier: Option<T>,
+    /// Of the expected calibration error.
+    pub calibration_error: Option<T>,
 }
 
-/// Standard errors; that of the area is DeLong's.
+/// Standard errors; that of the area is DeLong's. The calibration error has none: what moves it is not alike to both sides.
 pub type Errors = Figures<f64>;
 
 /// Where the true figures lie.
@@ -31,13 +35,23 @@ pub type Intervals = Figures<Interval>;
 
 impl<T> Default for Figures<T> {
     fn default() -> Self {
-        Self { accuracy: None, precision: None, recall: None, f1: None, auc: None, log_loss: None, brier: None }
+        Self {
+            accuracy: None,
+            precision: None,
+            recall: None,
+            f1: None,
+            auc: None,
+            average_precision: None,
+            log_loss: None,
+            brier: None,
+            calibration_error: None,
+        }
     }
 }
 
 impl<T> Figures<T> {
     /// Those that are shares and scores from 0 to 1, by name.
-    pub fn ratios(self) -> [(&'static str, Option<T>); 6] {
+    pub fn ratios(self) -> [(&'static str, Option<T>); 8] {
         [
             ("accuracy", self.accuracy),
             ("precision", self.precision),
@@ -45,6 +59,8 @@ impl<T> Figures<T> {
             ("f1", self.f1),
             ("auc", self.auc),
             ("brier", self.brier),
+            ("average_precision", self.average_precision),
+            ("calibration_error", self.calibration_error),
         ]
     }
 }
@@ -122,13 +138,16 @@ impl Performance {
             recall: shares.recall.error(),
             f1,
             auc: self.ranking.auc_standard_error(),
+            average_precision: self.ranking.average_precision_standard_error(),
             log_loss: self.mean_error(&self.log_loss, &self.log_loss_squares),
             brier: self.mean_error(&self.squared_error, &self.squared_error_squares),
+            calibration_error: None,
         }
     }
 
     /// Intervals that hold the true figure with the confidence of `z` standard errors (1.96 for 95 %), were the rows
-    /// drawn again and again: Wilson's for shares, the normal one for AUC and means.
+    /// drawn again and again: Wilson's for shares, the normal one for areas and means, and
+    /// [`Calibration`](super::Calibration)'s own.
     pub fn intervals(&self, z: f64) -> Intervals {
         let (shares, errors, figures) = (Shares::of(&self.confusion), self.errors(), self.summary());
         let normal = |value: Option<f64>, error: Option<f64>, highest: f64| {
@@ -141,8 +160,10 @@ impl Performance {
             recall: shares.recall.interval(z),
             f1: shares.jaccard.interval(z).map(|s| Interval { lower: f1(s.lower), upper: f1(s.upper) }),
             auc: normal(figures.auc, errors.auc, 1.0),
+            average_precision: normal(figures.average_precision, errors.average_precision, 1.0),
             log_loss: normal(figures.log_loss, errors.log_loss, f64::INFINITY),
             brier: normal(figures.brier, errors.brier, 1.0),
+            calibration_error: self.calibration.expected_error_interval(z),
         }
     }
 
@@ -164,17 +185,14 @@ mod tests {
     /// Rows of a calibrated model whose probabilities lean to the low end (numbers by splitmix64).
     fn rows(count: u64, seed: u64) -> Performance {
         let mut state = seed << 32;
-        let mut chance = || {
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = state;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        let mut next = || {
+            state += 1;
+            chance(state)
         };
         let mut performance = Performance::new();
         for _ in 0..count {
-            let p = chance().powi(2);
-            performance.add(Probability::new(p).unwrap(), p >= 0.4, chance() < p);
+            let p = next().powi(2);
+            performance.add(Probability::new(p).unwrap(), p >= 0.4, next() < p);
         }
         performance
     }
@@ -192,12 +210,13 @@ mod tests {
     fn figures_of_other_rows_scatter_as_their_errors_say() {
         let samples: Vec<Performance> = (0..200).map(|seed| rows(2_000, seed)).collect();
         type Of = (fn(&Performance) -> Option<f64>, fn(&Errors) -> Option<f64>);
-        let figures: [(&str, Of); 7] = [
+        let figures: [(&str, Of); 8] = [
             ("accuracy", (|p| p.summary().accuracy, |e| e.accuracy)),
             ("precision", (|p| p.summary().precision, |e| e.precision)),
             ("recall", (|p| p.summary().recall, |e| e.recall)),
             ("f1", (|p| p.summary().f1, |e| e.f1)),
             ("auc", (|p| p.summary().auc, |e| e.auc)),
+            ("average precision", (|p| p.summary().average_precision, |e| e.average_precision)),
             ("log-loss", (|p| p.summary().log_loss, |e| e.log_loss)),
             ("brier", (|p| p.summary().brier, |e| e.brier)),
         ];
@@ -211,6 +230,38 @@ mod tests {
     }
 
     #[test]
+    fn the_interval_of_the_calibration_error_holds_the_true_one_of_calibrated_and_other_models() {
+        // `rows` are calibrated: the true error is 0.
+        let holds_0 =
+            (0..200).filter(|&seed| rows(2_000, seed).intervals(1.96).calibration_error.unwrap().lower == 0.0);
+        let calibrated = holds_0.count();
+        assert!(calibrated >= 190, "{calibrated} of 200");
+        let mut held = 0;
+        for seed in 0..200 {
+            // A tenth above what is true, throughout.
+            let mut off = Performance::new();
+            let mut state = seed << 20;
+            for _ in 0..2_000 {
+                state += 1;
+                let (p, u) = (chance(state) * 0.9 + 0.1, chance(state ^ (1 << 50)));
+                off.add(Probability::new(p).unwrap(), p >= 0.5, u < p - 0.1);
+            }
+            let found = off.intervals(1.96).calibration_error.unwrap();
+            held += usize::from(found.lower <= 0.1 && 0.1 <= found.upper);
+            assert!(found.upper - found.lower < 0.12 && found.lower > 0.0, "{found:?}");
+        }
+        assert!(held >= 188, "{held} of 200");
+    }
+
+    /// A number from 0 to 1 by splitmix64.
+    fn chance(of: u64) -> f64 {
+        let mut z = of.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    #[test]
     fn intervals_hold_their_figure_and_few_rows_have_none() {
         let performance = rows(2_000, 3);
         let (found, figures) = (performance.intervals(1.96), performance.summary());
@@ -220,6 +271,7 @@ mod tests {
             (found.recall, figures.recall),
             (found.f1, figures.f1),
             (found.auc, figures.auc),
+            (found.average_precision, figures.average_precision),
             (found.log_loss, figures.log_loss),
             (found.brier, figures.brier),
         ] {

@@ -141,6 +141,28 @@ impl Ranking {
         (seen[1] > 0).then(|| sum / seen[1] as f64)
     }
 
+    /// Standard error of [`Self::average_precision`], on the bins: the spread of what each row adds to it (the infinitesimal
+    /// jackknife, to which a bootstrap of the rows converges). A positive adds its own precision, and raises that of the
+    /// positives ranked as high or lower; a negative lowers theirs. `None` unless each class has two rows.
+    pub fn average_precision_standard_error(&self) -> Option<f64> {
+        let figure = self.average_precision()?;
+        let all = self.totals().map(|count| count as f64);
+        if all[0] < 2.0 || all[1] < 2.0 {
+            return None;
+        }
+        let (mut above, mut raised, mut lowered, mut variance) = (all, 0.0, 0.0, 0.0);
+        // From the lowest bin up: `above` are the rows ranked as high as the bin or higher.
+        for bin in self.bins.iter().filter(|bin| **bin != [0, 0]).map(|bin| bin.map(|count| count as f64)) {
+            let ranked = above[0] + above[1];
+            raised += bin[1] * above[0] / (ranked * ranked);
+            lowered += bin[1] * above[1] / (ranked * ranked);
+            let of_positive = above[1] / ranked - figure + raised;
+            variance += bin[1] * of_positive.powi(2) + bin[0] * lowered.powi(2);
+            above = [above[0] - bin[0], above[1] - bin[1]];
+        }
+        Some(variance.sqrt() / all[1])
+    }
+
     fn counts(&self) -> impl Iterator<Item = [u128; 2]> + '_ {
         self.bins.iter().map(|bin| bin.map(u128::from))
     }

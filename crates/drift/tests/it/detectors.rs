@@ -14,7 +14,7 @@ fn places(value: &Value) -> Vec<usize> {
 fn warnings_and_drifts_come_where_river_s_come() {
     let content = load("detectors.json");
     let cases = content.as_array().unwrap();
-    assert!(cases.len() >= 100);
+    assert!(cases.len() >= 200);
     for (number, case) in cases.iter().enumerate() {
         let kind: Kind = case["detector"].as_str().unwrap().parse().unwrap();
         let mut detector = kind.detector(u32::try_from(case["seed"].as_u64().unwrap()).unwrap());

@@ -17,7 +17,7 @@ fn probabilities(spec: &Value) -> Vec<f64> {
 fn expected_performance_equals_nannyml() {
     let content = load("estimate.json");
     let cases = content.as_array().unwrap();
-    assert!(cases.len() >= 40 && cases.iter().any(|case| case["calibrated"] == true));
+    assert!(cases.len() >= 200 && cases.iter().any(|case| case["calibrated"] == true));
     for (number, case) in cases.iter().enumerate() {
         let threshold = case["threshold"].as_f64().unwrap();
         let (p, q) = (probabilities(&case["reference"]), probabilities(&case["current"]));
@@ -45,7 +45,8 @@ fn expected_performance_equals_nannyml() {
             // NannyML draws at random for the error of the average precision, and its error of the area depends on the
             // order in which numpy's unstable sort leaves rows of one probability.
             let by_chance = metric == "average_precision" || metric == "roc_auc" && case["reference"]["distinct"] != 0;
-            if !by_chance {
+            // It knows the error of a figure that is none, too.
+            if !by_chance && !expected["value"].is_null() {
                 let of = |part: fn(Estimate) -> Option<f64>| found.and_then(part);
                 assert_close(of(|f| f.sampling_error), &expected["error"], &format!("case {number} error of {metric}"));
                 assert_close(of(|f| f.upper), &expected["upper"], &format!("case {number} upper end of {metric}"));
@@ -68,12 +69,19 @@ fn assert_window_is_near(estimator: &Estimator, p: &[f64], predicted: &[bool], e
     let found = estimator.estimate_window(&window).unwrap();
     assert_eq!(found.rows, exact.rows);
     // What a calibrator bends within a bin is lost; without one only the order within a bin is.
-    let tied = p.iter().map(|p| p.to_bits()).collect::<std::collections::HashSet<_>>().len() < p.len();
+    let values = p.iter().map(|p| p.to_bits()).collect::<std::collections::HashSet<_>>().len();
+    // NannyML takes rows of one probability one by one, the window all at once: the fewer values, the more that matters.
+    let of_ties = if values == p.len() {
+        2e-3
+    } else if values > 3 {
+        2e-2
+    } else {
+        6e-2
+    };
     let tolerance: f64 = if estimator.calibrates() { 2e-3 } else { 2e-5 };
     for (metric, found, exact, tolerance) in [
         ("area", found.roc_auc, exact.roc_auc, 2e-3),
-        // NannyML takes rows of one probability one by one, the window all at once.
-        ("average precision", found.average_precision, exact.average_precision, if tied { 2e-2 } else { 2e-3 }),
+        ("average precision", found.average_precision, exact.average_precision, of_ties),
         ("f1", found.f1, exact.f1, tolerance),
         ("precision", found.precision, exact.precision, tolerance),
         ("recall", found.recall, exact.recall, tolerance),

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used)] // tests
 
+mod binned;
 mod detectors;
 mod estimate;
 mod evidently;
+mod intervals;
 mod multivariate;
 mod numerical;
 mod ranking;

@@ -22,6 +22,7 @@ pub(crate) fn numbers(spec: &Value) -> Vec<f64> {
     let count = |key: &str| spec[key].as_u64().unwrap();
     let mut draws = Draws(count("seed"));
     let (distinct, missing) = (count("distinct"), count("missing"));
+    let infinite = spec["infinite"].as_u64().unwrap_or(0);
     (0..count("rows"))
         .map(|row| {
             let (a, b, c) = (draws.next(), draws.next(), draws.next());
@@ -35,7 +36,13 @@ pub(crate) fn numbers(spec: &Value) -> Vec<f64> {
                 u = (u * distinct as f64).floor();
             }
             let value = number("offset") + number("scale") * u;
-            if missing > 0 && row % missing == missing - 1 { f64::NAN } else { value }
+            if missing > 0 && row % missing == missing - 1 {
+                f64::NAN
+            } else if infinite > 0 && row % infinite == infinite - 1 {
+                if row % 2 == 1 { f64::NEG_INFINITY } else { f64::INFINITY }
+            } else {
+                value
+            }
         })
         .map(|value| if spec["kind"] == "float" { value } else { value.trunc() })
         .collect()

@@ -6,10 +6,10 @@ use churn_domain::{Column, FEATURES, Table, feature_index};
 use churn_drift::{DriftRule, Edges, Effect, OtherReference, Reference, Window, drifted, psi};
 
 /// A cheap generator, so that a test needs no crate for chance: splitmix64.
-struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
-    fn next(&mut self) -> f64 {
+    pub(crate) fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -15,6 +15,7 @@ import pandas as pd
 import scipy.stats as stats
 from evidently.legacy.calculations import stattests
 from evidently.legacy.calculations.stattests.registry import _get_default_stattest
+from evidently.legacy.calculations.stattests.z_stattest import proportions_diff_z_stat_ind
 from evidently.legacy.core import ColumnType
 
 from samples import sample
@@ -37,7 +38,7 @@ def spec(rng, kind, rows):
     distinct = rng.choice([0, 0, 1, 2, 3, 5, 6, 15, 20, 21, 40, 200])
     if kind == "word":
         distinct = rng.choice([1, 2, 2, 3, 4, 7, 30])
-    scale = {"float": rng.choice([1.0, 0.37, 1e-4, 1e6]), "int": float(rng.choice([1, 2, 7])), "word": 1.0}[kind]
+    scale = {"float": rng.choice([1.0, 1.0, 0.37, 1e-4, 1e6, 1e15, 1e-300, 1e300]), "int": float(rng.choice([1, 2, 7])), "word": 1.0}[kind]
     if kind == "int" and distinct == 0:
         scale = rng.choice([10.0, 100.0, 5000.0])
     return {
@@ -48,14 +49,15 @@ def spec(rng, kind, rows):
         "offset": float(rng.choice([0, 0, -3, 1000])) if kind != "word" else float(rng.choice([0, 0, 1])),
         "scale": scale,
         "kind": kind,
-        "missing": rng.choice([0, 0, 0, 7, 2]),
+        "missing": rng.choice([0, 0, 0, 0, 7, 2, 1]),
+        **({"infinite": 5} if kind == "float" and rng.random() < 0.15 else {}),
     }
 
 
 def pair(rng):
     kind = rng.choice(["float", "float", "int", "word"])
     sizes = [0, 1, 2, 3, 10, 30, 100, 250, 999, 1000, 1001, 1500, 3000]
-    rows = [rng.choice(sizes[1:]), rng.choice(sizes)]
+    rows = [rng.choice(sizes), rng.choice(sizes)]
     if rng.random() < 0.06:
         rows = rng.choice([[12000, 300], [200, 10001], [10500, 15000], [30000, 20000]])
     reference = spec(rng, kind, rows[0])
@@ -93,6 +95,9 @@ def expected(reference, current, kind):
     if len(reference) and len(current):
         if kind != "word":
             answer["ks_statistic"] = float(stats.ks_2samp(reference, current).statistic)
+        if len(set(reference) | set(current)) > 1:
+            first = min(set(reference) | set(current))
+            answer["z_statistic"] = finite(proportions_diff_z_stat_ind(reference != first, current != first))
         default = _get_default_stattest(reference, current, feature)
         answer["default"] = default.name
         keys = sorted(set(reference.unique()) | set(current.unique()))
@@ -100,13 +105,15 @@ def expected(reference, current, kind):
         expected = [(reference == key).sum() * scale for key in keys]
         found = [(current == key).sum() for key in keys]
         answer["chisquare_statistic"] = finite(stats.chisquare(found, expected)[0]) if len(keys) > 1 else None
+        if len(keys) < 2:
+            answer["chisquare"] = None  # No degree of freedom: SciPy says 0 or NaN, as rounding will have it.
     return answer
 
 
 def main():
     rng = random.Random(int(sys.argv[1]) if len(sys.argv) > 1 else 20261125)
     cases = []
-    while len(cases) < 260:
+    while len(cases) < 300:
         reference, current = pair(rng)
         # An all-missing column has no kind of its own.
         columns = []

@@ -22,7 +22,7 @@ def sample(spec):
     """The values of a sample: floats, ints or strings, None for a missing one.
 
     spec: seed, rows, shape (even, skewed, bell), distinct (0: as many as rows), offset, scale, kind (float, int,
-    word), missing (every so many; 0 for none).
+    word), missing (every so many; 0 for none), infinite (the same; absent for none).
     """
     draws = bits(spec["seed"])
     values = []
@@ -34,6 +34,8 @@ def sample(spec):
         value = spec["offset"] + spec["scale"] * u
         if spec["missing"] and row % spec["missing"] == spec["missing"] - 1:
             values.append(None)
+        elif spec.get("infinite") and row % spec["infinite"] == spec["infinite"] - 1:
+            values.append(float("-inf" if row % 2 else "inf"))
         elif spec["kind"] == "int":
             values.append(int(value))
         elif spec["kind"] == "word":

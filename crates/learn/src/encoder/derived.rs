@@ -86,15 +86,17 @@ impl Derived {
         sources
     }
 
-    /// The value for an encoded row; `NaN` where a source is missing.
+    /// The value for an encoded row; `NaN` where a source is missing. That the price never changed is what an estimate assumes: it
+    /// is no evidence of it. In month 0 there was no other price.
     #[inline]
-    fn value(self, row: &[f32], at: &Sources) -> f32 {
+    fn value(self, row: &[f32], at: &Sources, estimated: bool) -> f32 {
         let average = || if row[at.tenure] == 0.0 { row[at.monthly] } else { row[at.total] / row[at.tenure] };
         // Not a product: what would be 0 times a missing value is 0 when the customer has another contract.
         let month_to_month =
             |value: f32| if row[at.month_to_month] == 0.0 { 0.0 } else { row[at.month_to_month] * value };
         match self {
             Self::AverageCharge => average(),
+            Self::ChargeChange if estimated && row[at.tenure] != 0.0 => f32::NAN,
             Self::ChargeChange => row[at.monthly] - average(),
             Self::LogTenure => row[at.tenure].ln_1p(),
             Self::AddOns => at.add_ons.iter().map(|&column| row[column]).sum(),
@@ -130,12 +132,12 @@ impl Sources {
         })
     }
 
-    /// Writes the derived columns of one row, which stand from `first` on.
+    /// Writes the derived columns of one row, which stand from `first` on. `estimated`: one of its charges or its tenure was worked out.
     #[inline]
-    pub(super) fn fill(&self, derived: &[Derived], first: usize, row: &mut [f32]) {
+    pub(super) fn fill(&self, derived: &[Derived], first: usize, row: &mut [f32], estimated: bool) {
         let (base, columns) = row.split_at_mut(first);
         for (column, derived) in columns.iter_mut().zip(derived) {
-            let value = derived.value(base, self);
+            let value = derived.value(base, self, estimated);
             // An amount of money over no time at all is no number; as everywhere, that is missing.
             *column = if value.is_infinite() { f32::NAN } else { value };
         }

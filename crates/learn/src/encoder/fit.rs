@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use churn_domain::{Column, FEATURES, Interned, Table};
 
-use super::{Encoder, Words, derived, lay_out};
+use super::{Encoder, Words, derived, estimate, lay_out};
 
 /// A word beyond the feature table is learned when at least this many customers have it: fewer teach nothing and may be
 /// misspellings.
@@ -21,10 +21,10 @@ impl Encoder {
                 Column::Category(column) => Some(Words::new(feature, words_of(described.categories(), column, rows))),
                 Column::Number(_) => None,
             };
-            let missing = rows.iter().filter(|&&row| column.is_missing(row)).count();
+            let missing = rows.iter().filter(|&&row| estimate::is_lost(table, feature, row)).count();
             (feature, words, missing > 0 && missing < rows.len())
         });
-        lay_out(parts, derived::ALL.to_vec())
+        lay_out(parts, estimate::ALL.to_vec(), derived::ALL.to_vec())
     }
 }
 

@@ -4,13 +4,16 @@
 //! - a flag or a number is one column with its value; missing or infinite, it is `NaN`;
 //! - a category is one column for each word the encoder knows, 1 for the customer's word and 0 for the others; an unknown
 //!   word is 0 in all of them, a missing one `NaN` in all of them;
+//! - of tenure, monthly and total charges, one that is missing is worked out of the other two (`total_charges` is `tenure` times
+//!   `monthly_charges`, and so on), and is then not missing any more;
 //! - a feature that was missing for some customers of the fit, but not for all, has one more column: 1 where it is missing;
 //! - derived columns come last, computed from the others in single precision; `NaN` where one of them is.
 //!
 //! What a `NaN` means is the learner's: trees take the branch they learned, linear models the mean of the fit. Unknown
-//! words and missing values are counted ([`EncodeStats`]).
+//! words and missing values are counted ([`EncodeStats`]), those that were worked out among them.
 
 mod derived;
+mod estimate;
 mod fit;
 mod stats;
 mod stored;
@@ -19,6 +22,7 @@ use churn_domain::{Column, FEATURE_COUNT, FEATURES, Interned, MISSING, Table};
 use serde::{Deserialize, Serialize};
 
 use derived::{Derived, Sources};
+use estimate::{Estimate, Places};
 pub use stats::EncodeStats;
 
 /// Rows of numbers, one after the other.
@@ -42,6 +46,10 @@ impl Matrix {
 #[serde(try_from = "stored::Stored", into = "stored::Stored")]
 pub struct Encoder {
     blocks: Vec<Block>,
+    /// What is worked out where it is missing; nothing in artifacts before format 3.
+    estimates: Vec<Estimate>,
+    /// Where estimates look; there when there are any.
+    places: Option<Places>,
     /// The derived columns; without any in artifacts of the first format.
     derived: Vec<Derived>,
     /// Where the derived columns look; there when there are any.
@@ -126,9 +134,12 @@ impl Encoder {
                 _ => unreachable!("tables and encoders both follow FEATURES"),
             }
         }
-        if let Some(sources) = &self.sources {
-            let first = self.columns - self.derived.len();
-            into.chunks_exact_mut(self.columns).for_each(|row| sources.fill(&self.derived, first, row));
+        let first = self.columns - self.derived.len();
+        for row in into.chunks_exact_mut(self.columns) {
+            let estimated = self.places.as_ref().is_some_and(|places| places.fill(&self.estimates, row));
+            if let Some(sources) = &self.sources {
+                sources.fill(&self.derived, first, row, estimated);
+            }
         }
         stats
     }
@@ -224,15 +235,21 @@ impl Words {
 }
 
 /// Lays the features' columns out one after the other.
-/// Derived columns are kept when all that they look at is there.
-fn lay_out(parts: impl IntoIterator<Item = (usize, Option<Words>, bool)>, derived: Vec<Derived>) -> Encoder {
+/// Estimates and derived columns are kept when all that they look at is there.
+fn lay_out(
+    parts: impl IntoIterator<Item = (usize, Option<Words>, bool)>,
+    estimates: Vec<Estimate>,
+    derived: Vec<Derived>,
+) -> Encoder {
     let (mut blocks, mut first) = (Vec::with_capacity(FEATURE_COUNT), 0);
     for (feature, words, missing_indicator) in parts {
         let block = Block { feature, first, words, missing_indicator };
         first += block.width();
         blocks.push(block);
     }
+    let places = if estimates.is_empty() { None } else { Places::of(&blocks) };
+    let estimates = if places.is_some() { estimates } else { Vec::new() };
     let sources = if derived.is_empty() { None } else { Sources::of(&blocks) };
     let derived = if sources.is_some() { derived } else { Vec::new() };
-    Encoder { columns: first + derived.len(), blocks, derived, sources }
+    Encoder { columns: first + derived.len(), blocks, estimates, places, derived, sources }
 }

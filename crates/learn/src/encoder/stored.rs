@@ -3,12 +3,13 @@
 use churn_domain::{FEATURES, feature_index};
 use serde::{Deserialize, Serialize};
 
-use super::derived::ALL;
-use super::{Block, Encoder, Words, lay_out};
+use super::{Block, Encoder, Words, derived, estimate, lay_out};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Stored {
     features: Vec<StoredFeature>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    estimates: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     derived: Vec<String>,
 }
@@ -29,8 +30,9 @@ impl From<Encoder> for Stored {
             words: block.words.map(|words| words.words),
             missing_indicator: block.missing_indicator,
         };
+        let estimates = encoder.estimates.iter().map(|estimate| estimate.name().to_owned()).collect();
         let derived = encoder.derived.iter().map(|derived| derived.name().to_owned()).collect();
-        Self { features: encoder.blocks.into_iter().map(stored).collect(), derived }
+        Self { features: encoder.blocks.into_iter().map(stored).collect(), estimates, derived }
     }
 }
 
@@ -52,24 +54,36 @@ impl TryFrom<Stored> for Encoder {
             }
             parts.push((feature, words.map(|words| Words::new(feature, words)), missing_indicator));
         }
-        let mut derived = Vec::with_capacity(stored.derived.len());
-        for name in &stored.derived {
-            let known = ALL.iter().find(|known| known.name() == name);
-            let known = *known.ok_or_else(|| format!("this program has no derived column {name:?}"))?;
-            if derived.contains(&known) {
-                return Err(format!("the derived column {name:?} occurs twice"));
-            }
-            derived.push(known);
-        }
-        let encoder = lay_out(parts, derived);
-        if encoder.derived.len() != stored.derived.len() {
-            return Err("it lacks a feature that its derived columns are computed from".into());
+        let estimates = by_name(&stored.estimates, &estimate::ALL, |known| known.name(), "estimate")?;
+        let derived = by_name(&stored.derived, &derived::ALL, |known| known.name(), "derived column")?;
+        let encoder = lay_out(parts, estimates, derived);
+        if encoder.derived.len() != stored.derived.len() || encoder.estimates.len() != stored.estimates.len() {
+            return Err("it lacks a feature that its estimates or derived columns are computed from".into());
         }
         if encoder.columns == 0 || encoder.columns > Self::MAX_COLUMNS {
             return Err(format!("it has {} columns, expected 1 to {}", encoder.columns, Self::MAX_COLUMNS));
         }
         Ok(encoder)
     }
+}
+
+/// The known things of these names, each once.
+fn by_name<T: Copy + PartialEq>(
+    names: &[String],
+    all: &[T],
+    name_of: fn(T) -> &'static str,
+    what: &str,
+) -> Result<Vec<T>, String> {
+    let mut found = Vec::with_capacity(names.len());
+    for name in names {
+        let known = all.iter().copied().find(|&known| name_of(known) == name);
+        let known = known.ok_or_else(|| format!("this program has no {what} {name:?}"))?;
+        if found.contains(&known) {
+            return Err(format!("the {what} {name:?} occurs twice"));
+        }
+        found.push(known);
+    }
+    Ok(found)
 }
 
 fn twice(words: &[String]) -> Option<&String> {

@@ -34,9 +34,9 @@ fn a_customer_is_one_hot_with_numbers_as_they_are() {
     );
     assert_eq!(of(&row, "monthly_charges"), [("monthly_charges", 29.85)]);
     assert_eq!(of(&row, "partner"), [("partner", 1.0)]);
-    // Some of the shipped customers lack their total charges, and no other feature.
-    assert_eq!(of(&row, "total_charges"), [("total_charges", 29.85), ("total_charges is missing", 0.0)]);
-    assert_eq!(row.len(), 41 + 8);
+    // Some of the shipped customers lack their total charges, which follow from the others, and nobody lacks any other feature.
+    assert_eq!(of(&row, "total_charges"), [("total_charges", 29.85)]);
+    assert_eq!(row.len(), 40 + 8);
     assert_eq!(stats, EncodeStats { rows: 1, ..EncodeStats::default() });
 }
 
@@ -64,7 +64,7 @@ fn derived_columns_are_computed_from_the_others_and_missing_where_one_of_them_is
     assert_eq!(value(&bound, "monthly_charges if month-to-month"), 0.0);
     let new = CUSTOMER.replace("0,1,0,1,0,No phone", "0,1,0,0,0,No phone");
     assert_eq!(value(&new, "total_charges / tenure"), f64::from(29.85_f32));
-    let unknown = old.replace("50,440", "50,");
+    let unknown = old.replace("50,440", ",");
     assert!(value(&unknown, "total_charges / tenure").is_nan());
     assert!(value(&unknown, "ln(1 + tenure)").is_finite());
 }
@@ -77,12 +77,54 @@ fn an_unknown_word_is_no_known_one_and_a_missing_value_is_nan_and_both_are_count
     assert!(of(&row, "contract").iter().all(|(_, value)| value.is_nan()));
     assert!(of(&row, "monthly_charges")[0].1.is_nan());
     assert!(of(&row, "total_charges")[0].1.is_nan());
-    assert_eq!(of(&row, "total_charges")[1].1, 1.0);
     let count = |counts: [u64; FEATURES.len()]| -> Vec<&str> {
         FEATURES.iter().zip(counts).filter(|(_, count)| *count == 1).map(|(feature, _)| feature.name).collect()
     };
     assert_eq!(count(stats.unknown), ["internet_service"]);
     assert_eq!(count(stats.missing), ["contract", "monthly_charges", "total_charges"]);
+}
+
+#[test]
+fn of_tenure_and_charges_one_that_is_missing_is_worked_out_of_the_other_two_and_still_counted() {
+    // Ten months at 50 a month.
+    let customer = |charges: &str| CUSTOMER.replace("0,1,0,1,0,No", "0,1,0,10,0,No").replace("29.85,29.85", charges);
+    let whole = encoded(&encoder(), &customer("50,500")).0;
+    let of_nobody = customer("50,500").replace("0,1,0,10,0,No", "0,1,0,,0,No");
+    for (lacking, feature) in
+        [(customer("50,"), "total_charges"), (customer(",500"), "monthly_charges"), (of_nobody, "tenure")]
+    {
+        let (row, stats) = encoded(&encoder(), &lacking);
+        for ((name, found), (_, expected)) in row.iter().zip(&whole) {
+            // That the price is as it was is assumed, not known.
+            let change = name == "monthly_charges - total_charges / tenure";
+            assert!(if change { found.is_nan() } else { found == expected }, "{name} without {feature}: {found}");
+        }
+        assert_eq!(stats.missing[feature_index(feature).unwrap()], 1);
+    }
+    let (new, _) = encoded(&encoder(), &CUSTOMER.replace("0,1,0,1,0,No", "0,1,0,0,0,No").replace("29.85,29.85", "50,"));
+    assert_eq!(of(&new, "total_charges"), [("total_charges", 0.0)]);
+    assert_eq!(of(&new, "monthly_charges - total_charges / tenure")[0].1, 0.0);
+    for lost in [",500", ",", "0,"] {
+        let lost = customer(lost).replace("0,1,0,10,0,No", "0,1,0,,0,No");
+        let (row, _) = encoded(&encoder(), &lost);
+        assert!(of(&row, "tenure")[0].1.is_nan(), "nothing follows from {lost}");
+    }
+    let (free, _) = encoded(&encoder(), &customer("0,0").replace("0,1,0,10,0,No", "0,1,0,,0,No"));
+    assert!(of(&free, "tenure")[0].1.is_nan(), "of nothing paid for nothing no time follows");
+}
+
+#[test]
+fn only_what_cannot_be_worked_out_has_a_column_that_says_missing() {
+    let lost = CUSTOMER.replace("29.85,29.85", ",");
+    let mut rows = vec![CUSTOMER; 30];
+    rows.push(lost.as_str());
+    let customers = table(&rows);
+    let fitted = Encoder::fit(&customers, &(0..customers.len()).collect::<Vec<_>>());
+    let (row, _) = encoded(&fitted, &lost);
+    assert_eq!(of(&row, "monthly_charges")[1], ("monthly_charges is missing", 1.0));
+    assert_eq!(of(&row, "total_charges")[1], ("total_charges is missing", 1.0));
+    let (row, _) = encoded(&fitted, &CUSTOMER.replace("29.85,29.85", "29.85,"));
+    assert_eq!(of(&row, "total_charges"), [("total_charges", 29.85), ("total_charges is missing", 0.0)]);
 }
 
 #[test]
@@ -130,6 +172,11 @@ fn a_stored_encoder_that_does_not_fit_the_feature_table_is_refused() {
         (r#"{"features":[{"name":"contract"}]}"#, "contract"),
         (r#"{"features":[{"name":"tenure","words":["a"]}]}"#, "tenure"),
         (r#"{"features":[{"name":"contract","words":["a","a"]}]}"#, "twice"),
+        (r#"{"features":[{"name":"tenure"}],"estimates":["tenure = luck"]}"#, "no estimate"),
+        (
+            r#"{"features":[{"name":"tenure"}],"estimates":["tenure = total_charges / monthly_charges"]}"#,
+            "lacks a feature",
+        ),
     ] {
         let error = serde_json::from_str::<Encoder>(stored).unwrap_err().to_string();
         assert!(error.contains(complaint), "{error}");

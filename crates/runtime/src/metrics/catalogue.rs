@@ -238,7 +238,7 @@ catalogue! {
     /// Monitor: intervals of the live figures.
     MODEL_INTERVAL: GaugeVec = Spec::gauge_vec(
         "churn_model_interval_ratio", Unit::Ratio, &["model_version", "metric", "bound"],
-        "Lower or upper end of the 95 % interval of a live figure: accuracy, precision, recall, f1, auc or brier.");
+        "Lower or upper end of the 95 % interval of a live figure: accuracy, precision, recall, f1, auc, brier, average_precision or calibration_error.");
     /// Monitor: interval of the live log-loss.
     MODEL_INTERVAL_LOG_LOSS: GaugeVec = Spec::gauge_vec(
         "churn_model_interval_log_loss", Unit::Count, &["model_version", "bound"],
@@ -303,6 +303,54 @@ catalogue! {
     MODEL_SEGMENT_CHURN: GaugeVec = Spec::gauge_vec(
         "churn_model_segment_churn_ratio", Unit::Ratio, &["model_version", "segment", "value"],
         "Share of the segment's customers with a known outcome who left.");
+    /// Monitor: values within a segment that the reference did not have.
+    MODEL_SEGMENT_UNSEEN: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_unseen_ratio", Unit::Ratio, &["model_version", "segment", "value"],
+        "Largest share, of a feature within the segment, of values that the live reference did not have: words, or numbers out of its range.");
+    /// Monitor: F1 within a segment.
+    MODEL_SEGMENT_F1: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_f1_ratio", Unit::Ratio, &["model_version", "segment", "value"],
+        "Live harmonic mean of precision and recall within the segment.");
+    /// Monitor: Brier score within a segment.
+    MODEL_SEGMENT_BRIER: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_brier_ratio", Unit::Ratio, &["model_version", "segment", "value"],
+        "Live mean squared error of the probability of churn within the segment.");
+    /// Monitor: accuracy to expect within a segment.
+    MODEL_SEGMENT_ESTIMATED_ACCURACY: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_estimated_accuracy_ratio", Unit::Ratio, &["model_version", "segment", "value", "bound"],
+        "Accuracy to expect of the segment's rows of the last full window (middle), before their outcomes are known (CBPE), and three sampling errors to each side (lower, upper).");
+    /// Monitor: AUC to expect within a segment.
+    MODEL_SEGMENT_ESTIMATED_AUC: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_estimated_auc_ratio", Unit::Ratio, &["model_version", "segment", "value", "bound"],
+        "Area under the ROC curve to expect of the segment's rows of the last full window (middle), and three sampling errors to each side.");
+    /// Monitor: F1 to expect within a segment.
+    MODEL_SEGMENT_ESTIMATED_F1: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_estimated_f1_ratio", Unit::Ratio, &["model_version", "segment", "value", "bound"],
+        "Harmonic mean of precision and recall to expect of the segment's rows of the last full window (middle), and three sampling errors to each side.");
+    /// Monitor: log-loss to expect within a segment.
+    MODEL_SEGMENT_ESTIMATED_LOG_LOSS: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_estimated_log_loss", Unit::Count, &["model_version", "segment", "value", "bound"],
+        "Mean log-loss in nats to expect of the segment's rows of the last full window (middle), and three sampling errors to each side.");
+    /// Monitor: log-loss of a segment's last block.
+    MODEL_SEGMENT_BLOCK_LOG_LOSS: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_block_log_loss", Unit::Count, &["model_version", "segment", "value", "rows"],
+        "Mean log-loss in nats of the segment's last full block of labelled rows (block) and of its first ones (reference).");
+    /// Monitor: whether a segment's errors have grown.
+    MODEL_SEGMENT_ALARM: GaugeVec = Spec::gauge_vec(
+        "churn_model_segment_alarm", Unit::Count, &["model_version", "segment", "value"],
+        "1 while the segment's errors have grown in two blocks of labelled rows in a row, by effect and significance, else 0; not there before its first block.");
+    /// Monitor: how fresh the events are.
+    MODEL_NEWEST_EVENT: GaugeVec = Spec::gauge_vec(
+        "churn_model_newest_event_timestamp_seconds", Unit::Seconds, &["model_version"],
+        "Time of the newest event of the last batch that the model scored, by the event's own clock, since 1970.");
+    /// Monitor: when a feature was last seen.
+    MODEL_FEATURE_SEEN: GaugeVec = Spec::gauge_vec(
+        "churn_model_feature_seen_timestamp_seconds", Unit::Seconds, &["model_version", "feature"],
+        "Time of the newest event at which the feature had a value, by the event's own clock, since 1970.");
+    /// Monitor: a training reference that cannot be compared with.
+    MODEL_TRAINING_REFUSED: GaugeVec = Spec::gauge_vec(
+        "churn_model_training_reference_refused", Unit::Count, &["model_version"],
+        "1 where what the version was trained on is of other features and cannot be compared with, 0 where it can; not there before it is known.");
     /// Monitor: events that champion and shadow are compared on.
     MODEL_PAIRED_ROWS: GaugeVec = Spec::gauge_vec(
         "churn_model_paired_rows", Unit::Count, &["model_version"],
@@ -333,6 +381,34 @@ catalogue! {
     MODEL_DETECTIONS: IntCounterVec = Spec::counter_vec(
         "churn_model_detections_total", &["model_version", "detector", "signal"],
         "Drifts and warnings of the detectors on log-loss (adwin, page-hinkley) and wrong labels (ddm); shown, not alarmed on.");
+    /// Monitor: Kolmogorov and Smirnov's statistic.
+    MODEL_FEATURE_KS: GaugeVec = Spec::gauge_vec(
+        "churn_model_feature_ks", Unit::Count, &["model_version", "feature"],
+        "Largest difference of a number's distribution functions, last full window and live reference, at the edges of its bins (Kolmogorov-Smirnov).");
+    /// Monitor: Wasserstein's distance.
+    MODEL_FEATURE_WASSERSTEIN: GaugeVec = Spec::gauge_vec(
+        "churn_model_feature_wasserstein", Unit::Count, &["model_version", "feature"],
+        "Wasserstein's distance of a number from the live reference by its bins, in the reference's standard deviations.");
+    /// Monitor: all columns together.
+    MODEL_RECONSTRUCTION: GaugeVec = Spec::gauge_vec(
+        "churn_model_reconstruction_error", Unit::Count, &["model_version"],
+        "Mean distance of the last full window's customers (one in five) from the main components of the live reference: what the columns, standardised, no longer have in common.");
+    /// Monitor: where that lies while nothing has changed.
+    MODEL_RECONSTRUCTION_BOUND: GaugeVec = Spec::gauge_vec(
+        "churn_model_reconstruction_error_bound", Unit::Count, &["model_version", "bound"],
+        "Mean distance of the live reference's own customers (middle), and of its tenths, three standard deviations off (lower, upper).");
+    /// Monitor: detectors on the scores.
+    MODEL_SCORE_DETECTIONS: IntCounterVec = Spec::counter_vec(
+        "churn_model_score_detections_total", &["model_version", "detector"],
+        "Drifts that adwin, page-hinkley and kswin have found in the mean of the probability; shown, not alarmed on.");
+    /// Monitor: where the last one was.
+    MODEL_SCORE_DETECTION_ROW: GaugeVec = Spec::gauge_vec(
+        "churn_model_score_detection_rows", Unit::Count, &["model_version", "detector"],
+        "Rows that the version had scored when the detector last found a drift in the probability.");
+    /// Monitor: rows that came too late for their window.
+    MODEL_LATE_ROWS: IntCounterVec = Spec::counter_vec(
+        "churn_model_late_rows_total", &["model_version"],
+        "Scores left out of the drift windows by time (monitor.drift_window_time) because they came after their window was compared.");
     /// Monitor: requests for a new model.
     MONITOR_RETRAIN_REQUESTS: IntCounterVec = Spec::counter_vec(
         "churn_monitor_retrain_requests_total", &["reason"], "Requests for a new model sent to the trainer.");

@@ -23,14 +23,14 @@ const fn label(name: &'static str, most: usize, values: &'static str) -> Label {
 /// Every label of every metric, by name.
 pub const LABELS: &[Label] = &[
     label("bin", 12, "words, values or ranges of a feature; words from outside are one"),
-    label("bound", 3, "lower or upper end of an interval or band"),
+    label("bound", 3, "lower or upper end of an interval or band, and its middle"),
     label("class", 16, "kinds of faults in a record: framing, unknown_schema, out_of_range, ..."),
     label("commit", 1, "the commit of the build"),
     label("component", 8, "what a part depends on: kafka, database, model, ..., and the part itself"),
-    label("detector", 4, "adwin, page-hinkley, ddm"),
+    label("detector", 4, "adwin, page-hinkley, ddm, kswin"),
     label("feature", 21, "the nineteen features, probability for the score, label for the predictions"),
     label("kind", 4, "which of a few cases, as the metric says"),
-    label("metric", 8, "auc, f1, accuracy, precision, recall, brier"),
+    label("metric", 8, "auc, f1, accuracy, precision, recall, brier, average_precision, calibration_error"),
     label(
         "model_version",
         8,

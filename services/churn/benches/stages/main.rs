@@ -1,16 +1,18 @@
 //! Each stage against its own limit, in one run: `make bench`.
 //!
-//! The limit of the producer is bare librdkafka; of the scorer, a transactional loop that copies as many bytes and does nothing
+//! The limit of the producer, and of the synthesizer, which makes its customers besides, is bare librdkafka; of the scorer, a transactional loop that copies as many bytes and does nothing
 //! with them; of the sink, binary COPY of the same rows, encoded ahead, by the same driver into the same table; the monitor is held
 //! against the scorer, which it has to keep up with twice over. Both sides of a
-//! ratio run one after the other on the same machine and the same servers; the better of two rounds counts for each. Arguments:
-//! number of records.
+//! ratio run one after the other on the same machine and the same servers; the better of two rounds counts for each. What Postgres
+//! spends counts for the sink and for COPY alike. Last of all come all three parts at once, from the first event to the row.
+//! Arguments: number of records.
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
 #![allow(dead_code)] // of what it shares with the other benchmarks it needs a part
 
 mod bare;
 mod cpu;
+mod end_to_end;
 mod stack;
 
 use anyhow::{Context, Result};
@@ -30,10 +32,16 @@ async fn main() -> Result<()> {
     let records = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(RECORDS);
     let stack = Stack::start().await?;
     let events = stack.topic("customer-events.v1");
-    stack.events(i64::try_from(records)?).await?;
-    let (mut producer, mut scorer, mut sink) = (Pair::new("producer"), Pair::new("scorer"), Pair::new("sink"));
+    let (mut producer, mut synthesizer) = (Pair::new("producer"), Pair::new("synthesizer"));
+    let (mut scorer, mut sink) = (Pair::new("scorer"), Pair::new("sink, with Postgres"));
     for round in 0..ROUNDS {
-        producer.limit(bare_produce(&stack, &events, records, round).await?);
+        let share = i64::try_from(records.div_ceil(ROUNDS))?;
+        synthesizer.ours(stack.synthesize(share, &format!("bench-{round}")).await?);
+    }
+    for round in 0..ROUNDS {
+        let limit = bare_produce(&stack, &events, records, round).await?;
+        producer.limit(limit);
+        synthesizer.limit(limit);
         producer.ours(own_produce(&stack, &events, records, round).await?);
     }
     let filler = filler(&stack).await?;
@@ -53,9 +61,13 @@ async fn main() -> Result<()> {
             scorer.ours(score(&stack, Some(round)).await?);
         }
     }
-    for pair in [&producer, &scorer, &sink] {
+    let slowest = [&synthesizer, &scorer, &sink].into_iter().filter_map(|pair| pair.ours);
+    let slowest = slowest.map(|ours| ours.per_second).fold(f64::INFINITY, f64::min);
+    let whole = end_to_end::measure(&stack, i64::try_from(records)?).await?;
+    for pair in [&producer, &synthesizer, &scorer, &sink] {
         pair.say();
     }
+    println!("{whole}, {:.0} % of the slowest part by itself", whole.per_second / slowest * 100.0);
     println!(
         "postgres: {:.2} CPU seconds a million rows under the sink, {:.2} under bare COPY, {:.2}x",
         postgres.ours,
@@ -94,14 +106,15 @@ async fn store_rounds(stack: &Stack, sink: &mut Pair, postgres: &mut Postgres) -
         let done = async |_: &Stack| stored(&mut look, &group[0].1).await;
         let (ours, cpu) = stack.part("sink", &group, wanted, Some(stack.postgres_pid), done).await?;
         look.close().await?;
-        sink.ours(ours);
+        sink.ours(ours.and(cpu));
         postgres.ours = postgres.ours.min(cpu);
         let chunks = bare::copy_out(&stack.url, "churn.scored_event", &columns).await?;
         let rows = usize::try_from(truncate(&stack.url).await?)?;
         let cpu = cpu::seconds_of_tree(stack.postgres_pid);
-        sink.limit(bare::copy_in(&stack.url, &statement, &chunks, rows).await?);
-        let cpu = cpu::seconds_of_tree(stack.postgres_pid) - cpu;
-        postgres.limit = postgres.limit.min(cpu / rows as f64 * 1e6);
+        let limit = bare::copy_in(&stack.url, &statement, &chunks, rows).await?;
+        let cpu = (cpu::seconds_of_tree(stack.postgres_pid) - cpu) / rows as f64 * 1e6;
+        sink.limit(limit.and(cpu));
+        postgres.limit = postgres.limit.min(cpu);
     }
     Ok(())
 }

@@ -17,9 +17,9 @@ use crate::cpu;
 /// Partitions of each topic.
 pub(crate) const PARTITIONS: i32 = 4;
 /// Nothing here takes this long.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 /// Time between two looks at a stage: looking costs its servers something too.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A stage counts from the time it is under way to its end: joining a group is no part of its speed.
 const WARM_UP: f64 = 0.1;
 
@@ -34,6 +34,11 @@ impl Measured {
     pub(crate) fn new(count: usize, took: Duration, cpu: f64) -> Self {
         let count = count as f64;
         Self { per_second: count / took.as_secs_f64(), cpu_per_million: cpu / count * 1e6 }
+    }
+
+    /// With what a server spent on a million of them.
+    pub(crate) fn and(self, cpu_per_million: f64) -> Self {
+        Self { cpu_per_million: self.cpu_per_million + cpu_per_million, ..self }
     }
 }
 
@@ -80,9 +85,7 @@ impl Stack {
         let schemas = schema_registry();
         let stack =
             Self { folder, postgres, url, brokers, prefix, schemas, postgres_pid: first.trim().parse()?, env, ask };
-        let mut setup = stack.run(&["setup"], &[])?;
-        let status = setup.wait(PATIENCE).await?;
-        ensure!(status.success(), "setup: {}", setup.stderr());
+        stack.command(&["setup"], &[]).await?;
         Ok(stack)
     }
 
@@ -116,14 +119,20 @@ impl Stack {
         Ok(found.elements().iter().filter_map(|partition| partition.offset().to_raw()).filter(|at| *at > 0).sum())
     }
 
-    /// Lets the synthesizer run until its topic has so many events.
-    pub(crate) async fn events(&self, count: i64) -> Result<()> {
-        let synthesizer = self.run(&["run", "synthesizer"], &[])?;
-        let deadline = Instant::now() + PATIENCE;
-        while self.end(&self.topic("customer-events.v1"))? < count {
-            ensure!(Instant::now() < deadline, "too few events: {}", synthesizer.stderr());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+    /// Lets a synthesizer run until the topic has so many events more, those of a stream of its own.
+    pub(crate) async fn synthesize(&self, count: i64, stream: &str) -> Result<Measured> {
+        let events = self.topic("customer-events.v1");
+        let before = self.end(&events)?;
+        let env = [("CHURN__SYNTHESIZER__STREAM", stream.to_owned())];
+        let done = async |stack: &Self| Ok(stack.end(&events)? - before);
+        Ok(self.part("synthesizer", &env, count, None, done).await?.0)
+    }
+
+    /// Lets another command run to its end.
+    pub(crate) async fn command(&self, args: &[&str], more: &[(&str, String)]) -> Result<()> {
+        let mut command = self.run(args, more)?;
+        let status = command.wait(PATIENCE).await?;
+        ensure!(status.success(), "{args:?}: {}", command.stderr());
         Ok(())
     }
 

@@ -39,9 +39,8 @@ pub(super) async fn run(app: &App, args: &ModelReport) -> anyhow::Result<()> {
         ("Version", version.to_string()),
         ("Made", format!("{} by {}", manifest.created_at, manifest.created_by)),
         ("SHA-256 of the manifest", served.hash().to_owned()),
-        ("Lineage", serde_json::to_string(&manifest.lineage).context("describe the lineage")?),
     ];
-    let page = report::page(&about, contents, evaluation);
+    let page = report::page(&about, &manifest.lineage, contents, evaluation);
     let out = args.out.clone().unwrap_or_else(|| format!("model-{version}.html").into());
     fs::write(&out, &page).map_err(Ending::data).with_context(|| format!("write {}", out.display()))?;
     let answer = Answer { model_version: version.to_string(), out, bytes: page.len() };

@@ -1,5 +1,6 @@
 //! Reports: each one HTML page with its pictures in it, which needs no network and no script. Here is a model's.
 
+mod card;
 pub(crate) mod drift;
 mod svg;
 
@@ -7,6 +8,7 @@ use std::fmt::Write as _;
 
 use churn_learn::metrics::Interval;
 use churn_learn::{Artifact, Dependence, Evaluation, Repeated};
+use serde_json::{Map, Value};
 
 use svg::{Plot, bars, escape, plot};
 
@@ -22,7 +24,12 @@ figure{margin:0}figcaption{font-weight:600}svg{width:100%;height:auto;font:11px 
 .mark{fill:#0b6bcb}.bar{fill:#0b6bcb}code{overflow-wrap:anywhere}";
 
 /// The page: what the model is, how good it is on customers it had not seen, and what moves it.
-pub(crate) fn page(about: &[(&str, String)], contents: &Artifact, evaluation: &Evaluation) -> String {
+pub(crate) fn page(
+    about: &[(&str, String)],
+    lineage: &Map<String, Value>,
+    contents: &Artifact,
+    evaluation: &Evaluation,
+) -> String {
     let mut html = String::from("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">");
     let version = about.first().map_or("", |(_, version)| version);
     let _ = write!(
@@ -30,7 +37,8 @@ pub(crate) fn page(about: &[(&str, String)], contents: &Artifact, evaluation: &E
         "<meta name=\"viewport\" content=\"width=device-width\"><title>Model {0}</title><style>{STYLE}</style></head><body><h1>Model {0}</h1>",
         escape(version)
     );
-    card(&mut html, about, contents);
+    card::model(&mut html, about, contents);
+    card::data(&mut html, lineage, contents);
     figures(&mut html, contents, evaluation);
     curves(&mut html, evaluation);
     slices(&mut html, evaluation);
@@ -38,32 +46,6 @@ pub(crate) fn page(about: &[(&str, String)], contents: &Artifact, evaluation: &E
     leaderboard(&mut html, contents);
     html.push_str("</body></html>\n");
     html
-}
-
-fn card(html: &mut String, about: &[(&str, String)], contents: &Artifact) {
-    let report = &contents.report;
-    let best = report.best();
-    html.push_str("<h2>Data card</h2><table>");
-    let settings = serde_json::to_string(&best.params).unwrap_or_default();
-    let share = 100.0 * report.positives as f64 / report.rows.max(1) as f64;
-    let more = [
-        ("Customers", format!("{} of whom {} left ({share:.1} %)", report.rows, report.positives)),
-        ("Features", contents.model.encoder().column_names().len().to_string() + " columns of nineteen features"),
-        ("Trained for", report.goal.name().to_owned()),
-        ("Folds, seed, trials", format!("{}, {}, {}", report.folds, report.seed, report.trials)),
-        ("Learner", settings),
-        ("Calibration", best.calibration.name().to_owned()),
-        ("Threshold", format!("{:.4}", contents.model.threshold())),
-    ];
-    for (name, value) in about.iter().chain(&more) {
-        let _ = write!(
-            html,
-            "<tr><th>{}</th><td style=\"text-align:left\"><code>{}</code></td></tr>",
-            escape(name),
-            escape(value)
-        );
-    }
-    html.push_str("</table>");
 }
 
 fn figures(html: &mut String, contents: &Artifact, evaluation: &Evaluation) {

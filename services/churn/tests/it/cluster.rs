@@ -90,15 +90,17 @@ impl Stack {
         self.env.iter().find(|(key, _)| key == "CHURN__KAFKA__TOPIC_PREFIX").map_or("", |(_, prefix)| prefix)
     }
 
+    pub(crate) async fn postgres(&self) -> Result<PgConnection> {
+        Ok(PgConnection::connect(&self.database.url).await?)
+    }
+
     pub(crate) async fn execute(&self, sql: &'static str) -> Result<()> {
-        let mut connection = PgConnection::connect(&self.database.url).await?;
-        sqlx::query(sql).execute(&mut connection).await?;
+        sqlx::query(sql).execute(&mut self.postgres().await?).await?;
         Ok(())
     }
 
     pub(crate) async fn count(&self, sql: &'static str) -> Result<i64> {
-        let mut connection = PgConnection::connect(&self.database.url).await?;
-        Ok(sqlx::query(sql).fetch_one(&mut connection).await?.try_get(0)?)
+        Ok(sqlx::query(sql).fetch_one(&mut self.postgres().await?).await?.try_get(0)?)
     }
 }
 

@@ -119,7 +119,7 @@ fn a_change_in_standard_input_is_found_where_it_is() {
     let values: String = (0..2_000)
         .map(|i| format!("{}\n", f64::from(i * 7919 % 100) / 100.0 + if i < 1_000 { 0.0 } else { 3.0 }))
         .collect();
-    let answer = json(&detect(&["--detector", "adwin"], &values));
+    let answer = json(&detect(&["--detector", "adwin"], &format!("\u{feff}{}", values.replace('\n', "\r\n"))));
     assert_eq!(answer["values"], json!(2_000));
     assert_eq!(answer["drifts"], json!([1_023]));
     let bad = detect(&["--detector", "ddm"], "0\n1\nseven\n");
@@ -149,6 +149,12 @@ fn performance_is_estimated_from_probabilities_alone() {
     assert!(answer["accuracy"]["lower"].as_f64().unwrap() < value("accuracy"));
     assert_eq!((answer["rows"].clone(), answer["chunks"].as_array().unwrap().len()), (json!(500), 2));
     assert!(stdout(&run(folder.path(), &args)).contains("accuracy 0.7"));
+    assert_eq!(answer["left_out"], json!({ "reference": 0, "current": 0 }));
+    let text = |file: &str| fs::read_to_string(folder.path().join(file)).unwrap();
+    write(&folder, "scored.csv", &format!("{}0.5,\nNA,Yes\n", text("scored.csv")));
+    write(&folder, "later.csv", &format!("{}null\n", text("later.csv")));
+    let holes = json(&run(folder.path(), &[&args[..], &["--json"]].concat()));
+    assert_eq!((&holes["left_out"], &holes["roc_auc"]), (&json!({ "reference": 2, "current": 1 }), &answer["roc_auc"]));
     let missing = run(folder.path(), &[&args[..], &["--truth", "left"]].concat());
     assert!(missing.status.code() == Some(65) && stderr(&missing).contains("no column left"), "{}", stderr(&missing));
 }

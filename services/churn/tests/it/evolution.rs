@@ -17,19 +17,40 @@ pub(crate) fn next_version() -> Result<String> {
     Ok(schema.to_string())
 }
 
+/// A stack where another version's events have a field, and its rows a column, that this version knows nothing of.
+struct Beside {
+    stack: Stack,
+    registry: SchemaRegistry,
+    topic: String,
+    schema: String,
+    id: i32,
+}
+
+impl Beside {
+    async fn new() -> Result<Self> {
+        let stack = Stack::new().await?;
+        stack.command(&["setup"]);
+        stack.execute("alter table churn.scored_event add column loyalty text").await?;
+        let topic = format!("{}customer-events.v1", stack.prefix());
+        let registry = SchemaRegistry::open(&WireConfig { url: schema_registry(), ..WireConfig::default() })?;
+        let schema = next_version()?;
+        ensure!(registry.incompatibility(&subject(&topic), &schema).await?.is_none(), "FULL_TRANSITIVE lets it in");
+        let id = registry.register(&subject(&topic), &schema).await?;
+        Ok(Self { stack, registry, topic, schema, id })
+    }
+
+    /// Writes 50 events of the other version.
+    async fn produce(&self, stream: &str) -> Result<()> {
+        produce(&self.topic, &self.schema, self.id, stream).await
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn events_of_the_next_version_are_stored_in_a_database_that_is_a_version_ahead() -> Result<()> {
-    let stack = Stack::new().await?;
-    stack.command(&["setup"]);
     // Expand: the next version's migration comes first, and this version goes on beside it.
-    stack.execute("alter table churn.scored_event add column loyalty text").await?;
-    let topic = format!("{}customer-events.v1", stack.prefix());
-    let registry = SchemaRegistry::open(&WireConfig { url: schema_registry(), ..WireConfig::default() })?;
-    let schema = next_version()?;
-    ensure!(registry.incompatibility(&subject(&topic), &schema).await?.is_none(), "FULL_TRANSITIVE lets it in");
-    let id = registry.register(&subject(&topic), &schema).await?;
-
-    produce(&topic, &schema, id, "next").await?;
+    let beside = Beside::new().await?;
+    let stack = &beside.stack;
+    beside.produce("next").await?;
     // This version's own producer writes beside it.
     std::fs::copy(crate::run::shipped_data(), stack.folder().join("own.csv"))?;
     stack.command(&["produce", "--data", "own.csv"]);
@@ -46,15 +67,10 @@ async fn events_of_the_next_version_are_stored_in_a_database_that_is_a_version_a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_only_the_version_before_used_is_dropped_while_rows_flow() -> Result<()> {
-    let stack = Stack::new().await?;
-    stack.command(&["setup"]);
-    // As the version before left it: its events have a field, and its rows a column, that this version knows nothing of.
-    stack.execute("alter table churn.scored_event add column loyalty text").await?;
-    let topic = format!("{}customer-events.v1", stack.prefix());
-    let registry = SchemaRegistry::open(&WireConfig { url: schema_registry(), ..WireConfig::default() })?;
-    let schema = next_version()?;
-    let id = registry.register(&subject(&topic), &schema).await?;
-    produce(&topic, &schema, id, "before").await?;
+    // As the version before left it.
+    let beside = Beside::new().await?;
+    let stack = &beside.stack;
+    beside.produce("before").await?;
     let readers = || -> Result<[(&str, Program); 2]> {
         Ok([("scorer", stack.part("scorer", &[])?), ("sink", stack.part("sink", &[])?)])
     };
@@ -69,7 +85,8 @@ async fn what_only_the_version_before_used_is_dropped_while_rows_flow() -> Resul
 
     // Contract: nobody of that version runs any more. Events go without the field, and the column goes while rows are stored.
     let own = Record::CustomerEvent.avsc();
-    ensure!(registry.incompatibility(&subject(&topic), own).await?.is_none(), "FULL_TRANSITIVE lets the field go");
+    let refused = beside.registry.incompatibility(&subject(&beside.topic), own).await?;
+    ensure!(refused.is_none(), "FULL_TRANSITIVE lets the field go");
     stack.execute("alter table churn.scored_event drop column loyalty").await?;
     reaches(all, stack.count(all).await? + 2_000).await?;
     for (name, part) in parts {
@@ -77,7 +94,7 @@ async fn what_only_the_version_before_used_is_dropped_while_rows_flow() -> Resul
     }
 
     // What that version left in the topic is read by parts that never saw its column.
-    produce(&topic, &schema, id, "left").await?;
+    beside.produce("left").await?;
     let parts = readers()?;
     reaches("select count(*) from churn.scored_event where stream = 'left'", 50).await?;
     stop(synthesizer, "synthesizer").await?;

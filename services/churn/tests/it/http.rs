@@ -116,6 +116,21 @@ async fn without_a_model_the_api_is_alive_but_not_ready() -> Result<()> {
         let (status, body) = api.get(path).await?;
         ensure!(status == 200 && !body.is_empty(), "{path}: {status}");
     }
+    // What the document says of the api is there: it needs a model, or is refused, but is not unknown.
+    for (path, methods) in churn_api::openapi()["paths"].as_object().context("paths")? {
+        let path = path.replace("{model}", "churn").replace("{version}", "v1");
+        for (method, operation) in methods.as_object().context("methods")? {
+            if operation["tags"][0] == "api" || operation["tags"][0] == "every part" {
+                let request = if method == "get" {
+                    api.client.get(api.base.clone() + &path)
+                } else {
+                    api.client.post(api.base.clone() + &path).body("{}")
+                };
+                let status = request.send().await?.status();
+                ensure!(status != 405 && (status != 404 || path.contains("/versions/")), "{method} {path}: {status}");
+            }
+        }
+    }
     let (_, page) = api.get("/docs").await?;
     ensure!(!page.contains("http://") && !page.contains("https://"), "the page needs no outside asset");
     let foreign =

@@ -52,6 +52,12 @@ async fn the_champion_moves_by_the_gate_or_by_a_recorded_reason_and_back_again()
     registry(path, &[None, Some(false), Some(true)]).await;
     assert_eq!(told(path, &["promote", "v1"])["to"], "v1", "the first champion needs no gate");
 
+    let again = told(path, &["promote", "v1"]);
+    assert_eq!((&again["unchanged"], &again["to"]), (&json!(true), &json!("v1")), "{again}");
+    let said = stdout(&model(path, &["promote", "v1"]));
+    assert!(said.contains("is the champion already, since ") && said.contains("nothing is changed"), "{said}");
+    assert_eq!(told(path, &["show"])["pointer"]["history"], json!([]), "and it is no reign of its own");
+
     let refused = model(path, &["promote", "v2"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(stderr(&refused).contains("log-loss by 0.01") && stderr(&refused).contains("--override"));

@@ -1,180 +1,22 @@
 //! TLS, log-in, least rights and secrets, with the real program on real servers.
 
+mod fortress;
+mod rights;
+
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use churn_testkit::{Acl, OwnKafka, OwnPostgres, Program, allow, http_client, poll_until};
+use churn_testkit::{OwnPostgres, Program, http_client, poll_until};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use tempfile::TempDir;
 
+use self::fortress::{Fortress, NOBODY, PARTS, READER, SECRETS, signing_key, without_secrets};
 use crate::http::free_port;
-use crate::run::{churn, json, run_with, stderr, stdout};
+use crate::run::{churn, json, stderr, stdout};
 
 const PATIENCE: Duration = Duration::from_secs(120);
-const PARTS: [&str; 6] = ["setup", "synthesizer", "scorer", "sink", "monitor", "trainer"];
-/// Of every kind that the configuration knows: none may ever be seen.
-const SECRETS: [&str; 9] = [
-    "kafka-s3cret",
-    "pg-s3cret",
-    "http-s3cret",
-    "schemas-s3cret",
-    // The same as a request carries it, after the user "churn".
-    "Y2h1cm46c2NoZW1hcy1zM2NyZXQ=",
-    "bucket-s3cret",
-    "mlflow-s3cret",
-    "traces-s3cret",
-    "MC4CAQAwBQYDK2VwBCIEIGEgc2VjcmV0IHNlZWQgb2YgdGhlIHRlc3QncyBrZXkh",
-];
-/// Where nobody listens.
-const NOBODY: &str = "http://127.0.0.1:1";
-
-/// A Kafka and a Postgres that take log-ins over TLS only, with a user a part and the rights that `churn access` prints.
-struct Fortress {
-    kafka: OwnKafka,
-    postgres: OwnPostgres,
-    folder: TempDir,
-}
-
-impl Fortress {
-    async fn start() -> Result<Self> {
-        let names = PARTS.map(|part| format!("churn-{part}"));
-        let users: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), SECRETS[0])).collect();
-        let (kafka, postgres) = tokio::try_join!(OwnKafka::start_secure(&users), OwnPostgres::start_with_tls(false))?;
-        let fortress = Self { kafka, postgres, folder: TempDir::new()? };
-        std::fs::write(fortress.path("kafka-password"), SECRETS[0])?;
-        let mut admin = fortress.admin("postgres").await?;
-        admin.execute("create database churn").await?;
-        for part in PARTS {
-            let role = format!("create role churn_{part} login password '{}'", SECRETS[1]);
-            admin.execute(AssertSqlSafe(role)).await?;
-        }
-        fortress.grant("setup").await?;
-        json(&fortress.run("setup", &["setup", "--json"], &[]));
-        for part in &PARTS[1..] {
-            fortress.grant(part).await?;
-        }
-        Ok(fortress)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.folder.path().join(name).display().to_string()
-    }
-
-    async fn admin(&self, database: &str) -> Result<PgConnection> {
-        let url = self.postgres.url().replace("/postgres", &format!("/{database}"));
-        let ca = self.postgres.certificates().join("ca.pem");
-        let url = format!("{url}?sslmode=verify-full&sslrootcert={}", ca.display());
-        PgConnection::connect(&url).await.context("the administrator's connection")
-    }
-
-    /// Applies what `churn access` prints for the part.
-    async fn grant(&self, part: &str) -> Result<()> {
-        let access = json(&self.run(part, &["access", "--part", part, "--json"], &[]));
-        let access = &access[0];
-        let mut admin = self.admin("churn").await?;
-        for statement in access["sql"].as_array().context("sql")? {
-            let statement = statement.as_str().context("a statement")?.to_owned();
-            admin.execute(AssertSqlSafe(statement.clone())).await.with_context(|| statement)?;
-        }
-        let acls: Vec<Acl> = access["kafka"].as_array().context("kafka")?.iter().flat_map(acls).collect();
-        allow(self.kafka.kafka(), &format!("churn-{part}"), &acls).await
-    }
-
-    /// The environment of a part that logs in as itself.
-    fn env(&self, part: &str) -> Result<Vec<(String, String)>> {
-        let server = self.postgres.url().split_once('@').context("a URL")?.1.replace("/postgres", "/churn");
-        let ca = self.postgres.certificates().join("ca.pem");
-        let postgres =
-            format!("postgres://churn_{part}:{}@{server}?sslmode=verify-full&sslrootcert={}", SECRETS[1], ca.display());
-        let env = [
-            ("CHURN__KAFKA__BROKERS", self.kafka.tls_address()?),
-            ("CHURN__KAFKA__CONNECT_TIMEOUT", "5s".into()),
-            ("CHURN__KAFKA__SESSION_TIMEOUT", "30s".into()),
-            ("CHURN__KAFKA__TRANSACTION_TIMEOUT", "60s".into()),
-            ("CHURN__KAFKA__SECURITY__PROTOCOL", "sasl_ssl".into()),
-            ("CHURN__KAFKA__SECURITY__MECHANISM", "SCRAM-SHA-256".into()),
-            ("CHURN__KAFKA__SECURITY__CA_FILE", self.kafka.certificates().join("ca.pem").display().to_string()),
-            ("CHURN__KAFKA__SECURITY__USERNAME", format!("churn-{part}")),
-            ("CHURN__KAFKA__SECURITY__PASSWORD", format!("file:{}", self.path("kafka-password"))),
-            ("CHURN__POSTGRES__URL", postgres),
-            ("CHURN__REGISTRY__PATH", self.path("registry")),
-            ("CHURN__HTTP__LISTEN", format!("127.0.0.1:{}", free_port()?)),
-            ("CHURN__HTTP__TOKEN", SECRETS[2].into()),
-            ("CHURN__SCHEMA_REGISTRY__USER", "churn".into()),
-            ("CHURN__SCHEMA_REGISTRY__PASSWORD", SECRETS[3].into()),
-            ("CHURN__REGISTRY__S3__ACCESS_KEY_ID", "churn".into()),
-            ("CHURN__REGISTRY__S3__SECRET_ACCESS_KEY", SECRETS[5].into()),
-            ("CHURN__REGISTRY__SIGNING_KEY", signing_key()),
-            // Two that nothing waits for, and whose absence is complained of.
-            ("CHURN__MLFLOW__URL", NOBODY.into()),
-            ("CHURN__MLFLOW__TOKEN", SECRETS[6].into()),
-            ("CHURN__TELEMETRY__OTLP_ENDPOINT", NOBODY.into()),
-            ("CHURN__TELEMETRY__OTLP_TOKEN", SECRETS[7].into()),
-            ("CHURN__TELEMETRY__SAMPLE_RATIO", "0.01".into()),
-            ("CHURN__SYNTHESIZER__RATE", "500".into()),
-            ("CHURN__SYNTHESIZER__OUTCOME_DELAY", "1s".into()),
-            ("CHURN__LOG__LEVEL", "debug".into()),
-        ];
-        Ok(env.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
-    }
-
-    fn run(&self, part: &str, args: &[&str], more: &[(&str, &str)]) -> std::process::Output {
-        let env = self.env(part).unwrap();
-        let env: Vec<(&str, &str)> = env.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        run_with(self.folder.path(), args, &[&env[..], more].concat())
-    }
-
-    fn part(&self, name: &str) -> Result<(Program, String)> {
-        let env = self.env(name)?;
-        let listen = &env.iter().find(|(key, _)| key == "CHURN__HTTP__LISTEN").context("listen")?.1;
-        let base = format!("http://{listen}");
-        Ok((Program::spawn(churn(), ["run", name], env)?, base))
-    }
-
-    /// A part that must not start, and what it says.
-    fn refused(&self, part: &str, more: &[(&str, &str)], reason: &str) -> Result<()> {
-        let output = self.run(part, &["run", part], more);
-        let said = stderr(&output) + &stdout(&output);
-        ensure!(matches!(output.status.code(), Some(1 | 69)), "{}: {said}", output.status);
-        ensure!(said.contains(reason), "expected {reason:?}: {said}");
-        without_secrets(&said)
-    }
-}
-
-fn acls(rule: &Value) -> Vec<Acl> {
-    let words = |key: &str| -> Vec<String> {
-        rule[key].as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
-    };
-    let resource = rule["resource"].as_str().unwrap().to_owned();
-    let prefixed = rule["prefixed"].as_bool().unwrap();
-    let operations = words("operations");
-    let acl = |name: String, operation: &String| Acl {
-        resource: resource.clone(),
-        name,
-        prefixed,
-        operation: operation.clone(),
-    };
-    words("names")
-        .into_iter()
-        .flat_map(|name| operations.iter().map(move |op| acl(name.clone(), op)).collect::<Vec<_>>())
-        .collect()
-}
-
-/// What signs the models of these tests.
-fn signing_key() -> String {
-    // Not written out: no file of the project may look as if it held one.
-    let what = "PRIVATE KEY";
-    format!("-----BEGIN {what}-----\n{}\n-----END {what}-----\n", SECRETS[8])
-}
-
-fn without_secrets(said: &str) -> Result<()> {
-    for secret in SECRETS.iter().chain(&["wr0ng"]) {
-        ensure!(!said.contains(secret), "{secret} in: {said}");
-    }
-    Ok(())
-}
 
 /// The arguments that every user of the machine can read.
 fn arguments(process: u32) -> String {
@@ -195,7 +37,7 @@ async fn parts_run_with_their_least_rights_over_tls_and_no_secret_is_seen() -> R
         Ok::<_, anyhow::Error>(rows >= 1_000)
     });
     stored.await.with_context(all)?;
-    let mut admin = admin.into_inner();
+    let (mut admin, log) = (admin.into_inner(), tokio::sync::Mutex::new(fortress.admin("churn").await?));
     let encrypted =
         "select bool_and(ssl) from pg_stat_ssl join pg_stat_activity using (pid) where usename like 'churn\\_%'";
     ensure!(sqlx::query_scalar::<_, bool>(encrypted).fetch_one(&mut admin).await?, "a connection without TLS");
@@ -230,6 +72,15 @@ async fn parts_run_with_their_least_rights_over_tls_and_no_secret_is_seen() -> R
         ensure!(output.status.success(), "{command:?}: {said}");
         without_secrets(&said)?;
     }
+    train_and_promote(&fortress, &parts, &mut admin).await.with_context(all)?;
+    let mut reader = fortress.connection(READER).await?;
+    for query in rights::dashboard_queries()? {
+        reader.execute(AssertSqlSafe(query.clone())).await.with_context(|| query)?;
+    }
+    let access: Vec<Value> = PARTS[1..].iter().chain(&[READER]).map(|part| fortress.access(part)).collect();
+    let used =
+        poll_until(PATIENCE, async || rights::all_are_used(&mut *log.lock().await, &access).await.map(|()| true));
+    used.await?;
     let schemas = [("CHURN__SCHEMA_REGISTRY__URL", NOBODY)];
     fortress.refused("scorer", &schemas, "schema registry")?;
     let bucket = [("CHURN__REGISTRY__S3__BUCKET", "models"), ("CHURN__REGISTRY__S3__ENDPOINT", NOBODY)];
@@ -239,6 +90,43 @@ async fn parts_run_with_their_least_rights_over_tls_and_no_secret_is_seen() -> R
     let said = stdout(&checked) + &stderr(&checked);
     ensure!(!checked.status.success() && said.contains("signing_key"), "{}: {said}", checked.status);
     without_secrets(&said)
+}
+
+/// A model is asked for and made, and its promotion is heard by all who serve it.
+async fn train_and_promote(fortress: &Fortress, parts: &[(Program, String)], admin: &mut PgConnection) -> Result<()> {
+    // As the monitor asks, who may.
+    let asked = fortress.run("monitor", &["retrain", "--reason", "a test of rights"], &[]);
+    ensure!(asked.status.success(), "{}", stderr(&asked));
+    let admin = tokio::sync::Mutex::new(admin);
+    poll_until(PATIENCE, async || {
+        let answered = "select count(*) from churn.retrain_audit where status in ('promoted', 'rejected')";
+        Ok::<_, sqlx::Error>(sqlx::query_scalar::<_, i64>(answered).fetch_one(&mut **admin.lock().await).await? == 1)
+    })
+    .await
+    .context("the trainer has not answered")?;
+    // As the trainer promotes, whatever its gate said this time.
+    let promote = |version: &str| {
+        fortress.run("trainer", &["model", "promote", version, "--override", "a test of rights", "--json"], &[])
+    };
+    // The trainer may have promoted the new one itself; then the old one comes back.
+    let announced = |version: &str| json(&promote(version))["announced"] == true;
+    ensure!(announced("v2") || announced("v1"), "no promotion was announced");
+    for (program, base) in
+        parts.iter().filter(|(program, _)| ["scorer", "monitor", "api"].iter().any(|part| runs(program, part)))
+    {
+        poll_until(PATIENCE, async || {
+            let metrics =
+                http_client().get(format!("{base}/metrics")).bearer_auth(SECRETS[2]).send().await?.text().await?;
+            Ok::<_, reqwest::Error>(metrics.contains(r#"churn_model_updates_heard_total{result="read"}"#))
+        })
+        .await
+        .with_context(|| format!("{} heard of no promotion: {}", arguments(program.id()), program.stderr()))?;
+    }
+    Ok(())
+}
+
+fn runs(program: &Program, part: &str) -> bool {
+    arguments(program.id()).split('\0').any(|word| word == part)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,20 +22,25 @@ const SWAPS: usize = 20;
 const REASONS: usize = 3;
 
 /// A scorer that never looks for itself, and what is around it.
-struct Stage {
-    stack: Stack,
-    registry: Registry,
-    cluster: Cluster,
+pub(crate) struct Stage {
+    pub(crate) stack: Stack,
+    pub(crate) registry: Registry,
+    pub(crate) cluster: Cluster,
     schemas: Arc<SchemaRegistry>,
-    scorer: Program,
+    pub(crate) scorer: Program,
     metrics: String,
 }
 
 impl Stage {
     async fn new(scorer: &[(&str, &str)]) -> Result<Self> {
         let stack = Stack::new().await?;
-        stack.command(&["setup"]);
         let registry = Registry::folder(stack.folder().join(".churn/registry"))?;
+        Self::on(stack, registry, scorer).await
+    }
+
+    /// On the registry that the stack's parts use.
+    pub(crate) async fn on(stack: Stack, registry: Registry, scorer: &[(&str, &str)]) -> Result<Self> {
+        stack.command(&["setup"]);
         let listen = format!("127.0.0.1:{}", free_port()?);
         let own = [("CHURN__SCORER__MODEL_POLL", "1h"), ("CHURN__HTTP__LISTEN", listen.as_str())];
         let scorer = stack.part("scorer", &[&own[..], scorer].concat())?;
@@ -51,40 +56,48 @@ impl Stage {
     }
 
     /// The sum over a metric's labels; 0 while there is none, or nobody answers yet.
-    async fn metric(&self, name: &str) -> Result<f64> {
+    pub(crate) async fn metric(&self, name: &str) -> Result<f64> {
         metric(&self.metrics, name).await
     }
 
-    async fn until(&self, name: &str, enough: impl Fn(f64) -> bool) -> Result<()> {
+    pub(crate) async fn until(&self, name: &str, enough: impl Fn(f64) -> bool) -> Result<()> {
         poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(enough(self.metric(name).await?)))
             .await
             .with_context(|| format!("{name}: {}", self.scorer.stderr()))
     }
 
     /// Some more events are scored, whichever model scores them.
-    async fn goes_on(&self) -> Result<()> {
+    pub(crate) async fn goes_on(&self) -> Result<()> {
         let scored = self.metric("churn_scorer_events_scored_total").await?;
         self.until("churn_scorer_events_scored_total", |now| now > scored).await
     }
 
     /// Moves the pointer and tells nobody.
-    async fn promote(&self, version: Version) -> Result<()> {
+    pub(crate) async fn promote(&self, version: Version) -> Result<()> {
         let before = self.registry.champion(Kind::Model).await?;
-        let (by, reason) = ("test".into(), "test".into());
-        let overridden = Some("a test has no gate".into());
-        let promotion = Promotion { kind: Kind::Model, version, by, reason, overridden, at_ms: 0 };
-        self.registry.promote(&promotion, before.as_ref()).await?;
+        self.registry.promote(&Self::promotion(version), before.as_ref()).await?;
         Ok(())
     }
 
-    async fn announce(&self) -> Result<()> {
-        let champion = self.registry.champion(Kind::Model).await?.context("a champion")?;
+    pub(crate) fn promotion(version: Version) -> Promotion {
+        let (by, reason) = ("test".into(), "test".into());
+        let overridden = Some("a test has no gate".into());
+        Promotion { kind: Kind::Model, version, by, reason, overridden, at_ms: 0 }
+    }
+
+    pub(crate) async fn announce(&self) -> Result<()> {
+        self.announce_of(&self.registry).await
+    }
+
+    /// Announces the champion that this registry shows.
+    pub(crate) async fn announce_of(&self, registry: &Registry) -> Result<()> {
+        let champion = registry.champion(Kind::Model).await?.context("a champion")?;
         let update = churn_updates::moved(None, &champion).context("an update")?;
         Ok(churn_updates::announce(&self.cluster, &self.schemas, &update).await?)
     }
 
     /// Every committed score of a topic.
-    async fn scores(&self, topic: &str) -> Result<ScoreBatch> {
+    pub(crate) async fn scores(&self, topic: &str) -> Result<ScoreBatch> {
         let mut decoder = Decoder::<ScoreCodec>::new(Arc::clone(&self.schemas), topic);
         let mut scores = ScoreBatch::default();
         for partition in 0..self.cluster.topic_partitions(topic).await? {
@@ -131,13 +144,13 @@ fn owned<'a>(reasons: impl Iterator<Item = (&'a str, f32)>) -> Reasons {
     reasons.map(|(feature, by)| (feature.to_owned(), by.to_bits())).collect()
 }
 
-fn model(scores: &ScoreBatch, row: usize) -> (String, String) {
+pub(crate) fn model(scores: &ScoreBatch, row: usize) -> (String, String) {
     let word = |column: &churn_domain::Interned| column.get(row).unwrap_or_default().to_owned();
     (word(&scores.model_version), word(&scores.model_hash))
 }
 
 /// The files of a model that differs from those of other seeds.
-fn trained(seed: u64) -> Result<BTreeMap<String, Vec<u8>>> {
+pub(crate) fn trained(seed: u64) -> Result<BTreeMap<String, Vec<u8>>> {
     let text = std::fs::read_to_string(shipped_data())?;
     let some: String = text.lines().take(1_001).map(|line| format!("{line}\n")).collect();
     let customers = read(some.as_bytes(), ReadOptions::default())?;
@@ -145,7 +158,7 @@ fn trained(seed: u64) -> Result<BTreeMap<String, Vec<u8>>> {
     Ok(churn_learn::train(&customers, &params, &mut |_| {})?.artifact.to_files()?)
 }
 
-async fn publish(registry: &Registry, files: BTreeMap<String, Vec<u8>>) -> Result<Version> {
+pub(crate) async fn publish(registry: &Registry, files: BTreeMap<String, Vec<u8>>) -> Result<Version> {
     let draft = Draft {
         kind: Kind::Model,
         created_at_ms: 0,
@@ -222,7 +235,10 @@ async fn a_corrupt_missing_or_newer_champion_is_refused_and_the_old_one_scores_o
     let files = trained(1)?;
     let mut newer = files.clone();
     let model = String::from_utf8(newer["model.json"].clone())?;
-    newer.insert("model.json".into(), model.replacen("\"format\": 2", "\"format\": 99", 1).into_bytes());
+    newer.insert(
+        "model.json".into(),
+        model.replacen(&format!("\"format\": {}", churn_learn::ARTIFACT_FORMAT), "\"format\": 99", 1).into_bytes(),
+    );
     let corrupt = publish(&stage.registry, files.clone()).await?;
     let missing = publish(&stage.registry, files.clone()).await?;
     let newer = publish(&stage.registry, newer).await?;

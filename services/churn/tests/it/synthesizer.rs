@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use churn_domain::{EventBatch, OutcomeBatch};
+use churn_domain::{Column, EventBatch, FEATURES, OutcomeBatch};
 use churn_registry::{Kind, Registry};
 use churn_runtime::progress::Progress;
 use churn_stream::{Cluster, KafkaConfig};
@@ -24,14 +24,14 @@ const STREAM: &str = "synthesizer-0";
 /// More than any test writes to a partition.
 const ALL: usize = 10_000_000;
 
-struct Oracle {
-    cluster: Cluster,
+pub(crate) struct Oracle {
+    pub(crate) cluster: Cluster,
     schemas: Arc<SchemaRegistry>,
     generator: Arc<Generator>,
 }
 
 impl Oracle {
-    async fn of(stack: &Stack) -> Result<Self> {
+    pub(crate) async fn of(stack: &Stack) -> Result<Self> {
         let config = KafkaConfig {
             brokers: kafka().bootstrap,
             topic_prefix: stack.prefix().to_owned(),
@@ -61,7 +61,7 @@ impl Oracle {
     }
 
     /// Every committed record of a topic, and the number and text of each scenario mark.
-    async fn read<C: Codec>(&self, topic: &str, batch: &mut C::Batch) -> Result<Vec<(usize, Value)>> {
+    pub(crate) async fn read<C: Codec>(&self, topic: &str, batch: &mut C::Batch) -> Result<Vec<(usize, Value)>> {
         let mut decoder = Decoder::<C>::new(self.schemas.clone(), topic);
         let mut marks = Vec::new();
         for partition in 0..self.cluster.topic_partitions(topic).await? {
@@ -104,6 +104,7 @@ impl Oracle {
         };
         let (event_rows, outcome_rows) = (by_number(&events.sequence)?, by_number(&outcomes.sequence)?);
         ensure!(event_rows.len() == outcome_rows.len(), "{} events, {} outcomes", event_rows.len(), outcome_rows.len());
+        features_are(&events, &expected)?;
         for (&number, &event) in &event_rows {
             let (outcome, at) = (outcome_rows[&number], usize::try_from(number)?);
             ensure!(
@@ -120,6 +121,25 @@ impl Oracle {
         }
         Ok(marks.into_iter().map(|(row, mark)| (events.sequence[row], mark)).collect())
     }
+}
+
+/// The features of the events, in the order of their numbers, are those of the sample.
+fn features_are(events: &EventBatch, expected: &StreamSample) -> Result<()> {
+    let rows: BTreeMap<i64, usize> = events.sequence.iter().copied().zip(0..).collect();
+    let features = events.features.select(rows.values().copied());
+    let pairs = features.columns().iter().zip(expected.customers.features.columns());
+    for (feature, pair) in FEATURES.iter().zip(pairs) {
+        let same = match pair {
+            (Column::Number(found), Column::Number(expected)) => {
+                let both_missing = |a: &f64, b: &f64| a.is_nan() && b.is_nan();
+                found.len() == expected.len() && found.iter().zip(expected).all(|(a, b)| a == b || both_missing(a, b))
+            }
+            (Column::Category(found), Column::Category(expected)) => found.iter().eq(expected.iter()),
+            _ => false,
+        };
+        ensure!(same, "{} is not what the scenarios make of it", feature.name);
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,4 +203,66 @@ async fn a_paused_zombie_is_shut_out_and_a_scenario_on_request_survives_a_crash(
     let marks = oracle.check(&[scenario]).await?;
     ensure!(marks == [(first, begun)], "{marks:?}");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scenarios_of_the_configuration_begin_where_it_says_and_once() -> Result<()> {
+    let stack = Stack::new().await?;
+    stack.command(&["setup"]);
+    let oracle = Oracle::of(&stack).await?;
+    let scenarios = ("CHURN__SYNTHESIZER__SCENARIOS", "missing-values@700,covariate-drift*0.5@1500");
+    let env = [scenarios, ("CHURN__SYNTHESIZER__OUTCOME_DELAY", "3s")];
+    let mut first = stack.part("synthesizer", &env)?;
+    let reached = oracle.reaches(1_000).await.with_context(|| first.stderr())?;
+    first.kill9()?;
+    // Its successor has the same configuration, one scenario of which has begun.
+    let last = stack.part("synthesizer", &env)?;
+    oracle.reaches(reached + 1_500).await.with_context(|| last.stderr())?;
+    stop(last, "synthesizer").await?;
+    let scenarios = [
+        Scenario { kind: ScenarioKind::MissingValues, first: 700, strength: 1.0 },
+        Scenario { kind: ScenarioKind::CovariateDrift, first: 1_500, strength: 0.5 },
+    ];
+    let mut marks = oracle.check(&scenarios).await?;
+    marks.sort_by_key(|(number, _)| *number);
+    let told: Vec<_> =
+        marks.iter().map(|(number, mark)| (*number, mark["spec"].as_str().unwrap_or_default())).collect();
+    ensure!(told == [(700, "missing-values@700"), (1_500, "covariate-drift*0.5@1500")], "{marks:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scenario_asked_for_by_http_changes_the_rows_of_a_whole_run() -> Result<()> {
+    let stack = Stack::new().await?;
+    stack.command(&["setup"]);
+    let listen = format!("127.0.0.1:{}", free_port()?);
+    let all = stack.part("all", &[("CHURN__HTTP__LISTEN", &listen)])?;
+    let stored = "select count(*) from churn.scored_event";
+    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(stored).await? > 500))
+        .await
+        .with_context(|| all.stderr())?;
+    let (client, base) = (http_client(), format!("http://{listen}"));
+    let ask = client.post(format!("{base}/v1/scenarios")).json(&json!({ "scenario": "new-category" }));
+    ensure!(ask.send().await?.status() == 202);
+    let begun = poll_until(PATIENCE, async || {
+        let list: Value = client.get(format!("{base}/v1/scenarios")).send().await?.json().await?;
+        Ok::<_, anyhow::Error>(list["begun"].get(0).cloned())
+    })
+    .await?;
+    let first = begun["sequence"].as_i64().context("no number")?;
+    let new = "select count(*) from churn.scored_event where payment_method = 'Digital wallet'";
+    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(new).await? > 20)).await?;
+    let earliest = "select min(sequence) from churn.scored_event where payment_method = 'Digital wallet'";
+    let earliest = stack.count(earliest).await?;
+    ensure!(earliest >= first && earliest < first + 200, "begun with {first}, seen from {earliest}");
+    let status: Value = client.get(format!("{base}/v1/status")).send().await?.json().await?;
+    ensure!(status["part_status"]["scenarios"].to_string().contains("new-category"), "{status}");
+    stop(all, "program").await?;
+    let scenario = Scenario { kind: ScenarioKind::NewCategory, first: first.cast_unsigned(), strength: 1.0 };
+    let oracle = Oracle::of(&stack).await?;
+    let mut events = EventBatch::default();
+    let marks = oracle.read::<EventCodec>(&oracle.cluster.topics().events, &mut events).await?;
+    let marks: Vec<_> = marks.into_iter().map(|(row, mark)| (events.sequence[row], mark)).collect();
+    ensure!(marks == [(first, begun)], "{marks:?}");
+    features_are(&events, &oracle.expected(events.len(), &[scenario])?)
 }

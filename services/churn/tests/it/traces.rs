@@ -8,11 +8,15 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
 use axum::{Json, Router};
+use churn_domain::EventBatch;
 use churn_testkit::poll_until;
+use churn_wire::EventCodec;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
 use crate::cluster::{PATIENCE, Stack, stop};
+use crate::run::{shipped_data, stderr};
+use crate::synthesizer::Oracle;
 
 /// Every fourth event.
 const RATIO: f64 = 0.25;
@@ -147,5 +151,86 @@ async fn a_trace_leads_from_an_event_to_its_row_across_three_processes() -> Resu
         let trace = line["span"]["trace_id"].as_str().context("no trace id")?;
         ensure!(batches.get(trace).is_some_and(|batch| batch["spanId"] == line["span"]["span_id"]), "{line}");
     }
+    Ok(())
+}
+
+/// Any score of a stream, with its customer, place and time of scoring.
+async fn a_score_of(stack: &Stack, stream: &str) -> Result<(uuid::Uuid, String, i32, i64)> {
+    let row = sqlx::query_as(
+        "select score_id, customer_id, source_partition, source_offset from churn.scored_event
+          where stream = $1 order by sequence desc limit 1",
+    );
+    Ok(row.bind(stream).fetch_one(&mut stack.postgres().await?).await?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_score_s_whole_history_is_told_whether_postgres_or_only_the_topics_have_it() -> Result<()> {
+    let stack = Stack::new().await?;
+    stack.command(&["setup"]);
+    let shipped = std::fs::read_to_string(shipped_data())?;
+    let some = shipped.lines().take(41).map(|line| format!("{line}\n")).collect::<String>();
+    std::fs::write(stack.folder().join("own.csv"), some)?;
+    stack.command(&["produce", "--data", "own.csv", "--stream", "old", "--outcomes"]);
+    stack.command(&["produce", "--data", "own.csv", "--stream", "new"]);
+    let parts = [("scorer", stack.part("scorer", &[])?), ("sink", stack.part("sink", &[])?)];
+    let rows = "select (select count(*) from churn.scored_event) + (select count(*) from churn.outcome)";
+    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(rows).await? == 120)).await?;
+    for (name, part) in parts {
+        stop(part, name).await?;
+    }
+
+    // Everything is known.
+    let (id, customer, partition, offset) = a_score_of(&stack, "old").await?;
+    let told = stack.command(&["trace", &id.to_string()]);
+    ensure!(told["uuid"] == id.to_string() && told["score"]["customer_id"] == customer, "{told}");
+    ensure!(told["score"]["sequence"] == 39 && told["outcome"]["sequence"] == 39, "{told}");
+    ensure!(told["outcome"]["churned"].is_boolean() && told["score"]["probability"].is_f64(), "{told}");
+    let record = &told["record"];
+    ensure!(record["topic"] == format!("{}customer-events.v1", stack.prefix()) && record["key"] == customer, "{told}");
+    ensure!(record["partition"] == partition && record["offset"] == offset && record["bytes"].as_u64() > Some(50));
+    ensure!(told["model"]["version"] == "v1" && told["model"]["registry"]["lineage"].is_object(), "{told}");
+    let steps: Vec<_> = told["delays"].as_object().context("delays")?.keys().collect();
+    ensure!(steps == ["event_to_outcome", "event_to_score", "outcome_to_row", "score_to_row"], "{told}");
+    ensure!(told["in_topics"] == json!({ "score": null, "outcome": null, "event": null }), "{told}");
+    let same = stack.command(&["trace", told["score_id"].as_str().context("an id")?]);
+    ensure!(same == told, "the ULID tells another story than the UUID: {same}");
+
+    // The outcome is not there yet.
+    let (waiting, ..) = a_score_of(&stack, "new").await?;
+    let told = stack.command(&["trace", &waiting.to_string()]);
+    ensure!(
+        told["outcome"].is_null() && told["score"]["stream"] == "new" && told["record"]["key"].is_string(),
+        "{told}"
+    );
+    let steps: Vec<_> = told["delays"].as_object().context("delays")?.keys().collect();
+    ensure!(steps == ["event_to_score", "score_to_row"], "{told}");
+
+    // The rows were dropped with their partition: the topics still have them.
+    stack.execute("delete from churn.scored_event").await?;
+    stack.execute("delete from churn.outcome").await?;
+    let told = stack.command(&["trace", &id.to_string()]);
+    ensure!(told["score"].is_null() && told["outcome"].is_null(), "{told}");
+    let (score, outcome) = (&told["in_topics"]["score"], &told["in_topics"]["outcome"]);
+    ensure!(score["topic"] == format!("{}customer-scores.v1", stack.prefix()), "{told}");
+    ensure!(score["fields"]["customer_id"] == customer && score["fields"]["score_id"] == id.to_string(), "{told}");
+    ensure!(outcome["fields"]["sequence"] == 39 && outcome["fields"]["churned"].is_boolean(), "{told}");
+    ensure!(told["record"]["offset"] == offset && told["record"]["key"] == customer, "{told}");
+    ensure!(told["model"]["version"] == "v1" && told["delays"]["event_to_outcome"].is_number(), "{told}");
+
+    // Nobody has scored it.
+    stack.command(&["produce", "--data", "own.csv", "--stream", "newest"]);
+    let oracle = Oracle::of(&stack).await?;
+    let mut events = EventBatch::default();
+    oracle.read::<EventCodec>(&oracle.cluster.topics().events, &mut events).await?;
+    let newest = (0..events.len()).find(|&row| events.stream.get(row) == Some("newest")).context("no such event")?;
+    let told = stack.command(&["trace", &events.score_id(newest).to_string()]);
+    ensure!(told["in_topics"]["event"]["fields"]["stream"] == "newest" && told["model"].is_null(), "{told}");
+    ensure!(told["record"]["key"].as_str() == events.customer_id.get(newest), "{told}");
+
+    // There was no such event.
+    let unknown = stack.run(&["trace", "01JDRW5VK8Q3T3Y5Z2M8N6P4R7"]);
+    ensure!(unknown.status.code() == Some(65), "{unknown:?}");
+    let why = stderr(&unknown);
+    ensure!(why.contains("01JDRW5VK8Q3T3Y5Z2M8N6P4R7") && why.contains("the topics have no record of it"), "{why}");
     Ok(())
 }

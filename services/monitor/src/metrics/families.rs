@@ -8,6 +8,8 @@ use churn_drift::estimate::{Estimate, Estimates};
 use churn_drift::performance::Interval;
 use churn_runtime::metrics::{GaugeVec, Metrics, Spec, catalogue};
 
+use crate::distribution::FeatureDistance;
+use crate::scores::ScoreDetection;
 use crate::snapshot::{ModelSnapshot, MonitorSnapshot, PairSnapshot, SegmentSnapshot};
 
 const LOWER: &str = "lower";
@@ -87,6 +89,16 @@ impl Families {
             }),
             family(&catalogue::MODEL_BAND, band),
             family(&catalogue::MODEL_BAND_LOG_LOSS, |m| two(None, m.band.and_then(|band| band.log_loss))),
+            family(&catalogue::MODEL_FEATURE_KS, |m| distances(m, |distance| distance.kolmogorov_smirnov)),
+            family(&catalogue::MODEL_FEATURE_WASSERSTEIN, |m| distances(m, |distance| distance.wasserstein)),
+            family(&catalogue::MODEL_RECONSTRUCTION, |m| one(m.reconstructed.map(|found| found.current))),
+            family(&catalogue::MODEL_RECONSTRUCTION_BOUND, reconstruction),
+            family(&catalogue::MODEL_SCORE_DETECTION_ROW, |m| {
+                let of = |(detector, found): (&str, ScoreDetection)| {
+                    (vec![detector.to_owned()], found.last_row.map(|row| row as f64))
+                };
+                score_detections(m).map(of).to_vec()
+            }),
             family(&catalogue::MODEL_FEATURE_MISSING, |m| {
                 m.quality.iter().map(|q| (vec![q.feature.to_owned()], Some(q.missing))).collect()
             }),
@@ -99,6 +111,24 @@ impl Families {
             family(&catalogue::MODEL_SEGMENT_WORST_PSI, |m| segments(m, |s| s.worst_psi)),
             family(&catalogue::MODEL_SEGMENT_PROBABILITY_PSI, |m| segments(m, |s| s.probability_psi)),
             family(&catalogue::MODEL_SEGMENT_MISSING, |m| segments(m, |s| s.missing)),
+            family(&catalogue::MODEL_SEGMENT_UNSEEN, |m| segments(m, |s| s.strange)),
+            family(&catalogue::MODEL_SEGMENT_F1, |m| segments(m, |s| s.f1)),
+            family(&catalogue::MODEL_SEGMENT_BRIER, |m| segments(m, |s| s.brier)),
+            family(&catalogue::MODEL_SEGMENT_ESTIMATED_ACCURACY, |m| expected(m, |e| e.accuracy)),
+            family(&catalogue::MODEL_SEGMENT_ESTIMATED_AUC, |m| expected(m, |e| e.roc_auc)),
+            family(&catalogue::MODEL_SEGMENT_ESTIMATED_F1, |m| expected(m, |e| e.f1)),
+            family(&catalogue::MODEL_SEGMENT_ESTIMATED_LOG_LOSS, |m| expected(m, |e| e.log_loss)),
+            family(&catalogue::MODEL_SEGMENT_BLOCK_LOG_LOSS, segment_blocks),
+            family(&catalogue::MODEL_SEGMENT_ALARM, |m| {
+                segments(m, |s| s.alarm.map(|alarm| f64::from(u8::from(alarm))))
+            }),
+            family(&catalogue::MODEL_NEWEST_EVENT, |m| one(m.newest_event)),
+            family(&catalogue::MODEL_FEATURE_SEEN, |m| {
+                m.feature_seen.iter().map(|(feature, at)| (vec![(*feature).to_owned()], Some(*at))).collect()
+            }),
+            family(&catalogue::MODEL_TRAINING_REFUSED, |m| {
+                one(m.training_refused.map(|refused| f64::from(u8::from(refused))))
+            }),
             family(&catalogue::MODEL_SEGMENT_ACCURACY, |m| segments(m, |s| s.accuracy)),
             family(&catalogue::MODEL_SEGMENT_AUC, |m| segments(m, |s| s.auc)),
             family(&catalogue::MODEL_SEGMENT_LOG_LOSS, |m| segments(m, |s| s.log_loss)),
@@ -217,6 +247,23 @@ fn intervals(model: &ModelSnapshot) -> Values {
     model.intervals.ratios().into_iter().flat_map(ends).collect()
 }
 
+/// What each detector has found in the scores, by its name.
+pub(super) fn score_detections(model: &ModelSnapshot) -> [(&'static str, ScoreDetection); 3] {
+    let found = model.score_detections;
+    [("adwin", found.adwin), ("page-hinkley", found.page_hinkley), ("kswin", found.kswin)]
+}
+
+fn distances(model: &ModelSnapshot, figure: fn(&FeatureDistance) -> f64) -> Values {
+    model.distances.iter().map(|distance| (vec![distance.feature.to_owned()], Some(figure(distance)))).collect()
+}
+
+fn reconstruction(model: &ModelSnapshot) -> Values {
+    let found = model.reconstructed;
+    let mut values = two(found.map(|found| found.lower), found.map(|found| found.upper));
+    values.push((vec!["middle".to_owned()], found.map(|found| found.reference)));
+    values
+}
+
 fn band(model: &ModelSnapshot) -> Values {
     let band = model.band.unwrap_or_default().ratios().into_iter();
     band.map(|(name, end)| {
@@ -236,6 +283,29 @@ fn strange(model: &ModelSnapshot, words: bool) -> Values {
 fn segments(model: &ModelSnapshot, figure: fn(&SegmentSnapshot) -> Option<f64>) -> Values {
     let labels = |segment: &SegmentSnapshot| vec![segment.segment.to_owned(), segment.value.to_owned()];
     model.segments.iter().map(|segment| (labels(segment), figure(segment))).collect()
+}
+
+/// What is to be expected of each segment, with its bounds where these are known.
+fn expected(model: &ModelSnapshot, figure: fn(&Estimates) -> Option<Estimate>) -> Values {
+    let of_segment = |segment: &SegmentSnapshot| {
+        let figure = segment.estimates.as_ref().and_then(figure);
+        let bounds = [
+            ("middle", figure.map(|figure| figure.value)),
+            (LOWER, figure.and_then(|figure| figure.lower)),
+            (UPPER, figure.and_then(|figure| figure.upper)),
+        ];
+        bounds
+            .map(|(bound, value)| (vec![segment.segment.to_owned(), segment.value.to_owned(), bound.to_owned()], value))
+    };
+    model.segments.iter().flat_map(of_segment).collect()
+}
+
+fn segment_blocks(model: &ModelSnapshot) -> Values {
+    let of_segment = |segment: &SegmentSnapshot| {
+        let sides = [("reference", segment.errors.map(|e| e.before)), ("block", segment.errors.map(|e| e.now))];
+        sides.map(|(rows, value)| (vec![segment.segment.to_owned(), segment.value.to_owned(), rows.to_owned()], value))
+    };
+    model.segments.iter().flat_map(of_segment).collect()
 }
 
 fn bars(snapshot: &MonitorSnapshot) -> Values {

@@ -10,7 +10,7 @@ use crate::join::Evicted;
 use crate::late::LateResults;
 use crate::snapshot::{FeatureDrift, LABEL, ModelSnapshot, MonitorSnapshot, PROBABILITY};
 
-use families::Families;
+use families::{Families, score_detections};
 
 /// Values of the label `reference`.
 const REFERENCES: [&str; 2] = ["live", "training"];
@@ -36,6 +36,8 @@ pub(crate) struct MonitorMetrics {
     alarms: GaugeVec,
     loss: GaugeVec,
     detectors: IntCounterVec,
+    score_detections: IntCounterVec,
+    late_rows: IntCounterVec,
     requests: IntCounterVec,
     evictions: IntCounterVec,
     orphans: IntCounter,
@@ -71,6 +73,8 @@ impl MonitorMetrics {
             alarms: metrics.gauge_vec(&catalogue::MODEL_ALARM),
             loss: metrics.gauge_vec(&catalogue::MODEL_BLOCK_LOG_LOSS),
             detectors: metrics.counter_vec(&catalogue::MODEL_DETECTIONS),
+            score_detections: metrics.counter_vec(&catalogue::MODEL_SCORE_DETECTIONS),
+            late_rows: metrics.counter_vec(&catalogue::MODEL_LATE_ROWS),
             requests: metrics.counter_vec(&catalogue::MONITOR_RETRAIN_REQUESTS),
             evictions: metrics.counter_vec(&catalogue::MONITOR_EVICTIONS),
             orphans: metrics.counter(&catalogue::MONITOR_ORPHAN_OUTCOMES),
@@ -93,6 +97,11 @@ impl MonitorMetrics {
         }
         count_up(&self.scored, version, model.scored_rows);
         count_up(&self.labelled, version, model.labelled_rows);
+        count_up(&self.late_rows, version, model.late_rows);
+        for (detector, found) in score_detections(model) {
+            let counter = self.score_detections.with_label_values(&[version, detector]);
+            counter.inc_by(found.drifts.saturating_sub(counter.get()));
+        }
         self.publish_errors(model);
         for (reference, drift) in REFERENCES.iter().zip([&model.live_drift, &model.training_drift]) {
             self.publish_drift(version, reference, drift);
@@ -147,6 +156,10 @@ impl MonitorMetrics {
         self.by_model.iter().for_each(|(gauge, _)| show(gauge, &[version], None));
         let _ = self.scored.remove_label_values(&[version]);
         let _ = self.labelled.remove_label_values(&[version]);
+        let _ = self.late_rows.remove_label_values(&[version]);
+        for (detector, _) in score_detections(&ModelSnapshot::default()) {
+            let _ = self.score_detections.remove_label_values(&[version, detector]);
+        }
         for kind in ALARMS {
             let _ = self.alarms.remove_label_values(&[version, kind]);
         }

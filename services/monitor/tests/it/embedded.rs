@@ -10,10 +10,14 @@ use churn_wire::{Framed, RareRecord, Record, RetrainReason, RetrainRequest, Sche
 
 use crate::stream::{PATIENCE, Running, SHIFT, WINDOW_ROWS, Writer, assert_same, expected, outcomes, scores};
 
-async fn embedded() -> Result<(Running, Writer)> {
+pub(crate) async fn parts() -> Result<(Cluster, Progress, Arc<SchemaRegistry>)> {
     let progress = Progress::new();
     let cluster = Cluster::embedded(&KafkaConfig::default(), &progress).await?;
-    let schemas = Arc::new(SchemaRegistry::builtin());
+    Ok((cluster, progress, Arc::new(SchemaRegistry::builtin())))
+}
+
+pub(crate) async fn embedded() -> Result<(Running, Writer)> {
+    let (cluster, progress, schemas) = parts().await?;
     // Consumers before producers, or the producers would not be held back.
     let running = Running::start(&cluster, &progress, &schemas).await?;
     Ok((running, Writer { cluster, progress, schemas }))

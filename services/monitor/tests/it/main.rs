@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used)] // tests
 
 mod embedded;
+mod hostile;
 mod kafka;
 mod stream;

@@ -35,14 +35,17 @@ pub(crate) struct Running {
     task: JoinHandle<Result<()>>,
 }
 
-/// Knows what `v1` was trained on: the customers before the shift.
+/// Knows what `v1` was trained on: the customers before the shift. That of another version is of other features.
 struct TrainedBeforeTheShift;
 
 impl TrainingSource for TrainedBeforeTheShift {
     fn training(&self, model_version: &str) -> Option<Result<Training, InvalidReference>> {
         let batch = scores(0..1_000, model_version);
-        let reference = churn_learn::Reference::of(&batch.event.features, &[false; 1_000], &batch.probability);
-        (model_version == "v1").then(|| Training::try_from(&reference))
+        let mut reference = churn_learn::Reference::of(&batch.event.features, &[false; 1_000], &batch.probability);
+        if model_version == "other features" {
+            reference.features.swap(0, 6);
+        }
+        ["v1", "other features"].contains(&model_version).then(|| Training::try_from(&reference))
     }
 
     fn test_figures(&self, model_version: &str) -> Option<Vec<(&'static str, f64)>> {
@@ -62,7 +65,18 @@ impl Running {
         schemas: &Arc<SchemaRegistry>,
         memory: Option<Store>,
     ) -> Result<Self> {
-        let config = MonitorConfig {
+        Self::start_as(cluster, progress, schemas, memory, |_| {}).await
+    }
+
+    /// Configured otherwise.
+    pub(crate) async fn start_as(
+        cluster: &Cluster,
+        progress: &Progress,
+        schemas: &Arc<SchemaRegistry>,
+        memory: Option<Store>,
+        otherwise: impl FnOnce(&mut MonitorConfig),
+    ) -> Result<Self> {
+        let mut config = MonitorConfig {
             reference_rows: REFERENCE_ROWS,
             drift_window_rows: WINDOW_ROWS,
             performance_block_rows: WINDOW_ROWS,
@@ -71,6 +85,7 @@ impl Running {
             commit_every: HumanDuration::from_millis(100),
             ..MonitorConfig::default()
         };
+        otherwise(&mut config);
         let (metrics, health, stop) = (Metrics::new(), Health::new(), CancellationToken::new());
         let mut monitor =
             Monitor::start(config, cluster, schemas, TrainedBeforeTheShift, progress, &metrics, &health).await?;

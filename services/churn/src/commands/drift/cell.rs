@@ -29,6 +29,8 @@ pub(super) enum Cell {
     /// A whole number, without decimal point or exponent.
     Whole(f64),
     Number(f64),
+    /// True or false, in a spelling that pandas reads as such.
+    Flag(bool),
     Word,
 }
 
@@ -37,14 +39,18 @@ impl Cell {
         if is_missing(bytes) {
             return Self::Missing;
         }
+        if let Some(flag) = flag(bytes) {
+            return Self::Flag(flag);
+        }
         let bytes = bytes.trim_ascii();
         if let Some(whole) = whole(bytes) {
             return Self::Whole(whole);
         }
-        // Rust reads "infinity" and "nan" in any case, as pandas does.
-        match std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok()) {
-            Some(number) => Self::Number(number),
-            None => Self::Word,
+        match std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<f64>().ok()) {
+            Some(number) if number.is_finite() => Self::Number(number),
+            // Infinity counts in any case, as to pandas; NaN in another spelling and what is too large do not.
+            Some(number) if number.is_infinite() && !bytes.iter().any(u8::is_ascii_digit) => Self::Number(number),
+            _ => Self::Word,
         }
     }
 }
@@ -55,6 +61,14 @@ pub(super) fn is_missing(bytes: &[u8]) -> bool {
         None => true,
         Some(b'#' | b'-' | b'1' | b'<' | b'N' | b'n') => MISSING.contains(&bytes),
         Some(_) => false,
+    }
+}
+
+pub(super) fn flag(bytes: &[u8]) -> Option<bool> {
+    match bytes {
+        b"True" | b"TRUE" | b"true" => Some(true),
+        b"False" | b"FALSE" | b"false" => Some(false),
+        _ => None,
     }
 }
 
@@ -95,8 +109,13 @@ mod tests {
             ("1e3", Cell::Number(1_000.0)),
             ("-inf", Cell::Number(f64::NEG_INFINITY)),
             ("12345678901234567890", Cell::Number(12_345_678_901_234_567_890.0)),
+            ("+Infinity", Cell::Number(f64::INFINITY)),
+            ("NAN", Cell::Word),
+            ("1e400", Cell::Word),
             ("1_000", Cell::Word),
-            ("True", Cell::Word),
+            ("True", Cell::Flag(true)),
+            ("FALSE", Cell::Flag(false)),
+            ("tRUE", Cell::Word),
             ("-", Cell::Word),
         ] {
             assert_eq!(Cell::of(text.as_bytes()), cell, "{text}");

@@ -24,6 +24,8 @@ pub(super) fn run(app: &App, args: &args::Detect) -> anyhow::Result<()> {
     let mut answer = Answer { detector: args.detector.name(), values: 0, warnings: Vec::new(), drifts: Vec::new() };
     for (line, text) in io::stdin().lock().lines().enumerate() {
         let text = text.map_err(Ending::data).context("read standard input")?;
+        // A spreadsheet begins its file with a byte order mark.
+        let text = text.trim_start_matches('\u{feff}');
         for word in text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty()) {
             let place = || format!("standard input, line {}: {word:?}", line + 1);
             let value: f64 = word.parse().map_err(Ending::data).with_context(place)?;

@@ -19,6 +19,7 @@ const TRUTH: &[&str] = &["churn", "churned", "actual", "y_true", "target", "outc
 #[derive(Debug, Serialize)]
 struct Answer {
     reference_rows: usize,
+    left_out: LeftOut,
     /// Whether the probabilities were calibrated first, because that made them better on the reference.
     calibrated: bool,
     /// Of all rows together.
@@ -29,24 +30,33 @@ struct Answer {
     chunks: Vec<Estimates>,
 }
 
-/// Probability and label of each row.
+/// Rows in which a value is missing that is needed, as NannyML leaves them out.
+#[derive(Debug, Serialize)]
+struct LeftOut {
+    reference: usize,
+    current: usize,
+}
+
+/// Rows that have all their values, and how many have not.
+#[derive(Default)]
 struct Scored {
     probability: Vec<f64>,
     predicted: Vec<bool>,
+    /// Empty where it is not asked for.
+    actual: Vec<bool>,
+    left_out: usize,
 }
 
 pub(super) fn run(app: &App, args: &args::Estimate) -> anyhow::Result<()> {
     if args.chunk_rows == Some(0) {
         bail!(Ending::usage("--chunk-rows must be at least 1"));
     }
-    let reference = Table::read(&args.reference)?;
-    let scored = scored(&reference, &args.reference, args)?;
-    let at = column(&reference, &args.reference, args.truth.as_deref(), TRUTH, "--truth")?;
-    let actual = flags(&reference, &args.reference, at)?;
-    let labelled = Labelled { probability: &scored.probability, predicted: &scored.predicted, actual: &actual };
+    let reference = scored(&args.reference, args, true)?;
+    let labelled =
+        Labelled { probability: &reference.probability, predicted: &reference.predicted, actual: &reference.actual };
     let fitted = Estimator::fit(labelled).map_err(Ending::data);
     let estimator = fitted.with_context(|| format!("learn from {}", args.reference.display()))?;
-    let current = self::scored(&Table::read(&args.current)?, &args.current, args)?;
+    let current = scored(&args.current, args, false)?;
     let estimate = |p: &[f64], label: &[bool]| {
         estimator
             .estimate(p, label)
@@ -61,7 +71,8 @@ pub(super) fn run(app: &App, args: &args::Estimate) -> anyhow::Result<()> {
         pairs.map(|(p, label)| estimate(p, label)).collect::<anyhow::Result<_>>()?
     };
     let answer = Answer {
-        reference_rows: actual.len(),
+        reference_rows: reference.actual.len(),
+        left_out: LeftOut { reference: reference.left_out, current: current.left_out },
         calibrated: estimator.calibrates(),
         all: estimate(&current.probability, &current.predicted)?,
         chunks,
@@ -69,23 +80,36 @@ pub(super) fn run(app: &App, args: &args::Estimate) -> anyhow::Result<()> {
     app.answer(&answer, text)
 }
 
-fn scored(table: &Table, path: &Path, args: &args::Estimate) -> anyhow::Result<Scored> {
+fn scored(path: &Path, args: &args::Estimate, with_truth: bool) -> anyhow::Result<Scored> {
+    let table = &Table::read(path)?;
     let at = column(table, path, args.probability.as_deref(), PROBABILITY, "--probability")?;
-    let probability = match table.numbers(at) {
-        Some(numbers) => numbers.to_vec(),
-        None => bail!(Ending::data(format!(
-            "{}: column {} has words, expected probabilities",
-            path.display(),
-            table.names[at]
-        ))),
+    let Some(probability) = table.numbers(at) else {
+        let name = &table.names[at];
+        bail!(Ending::data(format!("{}: column {name} has words, expected probabilities", path.display())))
     };
     let wanted = args.label.as_deref();
     let predicted = if wanted.is_none() && find(table, LABEL).is_none() {
-        probability.iter().map(|&p| p >= args.at).collect()
+        probability.iter().map(|&p| Some(p >= args.at)).collect()
     } else {
         flags(table, path, column(table, path, wanted, LABEL, "--label")?)?
     };
-    Ok(Scored { probability, predicted })
+    let truth = if with_truth {
+        flags(table, path, column(table, path, args.truth.as_deref(), TRUTH, "--truth")?)?
+    } else {
+        vec![None; probability.len()]
+    };
+    let mut scored = Scored::default();
+    for ((&p, label), truth) in probability.iter().zip(predicted).zip(truth) {
+        match (label, truth) {
+            (Some(label), truth) if !p.is_nan() && truth.is_some() == with_truth => {
+                scored.probability.push(p);
+                scored.predicted.push(label);
+                scored.actual.extend(truth);
+            }
+            _ => scored.left_out += 1,
+        }
+    }
+    Ok(scored)
 }
 
 fn find(table: &Table, names: &[&str]) -> Option<usize> {
@@ -104,17 +128,20 @@ fn column(table: &Table, path: &Path, wanted: Option<&str>, usual: &[&str], flag
     })
 }
 
-/// A column of yes and no.
-fn flags(table: &Table, path: &Path, column: usize) -> anyhow::Result<Vec<bool>> {
+/// A column of yes and no, `None` where it is missing.
+fn flags(table: &Table, path: &Path, column: usize) -> anyhow::Result<Vec<Option<bool>>> {
     let mut flags = Vec::new();
     let mut wrong = None;
-    table.for_each(&[column], |_, word| match word.map(|word| word.trim().to_ascii_lowercase()).as_deref() {
-        Some("1" | "1.0" | "true" | "yes") => flags.push(true),
-        Some("0" | "0.0" | "false" | "no") => flags.push(false),
-        other => {
-            wrong.get_or_insert_with(|| (flags.len(), other.unwrap_or("nothing").to_owned()));
-            flags.push(false);
-        }
+    table.for_each(&[column], |_, word| {
+        flags.push(match word.map(|word| word.trim().to_ascii_lowercase()).as_deref() {
+            Some("1" | "1.0" | "true" | "yes") => Some(true),
+            Some("0" | "0.0" | "false" | "no") => Some(false),
+            Some(other) => {
+                wrong.get_or_insert_with(|| (flags.len(), other.to_owned()));
+                None
+            }
+            None => None,
+        });
     })?;
     match wrong {
         Some((row, word)) => {
@@ -149,7 +176,11 @@ fn text(answer: &Answer) -> String {
         None => format!("{name:>18} not defined"),
     };
     let how = if answer.calibrated { "calibrated on" } else { "taken as they are, with" };
-    let head =
+    let mut head =
         format!("estimated from {} rows, their probabilities {how} {} labelled ones", all.rows, answer.reference_rows);
+    let LeftOut { reference, current } = answer.left_out;
+    if reference + current > 0 {
+        head.push_str(&format!("; left out for a missing value: {current} rows, {reference} labelled ones"));
+    }
     std::iter::once(head).chain(figures.map(line)).collect::<Vec<_>>().join("\n")
 }

@@ -9,7 +9,7 @@ use churn_drift::exact::{Numbers, Words};
 use churn_runtime::exit::Ending;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
-use super::cell::{Cell, is_missing};
+use super::cell::{Cell, flag, is_missing};
 
 /// A file in memory, its columns of numbers read.
 #[derive(Debug)]
@@ -27,7 +27,9 @@ enum Column {
         values: Vec<f64>,
         whole: bool,
     },
-    /// Some cell is no number.
+    /// True and false only, however they are spelled.
+    Flags,
+    /// Anything else.
     Words,
 }
 
@@ -70,7 +72,7 @@ impl Table {
     pub(super) fn take_numbers(&mut self, column: usize) -> Option<Numbers> {
         match &mut self.columns[column] {
             Column::Numbers { values, whole } => Some(Numbers::new(std::mem::take(values), *whole)),
-            Column::Words => None,
+            Column::Flags | Column::Words => None,
         }
     }
 
@@ -78,7 +80,7 @@ impl Table {
     pub(super) fn numbers(&self, column: usize) -> Option<&[f64]> {
         match &self.columns[column] {
             Column::Numbers { values, .. } => Some(values),
-            Column::Words => None,
+            Column::Flags | Column::Words => None,
         }
     }
 
@@ -96,7 +98,8 @@ impl Table {
         Ok(words)
     }
 
-    /// Reads the file again and hands over each cell of these columns as text, `None` for a missing one.
+    /// Reads the file again and hands over each cell of these columns as text, `None` for a missing one. Where a column
+    /// has flags only, their spelling is pandas' own, so that `true` in one file is `True` in another.
     ///
     /// # Errors
     /// A word is not UTF-8.
@@ -113,6 +116,11 @@ impl Table {
                     let line = record.position().map_or(0, csv::Position::line);
                     format!("{}, line {line}, column {}: not UTF-8", self.path.display(), self.names[column])
                 })?;
+                let text = match (&self.columns[column], flag(cell)) {
+                    (Column::Flags, Some(true)) => "True",
+                    (Column::Flags, Some(false)) => "False",
+                    _ => text,
+                };
                 take(at, (!is_missing(cell)).then_some(text));
             }
         }
@@ -122,18 +130,21 @@ impl Table {
 
 impl Column {
     fn add(&mut self, cell: &[u8]) {
-        let Self::Numbers { values, whole } = self else { return };
-        match Cell::of(cell) {
-            Cell::Whole(number) => values.push(number),
-            Cell::Number(number) => {
+        match (&mut *self, Cell::of(cell)) {
+            (Self::Words, _) | (Self::Flags, Cell::Flag(_) | Cell::Missing) => {}
+            (Self::Numbers { values, .. }, Cell::Whole(number)) => values.push(number),
+            (Self::Numbers { values, whole }, Cell::Number(number)) => {
                 *whole = false;
                 values.push(number);
             }
-            Cell::Missing => {
+            (Self::Numbers { values, whole }, Cell::Missing) => {
                 *whole = false;
                 values.push(f64::NAN);
             }
-            Cell::Word => *self = Self::Words,
+            (Self::Numbers { values, .. }, Cell::Flag(_)) if values.iter().all(|value| value.is_nan()) => {
+                *self = Self::Flags;
+            }
+            (Self::Numbers { .. } | Self::Flags, _) => *self = Self::Words,
         }
     }
 }
@@ -162,6 +173,17 @@ mod tests {
         let mut expected = Words::default();
         ["3", "x"].iter().for_each(|word| expected.add(word));
         assert_eq!(table.count_words(&[2]).unwrap(), [expected]);
+    }
+
+    #[test]
+    fn flags_are_the_same_in_any_spelling_but_not_among_other_words() {
+        let table = table("a,b,c\nNA,TRUE,true\ntrue,maybe,1\nFALSE,false,2\n").unwrap();
+        let mut expected = vec![Words::default(); 3];
+        for (at, words) in [&["True", "False"][..], &["TRUE", "maybe", "false"], &["true", "1", "2"]].iter().enumerate()
+        {
+            words.iter().for_each(|word| expected[at].add(word));
+        }
+        assert_eq!(table.count_words(&[0, 1, 2]).unwrap(), expected);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use churn_registry::{Champion, Kind, Promotion, Registry};
+use churn_registry::{Champion, Kind, Promotion, Registry, RegistryError};
 use churn_runtime::clock::now_ms;
 use churn_runtime::config::HumanDuration;
 use churn_runtime::exit::Ending;
@@ -31,6 +31,18 @@ struct Moved {
     announced: bool,
 }
 
+/// The version that was to be promoted is the champion: nothing was done.
+#[derive(Debug, Serialize)]
+struct Unchanged {
+    kind: Kind,
+    from: String,
+    to: String,
+    unchanged: bool,
+    /// Since when.
+    promoted_at: String,
+    by: String,
+}
+
 pub(super) async fn promote(
     app: &App,
     registry: &Registry,
@@ -42,7 +54,13 @@ pub(super) async fn promote(
     if overridden.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
         return Err(Ending::usage("--override wants a reason, which is recorded").into());
     }
-    let before = registry.champion(kind).await.map_err(Ending::of).context("look up the champion")?;
+    let found = registry.champion(kind).await;
+    // With a reason it is promoted anew: a champion that running parts have refused is then tried again.
+    if let (Ok(Some(champion)), None) = (&found, &overridden)
+        && champion.version == wanted
+    {
+        return unchanged(app, champion);
+    }
     let reason = match &overridden {
         Some(_) => "the operator overrode the gate",
         None => "the gate let it pass",
@@ -54,6 +72,18 @@ pub(super) async fn promote(
         reason: reason.into(),
         overridden,
         at_ms: now_ms(),
+    };
+    let before = match found {
+        Ok(before) => before,
+        Err(RegistryError::Untrusted { .. } | RegistryError::Corrupt { .. }) if promotion.overridden.is_some() => {
+            let after = registry.promote_over_damage(&promotion).await.map_err(Ending::of)?;
+            return answer(app, None, &after).await;
+        }
+        Err(error @ (RegistryError::Untrusted { .. } | RegistryError::Corrupt { .. })) => {
+            let way_out = "look up the champion; --override \"reason\" puts a new pointer in the place of this one";
+            return Err(Ending::of(error)).context(way_out);
+        }
+        Err(error) => return Err(Ending::of(error)).context("look up the champion"),
     };
     let after = registry.promote(&promotion, before.as_ref()).await.map_err(Ending::of)?;
     answer(app, before.as_ref(), &after).await
@@ -71,6 +101,23 @@ pub(super) async fn roll_back(
     let by = operator("churn model rollback");
     let after = registry.roll_back(&before, to, &by, reason, now_ms()).await.map_err(Ending::of)?;
     answer(app, Some(&before), &after).await
+}
+
+fn unchanged(app: &App, champion: &Champion) -> anyhow::Result<()> {
+    let said = Unchanged {
+        kind: champion.kind,
+        from: champion.version.to_string(),
+        to: champion.version.to_string(),
+        unchanged: true,
+        promoted_at: champion.promoted_at.to_string(),
+        by: champion.by.clone(),
+    };
+    app.answer(&said, |said| {
+        format!(
+            "{} {} is the champion already, since {} by {}: nothing is changed; --override \"reason\" promotes it anew",
+            said.kind, said.to, said.promoted_at, said.by
+        )
+    })
 }
 
 async fn answer(app: &App, before: Option<&Champion>, after: &Champion) -> anyhow::Result<()> {

@@ -34,12 +34,12 @@ use show::{Progress, figures, leaderboard, repeated};
 /// The file cannot be read or learned from; the message says what is wrong and where.
 pub(super) async fn run(app: &App, args: &Train) -> anyhow::Result<()> {
     let options = ReadOptions { unknown_category: UnknownCategory::Keep, skip_bad_rows: args.skip_bad_rows };
-    let customers = shipped::customers(Some(&args.data), options)?;
+    let (customers, sha256) = shipped::hashed(Some(&args.data), options)?;
     bad_rows::report(&customers);
     let params = params(args)?;
     match (&args.folds, &args.oof) {
         (Some(folds), Some(oof)) => block_in_place(|| folds::judge(app, &customers, &params, folds, oof)),
-        (None, None) => publish(app, args, &customers, &params).await,
+        (None, None) => publish(app, args, &customers, &sha256, &params).await,
         _ => {
             bail!(Ending::usage("--folds and --oof go together: the folds to judge on, and where the probabilities go"))
         }
@@ -102,7 +102,13 @@ struct Answer {
     leaderboard: Vec<TrialReport>,
 }
 
-async fn publish(app: &App, args: &Train, customers: &Customers, params: &SearchParams) -> anyhow::Result<()> {
+async fn publish(
+    app: &App,
+    args: &Train,
+    customers: &Customers,
+    sha256: &str,
+    params: &SearchParams,
+) -> anyhow::Result<()> {
     let registry = app.registry().await?;
     registry.check().await.map_err(Ending::of).context("write to the registry")?;
     let learned = Learned::of(customers, args.all_customers).map_err(Ending::data)?;
@@ -119,7 +125,10 @@ async fn publish(app: &App, args: &Train, customers: &Customers, params: &Search
             "seed": params.seed, "folds": params.folds, "goal": params.goal.name(), "trials": report.trials,
             "learner": report.best().params,
         })),
-        lineage: object(json!({ "data": args.data.display().to_string(), "rows": rows, "held_out": held_out })),
+        lineage: object(json!({
+            "data": args.data.display().to_string(), "data_sha256": sha256, "data_rows": customers.len(),
+            "bad_rows": customers.bad_row_count, "rows": rows, "held_out": held_out,
+        })),
         metrics: object(serde_json::to_value(report).context("describe the model")?),
         decision: None,
         files: trained.artifact.to_files().context("write the model")?,

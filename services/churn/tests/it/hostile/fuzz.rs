@@ -166,6 +166,12 @@ impl Fuzz {
         good.body("good", row, ahead)
     }
 
+    /// A record that is nothing at all, to be spread over all partitions.
+    pub(crate) fn foreign_to_all(&mut self, good: &Good) -> Pair {
+        let row = self.next(GOOD);
+        (Some(good.key(row)), Some([&[2][..], &self.bytes(60)].concat()))
+    }
+
     /// A record that is neither a score nor an outcome.
     pub(crate) fn foreign(&mut self, good: &Good) -> Pair {
         let row = self.next(GOOD);

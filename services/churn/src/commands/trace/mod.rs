@@ -1,4 +1,6 @@
-//! `churn trace`: the whole history of one score, from Postgres, the registry and the event's own record.
+//! `churn trace`: the whole history of one score, from Postgres, the registry and the topics.
+
+mod topics;
 
 use std::fmt::Write as _;
 
@@ -13,6 +15,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio::task::block_in_place;
 
+use self::topics::InTopics;
 use super::setup;
 use crate::app::{App, Shared};
 
@@ -34,6 +37,8 @@ struct Answer {
     score: Option<Value>,
     /// All columns of `outcome`; none while it is not known.
     outcome: Option<Value>,
+    /// What the topics have where there is no row of the score, or why that is not known.
+    in_topics: Value,
     model: Value,
     record: Value,
     /// Seconds between the steps, where both ends are known.
@@ -45,19 +50,38 @@ pub(super) async fn run(app: &App, args: &Trace) -> anyhow::Result<()> {
     store.check_schema().await.map_err(Ending::of)?;
     let ScoreHistory { score, outcome, model } = store.history_of(args.id).await.map_err(Ending::of)?;
     let (score, outcome) = (read(score)?, read(outcome)?);
-    if score.is_none() && outcome.is_none() {
+    let shared = Shared::new();
+    let cluster = setup::connect_kafka(app.config(), &shared).await;
+    let (found, problem) = match (&score, &cluster) {
+        (Some(_), _) => (InTopics::default(), None),
+        (None, Ok(cluster)) => match InTopics::search(app, cluster, args.id, outcome.is_none()).await {
+            Ok(found) => (found, None),
+            Err(error) => (InTopics::default(), Some(format!("{error:#}"))),
+        },
+        (None, Err(error)) => (InTopics::default(), Some(format!("{error:#}"))),
+    };
+    if score.is_none() && outcome.is_none() && found.is_empty() {
+        let searched = problem.map_or_else(
+            || "the topics have no record of it since its time".to_owned(),
+            |problem| format!("the topics cannot be searched ({problem})"),
+        );
         bail!(Ending::data(format!(
-            "nothing is stored of {}: the sink has not stored it yet, it is among the dead letters (`churn dlq list`), or its partition was dropped",
+            "nothing is stored of {} and {searched}: the id is of no event, or row and records are older than both are kept",
             args.id
         )));
     }
+    let either = |row: &Option<Value>, record: &Option<topics::Found>| {
+        row.clone().or_else(|| record.as_ref().map(|record| record.fields.clone()))
+    };
+    let (known, known_outcome) = (either(&score, &found.score), either(&outcome, &found.outcome));
     let answer = Answer {
         score_id: args.id.to_string(),
         uuid: args.id.uuid().to_string(),
         event_time: jiff::Timestamp::from_millisecond(args.id.time_ms()).map_err(Ending::data)?.to_string(),
-        model: model_of(app, score.as_ref(), read(model)?).await,
-        record: record_of(app, score.as_ref()).await,
-        delays: delays(score.as_ref(), outcome.as_ref()),
+        model: model_of(app, known.as_ref(), read(model)?).await,
+        record: record_of(&cluster, place(known.as_ref(), &found)).await,
+        delays: delays(known.as_ref(), known_outcome.as_ref()),
+        in_topics: problem.map_or_else(|| json!(found), |problem| json!({ "unknown": problem })),
         score,
         outcome,
     };
@@ -86,19 +110,25 @@ async fn model_of(app: &App, score: Option<&Value>, stored: Option<Value>) -> Va
     json!({ "version": version, "hash": text(score, "model_hash"), "registry": registry, "stored": stored })
 }
 
-/// The event as it lies in its topic.
-async fn record_of(app: &App, score: Option<&Value>) -> Value {
-    let place = |column| score.and_then(|row| row.get(column)).and_then(Value::as_i64);
-    let Some((partition, offset)) = place("source_partition").zip(place("source_offset")) else { return Value::Null };
-    match record(app, partition as i32, offset).await {
-        Ok(found) => found,
-        Err(error) => json!({ "partition": partition, "offset": offset, "unknown": format!("{error:#}") }),
-    }
+/// Partition and offset of the event.
+fn place(score: Option<&Value>, found: &InTopics) -> Option<(i32, i64)> {
+    let number = |column| score.and_then(|row| row.get(column)).and_then(Value::as_i64);
+    let of_score = number("source_partition").zip(number("source_offset"));
+    let of_score = of_score.and_then(|(partition, offset)| Some((i32::try_from(partition).ok()?, offset)));
+    of_score.or_else(|| found.event.as_ref().map(|event| (event.partition, event.offset)))
 }
 
-async fn record(app: &App, partition: i32, offset: i64) -> anyhow::Result<Value> {
-    let shared = Shared::new();
-    let cluster: Cluster = setup::connect_kafka(app.config(), &shared).await?;
+/// The event as it lies in its topic.
+async fn record_of(cluster: &anyhow::Result<Cluster>, place: Option<(i32, i64)>) -> Value {
+    let Some((partition, offset)) = place else { return Value::Null };
+    let found = match cluster {
+        Ok(cluster) => record(cluster, partition, offset).await.map_err(|error| format!("{error:#}")),
+        Err(error) => Err(format!("{error:#}")),
+    };
+    found.unwrap_or_else(|why| json!({ "partition": partition, "offset": offset, "unknown": why }))
+}
+
+async fn record(cluster: &Cluster, partition: i32, offset: i64) -> anyhow::Result<Value> {
     let topic = cluster.topics().events.clone();
     // A reader from an offset that is gone would wait for an end that never comes.
     let (low, high) = cluster.watermarks(&topic, partition).await.map_err(Ending::of)?;
@@ -158,6 +188,9 @@ fn tell(answer: &Answer) -> String {
     section("model", Some(&answer.model), "not known");
     section("event record", Some(&answer.record), "not known");
     section("outcome", answer.outcome.as_ref(), "not known yet");
+    if answer.score.is_none() {
+        section("in the topics", Some(&answer.in_topics), "nothing");
+    }
     section("seconds", Some(&Value::Object(answer.delays.clone())), "not known");
     lines
 }
