@@ -176,11 +176,3 @@
     insert into {{ arg_dict.target_relation }} ({{ columns }})
     select {{ columns }} from {{ arg_dict.temp_relation }}
 {%- endmacro %}
-
-{#- The strategy `append_new`: append that leaves out whose key is there already; of several with one key the first stays. -#}
-{% macro get_incremental_append_new_sql(arg_dict) -%}
-    {%- set columns = get_quoted_csv(arg_dict.dest_columns | map(attribute="name")) -%}
-    insert into {{ arg_dict.target_relation }} ({{ columns }})
-    select {{ columns }} from {{ arg_dict.temp_relation }}
-    on conflict ({{ arg_dict.unique_key }}) do nothing
-{%- endmacro %}

@@ -3,7 +3,7 @@
     written twice. Everything else is made as the adapter makes it.
 -#}
 {% macro postgres__get_create_table_as_sql(temporary, relation, sql) -%}
-    {%- if temporary and config.get('incremental_strategy') in ('append', 'append_new') -%}
+    {%- if temporary and config.get('incremental_strategy') == 'append' -%}
         create temporary view {{ relation }}
         {{ get_assert_columns_equivalent(sql) }}
         as {{ sql }}

@@ -1,8 +1,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='append_new',
-        unique_key='score_id',
+        incremental_strategy='append',
         on_schema_change='append_new_columns',
         indexes=[
             {'columns': ['score_id'], 'unique': true},
@@ -19,54 +18,55 @@
 
 with
 
-{% if is_incremental() %}
-    -- What is known already, or comes twice, is left out by the insert; hence the order.
-    unioned as (
+arrived as (
 
-        select * from {{ ref('stg_scored_event') }}
-        where stored_at >= {{ unread_since() }}
-        order by stored_at, source_partition, source_offset
-
-    ),
-{% else %}
-    arrived as (
-
-        select * from {{ ref('stg_scored_event') }}
-
-    ),
-
-    -- The source's key rules doubles out. Should it ever lose the key, the first score stands here as it does in the sink.
-    doubled as (
-
-        select score_id
-        from arrived
-        group by score_id
-        having count(*) > 1
-
-    ),
-
-    first_of_doubled as (
-
-        select distinct on (score_id) *
-        from arrived
-        where score_id in (select doubled.score_id from doubled)
-        order by score_id, stored_at, source_partition, source_offset
-
-    ),
-
-    unioned as (
-
-        select * from arrived
+    select arriving.* from {{ ref('stg_scored_event') }} as arriving
+    {% if is_incremental() %}
+        -- One by one, by the key: what is known grows with the years, what arrives does not.
+        left join lateral (
+            select present.score_id from {{ this }} as present
+            where present.score_id = arriving.score_id
+            order by present.score_id
+            limit 1
+        ) as known on true
         where
-            not exists (
-                select from doubled
-                where doubled.score_id = arrived.score_id
-            )
-        union all
-        select * from first_of_doubled
+            arriving.stored_at >= {{ unread_since() }}
+            and known.score_id is null
+    {% endif %}
 
-    ),
-{% endif %}
+),
+
+-- The source's key rules doubles out. Should it ever lose the key, the first score stands here as it does in the sink.
+doubled as (
+
+    select score_id
+    from arrived
+    group by score_id
+    having count(*) > 1
+
+),
+
+first_of_doubled as (
+
+    select distinct on (score_id) *
+    from arrived
+    where score_id in (select doubled.score_id from doubled)
+    order by score_id, stored_at, source_partition, source_offset
+
+),
+
+unioned as (
+
+    select * from arrived
+    where
+        not exists (
+            select from doubled
+            where doubled.score_id = arrived.score_id
+        )
+    union all
+    select * from first_of_doubled
+
+),
 
 final as (
 
