@@ -108,9 +108,9 @@
 {%- endmacro %}
 
 {#-
-    Sorts and hashes of a build in memory; compiling to machine code costs more than it gives at these sizes. One thread of dbt takes
-    one core: a build runs beside the stream, on the server that the sink writes to, and `CHURN_WAREHOUSE_THREADS` alone says how much
-    of it a build may take.
+    Sorts, hashes and what an increment sets aside (temp_buffers) in memory; compiling to machine code costs more than it gives at
+    these sizes. One thread of dbt takes one core: a build runs beside the stream, on the server that the sink writes to, and
+    `CHURN_WAREHOUSE_THREADS` alone says how much of it a build may take.
 -#}
 {% macro session_settings() -%}
     set local work_mem = '{{ env_var("CHURN_WAREHOUSE_WORK_MEM", "128MB") }}'; set local jit = off;
