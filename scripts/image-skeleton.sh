@@ -12,6 +12,7 @@ folder=$1
 rm -rf "$folder"
 install -D -m 0644 Cargo.toml "$folder/Cargo.toml"
 install -D -m 0644 Cargo.lock "$folder/Cargo.lock"
+install -D -m 0644 .cargo/config.toml "$folder/.cargo/config.toml"
 for manifest in crates/*/Cargo.toml services/*/Cargo.toml; do
   install -D -m 0644 "$manifest" "$folder/$manifest"
   # Every target that a manifest names by its path has to be there, or cargo refuses the manifest.

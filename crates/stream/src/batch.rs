@@ -12,7 +12,7 @@ use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use crate::{Header, TopicPartition};
 
 /// Arenas kept for reuse; more than the channel holds would only be memory that nobody uses.
-const POOLED: usize = 8;
+const POOLED: usize = 4;
 
 /// Part of the arena. `u32` is enough: a batch is closed long before 4 GiB, and one record is at most 2 GiB by protocol.
 #[derive(Debug, Clone, Copy)]
@@ -94,18 +94,29 @@ impl Columns {
 
 /// Used arenas that wait for the next batch.
 #[derive(Debug, Default)]
-pub(crate) struct Pool(Mutex<Vec<Columns>>);
+pub(crate) struct Pool {
+    used: Mutex<Vec<Columns>>,
+    arena_bytes: usize,
+}
 
 impl Pool {
-    fn take(&self) -> Columns {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    /// Of arenas for batches that are closed after `batch_bytes`. A new arena has all of its room at once, which costs no memory
+    /// until it is written to: growing step by step, it would end up with twice as much.
+    pub(crate) fn new(batch_bytes: usize) -> Self {
+        Self { used: Mutex::default(), arena_bytes: batch_bytes + batch_bytes / 8 }
     }
 
+    fn take(&self) -> Columns {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        used.unwrap_or_else(|| Columns { arena: Vec::with_capacity(self.arena_bytes), ..Columns::default() })
+    }
+
+    /// An arena that a huge record has made larger than the others is not kept.
     fn give(&self, mut columns: Columns) {
         columns.clear();
-        let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if pool.len() < POOLED && columns.arena.capacity() > 0 {
-            pool.push(columns);
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.len() < POOLED && (1..=self.arena_bytes).contains(&columns.arena.capacity()) {
+            used.push(columns);
         }
     }
 }

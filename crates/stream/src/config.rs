@@ -138,11 +138,11 @@ impl Default for FetchConfig {
     fn default() -> Self {
         Self {
             max_wait: HumanDuration::from_millis(20),
-            partition_bytes: ByteSize::mib(1),
-            queue: ByteSize::mib(16),
-            channel: ByteSize::mib(8),
+            partition_bytes: ByteSize::kib(256),
+            queue: ByteSize::mib(4),
+            channel: ByteSize::mib(4),
             batch_records: 10_000,
-            batch_bytes: ByteSize::mib(2),
+            batch_bytes: ByteSize::mib(1),
         }
     }
 }

@@ -73,7 +73,7 @@ impl Poller {
             link,
             outbox,
             orders,
-            batch: Builder::new(topics, Arc::new(Pool::default())),
+            batch: Builder::new(topics, Arc::new(Pool::new(fetch.batch_bytes.as_usize()))),
             max_records: fetch.batch_records as usize,
             max_bytes: fetch.batch_bytes.as_usize(),
             generation: 0,

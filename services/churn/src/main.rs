@@ -24,6 +24,11 @@ use clap::Parser;
 
 use cli::Cli;
 
+// glibc's allocator keeps what one thread allocated and another freed: docs/adr/0019.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     churn_runtime::tls::install();
     let cli = match Cli::try_parse() {

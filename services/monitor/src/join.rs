@@ -76,13 +76,21 @@ pub(crate) struct Evicted {
     pub(crate) outcomes: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Generation {
     known: HashMap<u128, Known, BuildHasherDefault<RandomBits>>,
     waiting: Evicted,
 }
 
 impl Generation {
+    /// Room for `ids`, which costs no memory until they come: a table that grows step by step is there twice each time.
+    fn with_room_for(ids: usize) -> Self {
+        Self {
+            known: HashMap::with_capacity_and_hasher(ids, BuildHasherDefault::default()),
+            waiting: Evicted::default(),
+        }
+    }
+
     fn outcomes(&self) -> impl Iterator<Item = (ScoreId, bool)> + '_ {
         self.known.iter().filter_map(|(id, known)| match known {
             Known::Outcome(churned) => Some((ScoreId::from_bits(*id), *churned)),
@@ -109,11 +117,11 @@ impl Join {
     pub(crate) fn new(bytes: usize, max_age_ms: i64) -> Self {
         let slots = (bytes / 2 / SLOT_BYTES).max(MIN_SLOTS);
         // A hash table's slots are a power of two, and it doubles when seven eighths of them are taken.
-        let slots = 1 << slots.ilog2();
+        let ids_per_generation = (1 << slots.ilog2()) / 8 * 7;
         Self {
-            young: Generation::default(),
-            old: Generation::default(),
-            ids_per_generation: slots / 8 * 7,
+            young: Generation::with_room_for(ids_per_generation),
+            old: Generation::with_room_for(ids_per_generation),
+            ids_per_generation,
             generation_ms: (max_age_ms / 2).max(1),
             young_since_ms: None,
             evicted: Evicted::default(),
@@ -244,27 +252,18 @@ impl Join {
 }
 
 impl Join {
-    /// The halves that wait, the young ones first, at most `max` of them: what is to be remembered over a restart.
-    pub(crate) fn save(&self, max: usize) -> Vec<u8> {
-        let mut bytes = Vec::new();
+    /// The halves that wait, the young ones first, at most `max` of them: what is to be remembered over a restart. In pieces of
+    /// at most `piece` halves, so that never all of them are there twice.
+    pub(crate) fn save(&self, max: usize, piece: usize) -> impl Iterator<Item = Vec<u8>> + '_ {
         let waiting = self.young.known.iter().chain(&self.old.known);
         let waiting = waiting.filter(|(_, known)| matches!(known, Known::Score(_) | Known::Outcome(_)));
-        for (id, known) in waiting.take(max) {
-            bytes.extend(id.to_le_bytes());
-            let (tag, probability, model, cell) = match known {
-                Known::Score(Scored { probability, predicted, model, cell }) => {
-                    (u8::from(*predicted), probability.get(), *model, *cell)
-                }
-                Known::Outcome(churned) | Known::LookedUp(churned) | Known::Both(churned) => {
-                    (2 + u8::from(*churned), 0.0, 0, 0)
-                }
-            };
-            bytes.push(tag);
-            bytes.extend(probability.to_le_bytes());
-            bytes.extend(model.to_le_bytes());
-            bytes.extend(cell.to_le_bytes());
-        }
-        bytes
+        let mut waiting = waiting.take(max).peekable();
+        std::iter::from_fn(move || {
+            waiting.peek()?;
+            let mut bytes = Vec::with_capacity(piece * SAVED_BYTES);
+            waiting.by_ref().take(piece).for_each(|(id, known)| write(*id, known, &mut bytes));
+            Some(bytes)
+        })
     }
 
     /// Takes back what was saved. `None` when the bytes are no such thing; nothing is taken then.
@@ -283,6 +282,22 @@ impl Join {
 
 /// Id, tag, probability, model, cell.
 const SAVED_BYTES: usize = 16 + 1 + 8 + 4 + 2;
+
+fn write(id: u128, known: &Known, bytes: &mut Vec<u8>) {
+    let (tag, probability, model, cell) = match known {
+        Known::Score(Scored { probability, predicted, model, cell }) => {
+            (u8::from(*predicted), probability.get(), *model, *cell)
+        }
+        Known::Outcome(churned) | Known::LookedUp(churned) | Known::Both(churned) => {
+            (2 + u8::from(*churned), 0.0, 0, 0)
+        }
+    };
+    bytes.extend(id.to_le_bytes());
+    bytes.push(tag);
+    bytes.extend(probability.to_le_bytes());
+    bytes.extend(model.to_le_bytes());
+    bytes.extend(cell.to_le_bytes());
+}
 
 fn read(half: &[u8; SAVED_BYTES]) -> Option<(ScoreId, Known)> {
     let (id, rest) = half.split_first_chunk::<16>()?;
@@ -435,13 +450,14 @@ mod tests {
         join.outcome(id(2), true);
         join.score(id(3), scored(0.8));
         join.outcome(id(3), false);
-        let bytes = join.save(100);
+        let bytes = join.save(100, 1).collect::<Vec<_>>().concat();
         let mut restored = Join::new(ROOM, DAY_MS);
         assert_eq!(restored.restore(&bytes), Some(()));
         assert_eq!(restored.waiting(), 2);
         assert_eq!(restored.outcome(id(1), true), OnOutcome::Joined(scored(0.3)));
         assert_eq!(restored.score(id(2), scored(0.9)), OnScore::Joined(true));
-        assert_eq!(join.save(1).len(), SAVED_BYTES);
+        assert_eq!(join.save(100, 7).next(), Some(bytes.clone()));
+        assert_eq!(join.save(1, 7).map(|piece| piece.len()).sum::<usize>(), SAVED_BYTES);
         assert_eq!(restored.restore(&bytes[1..]), None);
         assert_eq!(restored.restore(&[255; SAVED_BYTES]), None);
     }

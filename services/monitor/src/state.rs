@@ -1,7 +1,7 @@
 //! What the monitor remembers over a restart, in `churn.monitor_state`.
 //!
-//! One row holds the memory and the positions it belongs to. The memory is JSON (counts, moments, references) followed by
-//! the halves that wait, as bytes: there may be hundreds of thousands of them. What is not remembered: ids that were
+//! One row holds the memory and the positions it belongs to. The memory is JSON (counts, moments, references); the halves that
+//! wait are stored beside it in pieces, as bytes: there may be hundreds of thousands of them. What is not remembered: ids that were
 //! joined already, so that a repetition after a restart waits in vain instead of being counted as one; and a live
 //! reference, or first labelled rows of the expected performance, that were still being collected, which begin anew; and
 //! halves of a pair of champion and shadow.
@@ -19,9 +19,11 @@ use crate::requests::Asked;
 use crate::watch::Watch;
 
 /// Version of the encoding. Change it with every change of what is stored: an unknown one is begun anew.
-const FORMAT: i32 = 2;
-/// Waiting halves that are stored, 31 bytes each: bounds the row at about 15 MB. Beyond it some outcomes become orphans.
+const FORMAT: i32 = 3;
+/// Waiting halves that are stored, 31 bytes each: bounds them at about 15 MB. Beyond it some outcomes become orphans.
 const MAX_WAITING: usize = 500_000;
+/// Halves that are sent to Postgres together, about half a megabyte.
+const PIECE: usize = 16_384;
 
 /// Where the memory goes, and how far the stream was read.
 #[derive(Debug)]
@@ -39,8 +41,8 @@ impl Memory {
         let saved = store.load_monitor_state(group).await.map_err(Ending::of)?;
         let mut memory =
             Self { store, shard: group.to_owned(), cluster_id: cluster_id.to_owned(), positions: BTreeMap::new() };
-        let Some(saved) = saved else { return Ok(memory) };
-        match restore(&saved, cluster_id, watch) {
+        let Some((saved, waiting)) = saved else { return Ok(memory) };
+        match restore(&saved, &waiting, cluster_id, watch) {
             Ok(()) => {
                 tracing::info!(
                     models = watch.models.len(),
@@ -72,7 +74,8 @@ impl Memory {
         }
         let state = encode(&self.cluster_id, watch)?;
         let saved = MonitorState { format: FORMAT, state, positions: self.positions.clone() };
-        self.store.save_monitor_state(&self.shard, &saved).await.context("save the monitor's state")
+        let waiting = watch.join.save(MAX_WAITING, PIECE);
+        self.store.save_monitor_state(&self.shard, &saved, waiting).await.context("save the monitor's state")
     }
 }
 
@@ -80,23 +83,14 @@ fn key(partition: &TopicPartition) -> String {
     format!("{}/{}", partition.topic, partition.partition)
 }
 
-/// Length of the JSON, JSON, waiting halves.
 fn encode(cluster_id: &str, watch: &Watch) -> anyhow::Result<Vec<u8>> {
-    let json = serde_json::to_vec(&(cluster_id, &watch.models, &watch.asked, &watch.pairs))
-        .context("write the state as JSON")?;
-    let mut bytes = u32::try_from(json.len()).context("the state is too large")?.to_le_bytes().to_vec();
-    bytes.extend(json);
-    bytes.extend(watch.join.save(MAX_WAITING));
-    Ok(bytes)
+    serde_json::to_vec(&(cluster_id, &watch.models, &watch.asked, &watch.pairs)).context("write the state as JSON")
 }
 
-fn restore(saved: &MonitorState, cluster_id: &str, watch: &mut Watch) -> anyhow::Result<()> {
+fn restore(saved: &MonitorState, waiting: &[u8], cluster_id: &str, watch: &mut Watch) -> anyhow::Result<()> {
     anyhow::ensure!(saved.format == FORMAT, "format {} is unknown, expected {FORMAT}", saved.format);
-    let (length, rest) = saved.state.split_first_chunk::<4>().context("it is too short")?;
-    let length = u32::from_le_bytes(*length) as usize;
-    let (json, waiting) = rest.split_at_checked(length).context("it is cut off")?;
     let (of_cluster, models, asked, pairs): (String, Models, Asked, Pairs) =
-        serde_json::from_slice(json).context("it is damaged")?;
+        serde_json::from_slice(&saved.state).context("it is damaged")?;
     anyhow::ensure!(of_cluster == cluster_id, "it is of the Kafka cluster {of_cluster}, this one is {cluster_id}");
     anyhow::ensure!(models.settings() == watch.models.settings(), "windows or thresholds were configured otherwise");
     watch.join.restore(waiting).context("its waiting records are damaged")?;
@@ -122,9 +116,9 @@ mod tests {
         let config = MonitorConfig::default();
         let whole = saved("here", &Watch::new(&config));
         let refused = |saved: &MonitorState, config: &MonitorConfig| {
-            format!("{:#}", restore(saved, "here", &mut Watch::new(config)).unwrap_err())
+            format!("{:#}", restore(saved, &[], "here", &mut Watch::new(config)).unwrap_err())
         };
-        assert!(restore(&whole, "here", &mut Watch::new(&config)).is_ok());
+        assert!(restore(&whole, &[], "here", &mut Watch::new(&config)).is_ok());
         assert!(refused(&saved("there", &Watch::new(&config)), &config).contains("there"));
         assert!(refused(&MonitorState { format: 0, ..whole.clone() }, &config).contains("format 0"));
         for other in [
@@ -134,7 +128,9 @@ mod tests {
         ] {
             assert!(refused(&whole, &other).contains("configured otherwise"));
         }
-        let cut = MonitorState { state: whole.state[..20].to_vec(), ..whole };
-        assert!(refused(&cut, &config).contains("cut off"));
+        let cut = MonitorState { state: whole.state[..20].to_vec(), ..whole.clone() };
+        assert!(refused(&cut, &config).contains("damaged"));
+        let torn = restore(&whole, &[0; 5], "here", &mut Watch::new(&config)).unwrap_err();
+        assert!(format!("{torn:#}").contains("waiting records"));
     }
 }
