@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use churn_testkit::{OwnKafka, Program, fresh_database, http_client, kafka, poll_until};
+use churn_testkit::{OwnKafka, Program, free_port, fresh_database, http_client, kafka, poll_until};
 use tempfile::TempDir;
 
-use crate::http::free_port;
 use crate::run::{churn, json, run_with, stderr};
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -18,7 +17,7 @@ struct Part {
 
 impl Part {
     fn start(name: &str, env: &[(&str, String)]) -> Result<Self> {
-        let listen = format!("127.0.0.1:{}", free_port()?);
+        let listen = format!("127.0.0.1:{}", free_port());
         let base = format!("http://{listen}");
         let env = env.iter().cloned().chain([("CHURN__HTTP__LISTEN", listen)]);
         Ok(Self { program: Program::spawn(churn(), ["run", name], env)?, base })

@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use churn_domain::OutcomeBatch;
-use churn_testkit::{OwnPostgres, Program, poll_until, schema_registry};
+use churn_testkit::{OwnPostgres, Program, free_port, poll_until, schema_registry};
 use churn_wire::{Encoder, OutcomeCodec, Record, SchemaRegistry, WireConfig};
 use sqlx::{Connection, PgConnection};
 
 use crate::cluster::{PATIENCE, Stack, metric, stop};
 use crate::hostile::fuzz::Sender;
-use crate::http::free_port;
 
 /// A sink that reads nothing for so long although there is more is full.
 const FULL: Duration = Duration::from_secs(2);
@@ -107,7 +106,7 @@ async fn a_sink_bears_a_database_that_is_away_or_full_in_bounded_memory_and_catc
     let topic = format!("{}customer-outcomes.v1", stack.prefix());
     let schemas = SchemaRegistry::open(&WireConfig { url: schema_registry(), ..WireConfig::default() })?;
     let encoder = Encoder::<OutcomeCodec>::new(schemas.id_of(&topic, Record::CustomerOutcome).await?);
-    let listen = format!("127.0.0.1:{}", free_port()?);
+    let listen = format!("127.0.0.1:{}", free_port());
     let program = stack.part(
         "sink",
         &[

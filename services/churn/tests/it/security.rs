@@ -7,13 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use churn_testkit::{OwnPostgres, Program, http_client, poll_until};
+use churn_testkit::{OwnPostgres, Program, free_port, http_client, poll_until};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use tempfile::TempDir;
 
 use self::fortress::{Fortress, NOBODY, PARTS, READER, SECRETS, signing_key, without_secrets};
-use crate::http::free_port;
 use crate::run::{churn, json, stderr, stdout};
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -158,7 +157,7 @@ async fn wrong_passwords_authorities_and_certificates_are_refused_with_the_reaso
 #[tokio::test(flavor = "multi_thread")]
 async fn beyond_loopback_strangers_foreign_pages_and_floods_of_bytes_are_refused() -> Result<()> {
     let folder = TempDir::new()?;
-    let port = free_port()?;
+    let port = free_port();
     let env = [
         ("CHURN__HTTP__LISTEN", format!("0.0.0.0:{port}")),
         ("CHURN__HTTP__TOKEN", SECRETS[2].to_owned()),

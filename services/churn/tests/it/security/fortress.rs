@@ -1,13 +1,12 @@
 //! Servers that let nobody in without a password over TLS, and parts that log in as themselves.
 
 use anyhow::{Context, Result, ensure};
-use churn_testkit::{Acl, OwnKafka, OwnPostgres, Program, allow};
+use churn_testkit::{Acl, OwnKafka, OwnPostgres, Program, allow, free_port};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tempfile::TempDir;
 
 use super::rights;
-use crate::http::free_port;
 use crate::run::{churn, json, run_with, stderr, stdout};
 
 /// Those of docs/permissions.toml that run.
@@ -112,7 +111,7 @@ impl Fortress {
             ("CHURN__KAFKA__SECURITY__PASSWORD", format!("file:{}", self.path("kafka-password"))),
             ("CHURN__POSTGRES__URL", postgres),
             ("CHURN__REGISTRY__PATH", self.path("registry")),
-            ("CHURN__HTTP__LISTEN", format!("127.0.0.1:{}", free_port()?)),
+            ("CHURN__HTTP__LISTEN", format!("127.0.0.1:{}", free_port())),
             ("CHURN__HTTP__TOKEN", SECRETS[2].into()),
             ("CHURN__SCHEMA_REGISTRY__USER", "churn".into()),
             ("CHURN__SCHEMA_REGISTRY__PASSWORD", SECRETS[3].into()),
