@@ -19,10 +19,12 @@ async fn ten_requests_are_one_training_and_each_is_answered() -> Result<()> {
         (0..10).map(|number| request(number, reasons[number as usize % 4], None)).collect();
     // The same one again is the same one.
     requests.push(requests[3].clone());
-    // Long enough for all of them to arrive on a busy machine.
-    let patient = TrainerConfig { debounce: HumanDuration::from_secs(3), ..config() };
-    let trainer = stack.trainer(patient).await?;
+    // Nobody works before all of them have arrived: another has the lease until then.
+    let token = stack.store.take_lease("trainer", "the test", PATIENCE).await?.context("nobody has the lease")?;
+    let trainer = stack.trainer(config()).await?;
     stack.ask(&requests).await?;
+    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(open_count(&stack.store).await? == 10)).await?;
+    stack.store.release_lease("trainer", token).await?;
     let answers = stack.answers(10).await?;
     let count = |status: &str| answers.iter().filter(|answer| answer.status == status).count();
     // Its data are those of the champion: no better, so the champion stays.

@@ -107,7 +107,8 @@ impl Stack {
         Ok(stack)
     }
 
-    /// Makes a model of the shipped customers, or of their opposites, the champion, as if it had passed the gate.
+    /// Makes a model of the shipped customers, or of their opposites, the champion, as if it had passed the gate a minute ago: the
+    /// events of [`Stack::events`] are all younger.
     pub(crate) async fn promote(&self, opposite: bool) -> Result<Version> {
         let before = self.registry.champion(Kind::Model).await?;
         let decision = before.as_ref().map(|before| Decision {
@@ -138,7 +139,7 @@ impl Stack {
             by: "a test".into(),
             reason: "as meant by the test".into(),
             overridden: None,
-            at_ms: now_ms(),
+            at_ms: now_ms() - 60_000,
         };
         self.registry.promote(&promotion, before.as_ref()).await?;
         Ok(manifest.version)
