@@ -46,7 +46,7 @@ impl Cluster {
             .set("fetch.wait.max.ms", fetch.max_wait.as_millis().to_string())
             .set("fetch.min.bytes", "1")
             .set("max.partition.fetch.bytes", fetch.partition_bytes.get().to_string())
-            .set("queued.max.messages.kbytes", (fetch.queue.get() / 1024).max(1).to_string())
+            .set("queued.max.messages.kbytes", (fetch.queue.get() / 1024 / self.lane.of as u64).max(1).to_string())
             // The default of a second would stall a consumer that has filled its small queue.
             .set("fetch.queue.backoff.ms", "5");
         if self.is_embedded() {
@@ -55,7 +55,9 @@ impl Cluster {
             // Statistics carry each partition's end without asking for it.
             settings.set("statistics.interval.ms", "1000");
             if let Some(member) = &config.member {
-                settings.set("group.instance.id", format!("{member}-{group}"));
+                // The first keeps the id that it would have alone.
+                let lane = if self.lane.number == 0 { String::new() } else { format!("-lane-{}", self.lane.number) };
+                settings.set("group.instance.id", format!("{member}{lane}-{group}"));
             }
         }
         settings

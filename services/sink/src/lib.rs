@@ -7,6 +7,7 @@
 mod batch;
 mod config;
 mod continuity;
+mod lanes;
 mod metrics;
 mod pipeline;
 mod positions;
@@ -18,9 +19,9 @@ use anyhow::Context;
 use churn_runtime::CancellationToken;
 use churn_runtime::clock::Stopwatch;
 use churn_runtime::exit::Ending;
-use churn_runtime::health::Health;
+use churn_runtime::health::{Component, Health};
 use churn_runtime::metrics::Metrics;
-use churn_runtime::progress::Progress;
+use churn_runtime::progress::{Progress, Stage};
 use churn_runtime::traces::Traces;
 use churn_store::{PostgresConfig, SinkWriter, Store};
 use churn_stream::{Cluster, Limits, Pending, Retries, StormGuard};
@@ -37,9 +38,11 @@ use positions::Positions;
 /// Name of the stage in progress, metrics and dead letters.
 const STAGE: &str = "sink";
 
-/// A sink that has joined its group and waits to run.
+/// A sink that has joined its group, with as many members as it has lanes, and waits to run.
 #[derive(Debug)]
-pub struct Sink(Box<Pipeline>);
+pub struct Sink {
+    lanes: Vec<Pipeline>,
+}
 
 impl Sink {
     /// Connects to Postgres, checks that the tables are there, and joins the group.
@@ -61,24 +64,71 @@ impl Sink {
             store.check_cluster(&config.group, cluster.id()).await.map_err(Ending::of)?;
         }
         store.close().await;
+        // The embedded broker gives all partitions to one member.
+        let count = if cluster.is_embedded() { 1 } else { config.lanes };
+        let (kafka, databases) = (health.shares("sink", count), health.shares("postgres", count));
+        let storms = StormGuard::lanes(&config.storm, STAGE, metrics, count);
+        let mut lanes = Vec::with_capacity(count);
+        for (number, ((kafka, database), storm)) in kafka.into_iter().zip(databases).zip(storms).enumerate() {
+            let lane = Lane { kafka, postgres: database, storm, stage: progress.stage(STAGE) };
+            lanes.push(lane.join(&config, &cluster.lane(number, count), schemas, postgres, metrics).await?);
+        }
+        Ok(Self { lanes })
+    }
+
+    /// Traces what it stores.
+    #[must_use]
+    pub fn traced(mut self, traces: &Traces) -> Self {
+        self.lanes.iter_mut().for_each(|lane| lane.batch.trace_by(traces.of(STAGE)));
+        self
+    }
+
+    /// Stores until asked to stop, then finishes and commits what is in hand.
+    ///
+    /// # Errors
+    /// Going on would be wrong: misconfigured, or records are gone.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        lanes::run(self.lanes.into_iter().map(|lane| |stop| lane.run(stop)), &stop).await
+    }
+}
+
+/// What a lane shows of itself, before it has joined.
+struct Lane {
+    kafka: Component,
+    postgres: Component,
+    storm: StormGuard,
+    stage: Stage,
+}
+
+impl Lane {
+    /// Opens the lane's connection and joins the group. The first of several lanes may have all partitions for a moment, until the
+    /// group has taken in the others: it gives them up as to any other sink.
+    async fn join(
+        self,
+        config: &SinkConfig,
+        cluster: &Cluster,
+        schemas: &Arc<SchemaRegistry>,
+        postgres: &PostgresConfig,
+        metrics: &Metrics,
+    ) -> anyhow::Result<Pipeline> {
         let writer = SinkWriter::connect(postgres, &config.group, cluster.id()).await.map_err(Ending::of)?;
-        let stage = progress.stage(STAGE);
         let topics = cluster.topics();
         let scores = || Decoder::<ScoreCodec>::new(schemas.clone(), &topics.scores);
         let outcomes = || Decoder::<OutcomeCodec>::new(schemas.clone(), &topics.outcomes);
         let (batch, continuity) = (Batch::new(scores(), outcomes()), Continuity::new(cluster, scores(), outcomes()));
         // The order of topics is that of batch::SCORES.
         let topics = [topics.scores.clone(), topics.outcomes.clone()];
+        let stage = self.stage;
         let consumer = cluster.consumer(&stage, &config.group, &[&topics[0], &topics[1]]).await.map_err(Ending::of)?;
         let limits = Limits {
             rows: config.batch_rows,
-            bytes: config.batch_bytes.get(),
+            bytes: (config.batch_bytes.get() / cluster.lanes() as u64).max(1),
             delay: config.max_delay.get(),
             latency: None,
         };
-        Ok(Self(Box::new(Pipeline {
+        Ok(Pipeline {
             cluster: cluster.clone(),
-            group: config.group,
+            group: config.group.clone(),
             topics,
             consumer,
             writer,
@@ -88,29 +138,14 @@ impl Sink {
             positions: Positions::default(),
             stage,
             metrics: SinkMetrics::new(metrics),
-            kafka: health.component("sink"),
-            postgres: health.component("postgres"),
+            kafka: self.kafka,
+            postgres: self.postgres,
             pending: Pending::new(limits),
             unmirrored: BTreeMap::new(),
             mirrored: Stopwatch::start(),
             retries: Retries::new(STAGE, metrics),
-            storm: StormGuard::new(config.storm, STAGE, metrics),
+            storm: self.storm,
             in_doubt: Vec::new(),
-        })))
-    }
-
-    /// Traces what it stores.
-    #[must_use]
-    pub fn traced(mut self, traces: &Traces) -> Self {
-        self.0.batch.trace_by(traces.of(STAGE));
-        self
-    }
-
-    /// Stores until asked to stop, then finishes and commits what is in hand.
-    ///
-    /// # Errors
-    /// Going on would be wrong: misconfigured, or records are gone.
-    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        self.0.run(stop).await
+        })
     }
 }
