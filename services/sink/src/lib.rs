@@ -23,7 +23,7 @@ use churn_runtime::health::{Component, Health};
 use churn_runtime::metrics::Metrics;
 use churn_runtime::progress::{Progress, Stage};
 use churn_runtime::traces::Traces;
-use churn_store::{PostgresConfig, SinkWriter, Store};
+use churn_store::{PostgresConfig, SinkWriter, Store, StoreError};
 use churn_stream::{Cluster, Limits, Pending, Retries, StormGuard};
 use churn_wire::{Decoder, OutcomeCodec, SchemaRegistry, ScoreCodec};
 
@@ -45,10 +45,12 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Connects to Postgres, checks that the tables are there, and joins the group.
+    /// Connects to Postgres, for which it waits where it is away, checks that the tables are there, and joins the group. None
+    /// when it was asked to stop meanwhile.
     ///
     /// # Errors
-    /// Postgres or Kafka is out of reach, or `churn setup` was not run.
+    /// Postgres refuses, Kafka is out of reach, or `churn setup` was not run.
+    #[expect(clippy::too_many_arguments, reason = "what all parts are started with, and two servers")]
     pub async fn start(
         config: SinkConfig,
         cluster: &Cluster,
@@ -57,23 +59,31 @@ impl Sink {
         progress: &Progress,
         metrics: &Metrics,
         health: &Health,
-    ) -> anyhow::Result<Self> {
-        let store = Store::connect(postgres).await.map_err(Ending::of).context("connect to Postgres (postgres.url)")?;
-        store.check_schema().await.map_err(Ending::of)?;
-        if !cluster.is_embedded() {
-            store.check_cluster(&config.group, cluster.id()).await.map_err(Ending::of)?;
-        }
-        store.close().await;
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Option<Self>> {
         // The embedded broker gives all partitions to one member.
         let count = if cluster.is_embedded() { 1 } else { config.lanes };
         let (kafka, databases) = (health.shares("sink", count), health.shares("postgres", count));
         let storms = StormGuard::lanes(&config.storm, STAGE, metrics, count);
+        let mut attempts = Retries::new(STAGE, metrics).of("postgres", &databases[0]);
+        let writers = loop {
+            match connect(&config, cluster, postgres, count).await {
+                Ok(writers) => break writers,
+                Err(error) if error.may_pass() => {
+                    if !attempts.wait_regardless(&error, stop).await {
+                        return Ok(None);
+                    }
+                }
+                Err(error) => return Err(Ending::of(error)).context("connect to Postgres (postgres.url)"),
+            }
+        };
         let mut lanes = Vec::with_capacity(count);
-        for (number, ((kafka, database), storm)) in kafka.into_iter().zip(databases).zip(storms).enumerate() {
-            let lane = Lane { kafka, postgres: database, storm, stage: progress.stage(STAGE) };
-            lanes.push(lane.join(&config, &cluster.lane(number, count), schemas, postgres, metrics).await?);
+        let shown = kafka.into_iter().zip(databases).zip(storms);
+        for (number, (((kafka, postgres), storm), writer)) in shown.zip(writers).enumerate() {
+            let lane = Lane { writer, kafka, postgres, storm, stage: progress.stage(STAGE) };
+            lanes.push(lane.join(&config, &cluster.lane(number, count), schemas, metrics).await?);
         }
-        Ok(Self { lanes })
+        Ok(Some(Self { lanes }))
     }
 
     /// Traces what it stores.
@@ -92,8 +102,29 @@ impl Sink {
     }
 }
 
-/// What a lane shows of itself, before it has joined.
+/// Checks that the database is what it should be, and opens a connection for each lane.
+async fn connect(
+    config: &SinkConfig,
+    cluster: &Cluster,
+    postgres: &PostgresConfig,
+    count: usize,
+) -> Result<Vec<SinkWriter>, StoreError> {
+    let store = Store::connect(postgres).await?;
+    store.check_schema().await?;
+    if !cluster.is_embedded() {
+        store.check_cluster(&config.group, cluster.id()).await?;
+    }
+    store.close().await;
+    let mut writers = Vec::with_capacity(count);
+    for _ in 0..count {
+        writers.push(SinkWriter::connect(postgres, &config.group, cluster.id()).await?);
+    }
+    Ok(writers)
+}
+
+/// A lane that has not joined yet: its connection, and what it shows of itself.
 struct Lane {
+    writer: SinkWriter,
     kafka: Component,
     postgres: Component,
     storm: StormGuard,
@@ -101,17 +132,15 @@ struct Lane {
 }
 
 impl Lane {
-    /// Opens the lane's connection and joins the group. The first of several lanes may have all partitions for a moment, until the
-    /// group has taken in the others: it gives them up as to any other sink.
+    /// Joins the group. The first of several lanes may have all partitions for a moment, until the group has taken in the others: it
+    /// gives them up as to any other sink.
     async fn join(
         self,
         config: &SinkConfig,
         cluster: &Cluster,
         schemas: &Arc<SchemaRegistry>,
-        postgres: &PostgresConfig,
         metrics: &Metrics,
     ) -> anyhow::Result<Pipeline> {
-        let writer = SinkWriter::connect(postgres, &config.group, cluster.id()).await.map_err(Ending::of)?;
         let topics = cluster.topics();
         let scores = || Decoder::<ScoreCodec>::new(schemas.clone(), &topics.scores);
         let outcomes = || Decoder::<OutcomeCodec>::new(schemas.clone(), &topics.outcomes);
@@ -131,7 +160,7 @@ impl Lane {
             group: config.group.clone(),
             topics,
             consumer,
-            writer,
+            writer: self.writer,
             letters: cluster.producer(&stage).context("start a producer for dead letters")?,
             batch,
             continuity,
