@@ -5,6 +5,9 @@ use rdkafka::config::RDKafkaLogLevel;
 
 use crate::Cluster;
 
+/// Most milliseconds between two heartbeats. With its answer a member hears that the group changes: until the last one has heard, those
+/// who join wait without partitions.
+const HEARTBEAT_MS: u64 = 1_000;
 /// How long a broker may hold an empty answer back when it is embedded: the mock does not cut the wait short for new records, so
 /// this is added to the latency.
 const EMBEDDED_FETCH_WAIT_MS: &str = "5";
@@ -31,7 +34,7 @@ impl Cluster {
             .set_log_level(RDKafkaLogLevel::Info)
             .set("group.id", group)
             .set("session.timeout.ms", config.session_timeout.as_millis().to_string())
-            .set("heartbeat.interval.ms", (config.session_timeout.as_millis() / 4).to_string())
+            .set("heartbeat.interval.ms", (config.session_timeout.as_millis() / 4).min(HEARTBEAT_MS).to_string())
             // Also the time that the group grants for an answer to a rebalance.
             .set("max.poll.interval.ms", config.rebalance_ms().to_string())
             // Equal counts and "range" give a member the same partition numbers of every topic.

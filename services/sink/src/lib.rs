@@ -26,6 +26,7 @@ use churn_runtime::traces::Traces;
 use churn_store::{PostgresConfig, SinkWriter, Store, StoreError};
 use churn_stream::{Cluster, Limits, Pending, Retries, StormGuard};
 use churn_wire::{Decoder, OutcomeCodec, SchemaRegistry, ScoreCodec};
+use tokio::task::JoinSet;
 
 pub use config::SinkConfig;
 
@@ -77,11 +78,18 @@ impl Sink {
                 Err(error) => return Err(Ending::of(error)).context("connect to Postgres (postgres.url)"),
             }
         };
-        let mut lanes = Vec::with_capacity(count);
+        // All at once, so that the group takes them in together: a member hears of a later one only with its next heartbeat.
+        let mut joining = JoinSet::new();
         let shown = kafka.into_iter().zip(databases).zip(storms);
         for (number, (((kafka, postgres), storm), writer)) in shown.zip(writers).enumerate() {
             let lane = Lane { writer, kafka, postgres, storm, stage: progress.stage(STAGE) };
-            lanes.push(lane.join(&config, &cluster.lane(number, count), schemas, metrics).await?);
+            let (config, cluster) = (config.clone(), cluster.lane(number, count));
+            let (schemas, metrics) = (Arc::clone(schemas), metrics.clone());
+            joining.spawn(async move { lane.join(&config, &cluster, &schemas, &metrics).await });
+        }
+        let mut lanes = Vec::with_capacity(count);
+        while let Some(joined) = joining.join_next().await {
+            lanes.push(joined.context("a lane of the sink broke down")??);
         }
         Ok(Some(Self { lanes }))
     }
@@ -132,8 +140,8 @@ struct Lane {
 }
 
 impl Lane {
-    /// Joins the group. The first of several lanes may have all partitions for a moment, until the group has taken in the others: it
-    /// gives them up as to any other sink.
+    /// Joins the group. The first of several lanes may have all partitions until the group has taken in the others: it gives them up
+    /// as to any other sink.
     async fn join(
         self,
         config: &SinkConfig,
