@@ -98,6 +98,25 @@ async fn open(store: &Store) -> Result<(String, i32)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trainer_that_was_stopped_between_a_promotion_and_its_account_is_followed_by_one_that_writes_it() -> Result<()>
+{
+    let stack = Stack::new().await?;
+    let asked = request(1, RetrainReason::Performance, Some("v1"));
+    stack.promote_by(&format!("trainer, request {}", asked.request_id), false).await?;
+    let trainer = stack.trainer(config()).await?;
+    // Of another complaint about the same champion there is nothing more to write.
+    stack.ask(&[request(2, RetrainReason::Performance, Some("v1"))]).await?;
+    assert_eq!(stack.answers(1).await?[0].status, "skipped");
+    stack.ask(&[asked]).await?;
+    let answers = stack.answers(2).await?;
+    let promoted = answers.iter().find(|answer| answer.status == "promoted");
+    let promoted = promoted.with_context(|| format!("{answers:?}"))?;
+    assert_eq!((promoted.candidate.as_deref(), promoted.reason.as_str()), (Some("v2"), "performance"), "{answers:?}");
+    assert!(trainer.handle.happenings().iter().all(|happening| happening.step != Step::Started), "nothing was trained");
+    trainer.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_complaint_about_a_former_champion_is_answered_without_a_training() -> Result<()> {
     let stack = Stack::new().await?;
     stack.promote(false).await?;

@@ -110,6 +110,11 @@ impl Stack {
     /// Makes a model of the shipped customers, or of their opposites, the champion, as if it had passed the gate a minute ago: the
     /// events of [`Stack::events`] are all younger.
     pub(crate) async fn promote(&self, opposite: bool) -> Result<Version> {
+        self.promote_by("a test", opposite).await
+    }
+
+    /// The same, signed by somebody.
+    pub(crate) async fn promote_by(&self, by: &str, opposite: bool) -> Result<Version> {
         let before = self.registry.champion(Kind::Model).await?;
         let decision = before.as_ref().map(|before| Decision {
             passed: true,
@@ -136,7 +141,7 @@ impl Stack {
         let promotion = Promotion {
             kind: Kind::Model,
             version: manifest.version,
-            by: "a test".into(),
+            by: by.into(),
             reason: "as meant by the test".into(),
             overridden: None,
             at_ms: now_ms() - 60_000,
