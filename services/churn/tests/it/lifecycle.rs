@@ -89,9 +89,13 @@ async fn a_demo_on_a_users_kafka_counts_its_own_events_only_and_leaves_no_topic(
     for key in ["events_scored", "rows_stored"] {
         ensure!(report[key] == report["events_produced"], "{key}: {report}: {}", stderr(&demo));
     }
-    let left = topics(&format!("{prefix}demo-"))?;
-    ensure!(left.is_empty(), "{left:?}");
-    Ok(())
+    // The controller's answer may come before the broker has forgotten them.
+    poll_until(PATIENCE, async || {
+        let left = topics(&format!("{prefix}demo-"))?;
+        ensure!(left.is_empty(), "{left:?}");
+        Ok(true)
+    })
+    .await
 }
 
 /// Names of the shared broker's topics that begin so.
