@@ -58,9 +58,7 @@ impl Cluster {
             // Statistics carry each partition's end without asking for it.
             settings.set("statistics.interval.ms", "1000");
             if let Some(member) = &config.member {
-                // The first keeps the id that it would have alone.
-                let lane = if self.lane.number == 0 { String::new() } else { format!("-lane-{}", self.lane.number) };
-                settings.set("group.instance.id", format!("{member}{lane}-{group}"));
+                settings.set("group.instance.id", static_id(member, group, self.lane.number));
             }
         }
         settings
@@ -103,5 +101,34 @@ impl Cluster {
             // librdkafka wants a record to fail before its transaction does.
             .set("delivery.timeout.ms", config.delivery_timeout.as_millis().min(timeout).to_string());
         settings
+    }
+}
+
+/// The static id of a member, unique in its group. A process's first lane has the one that it would have alone.
+fn static_id(member: &str, group: &str, lane: usize) -> String {
+    if lane == 0 { format!("{member}-{group}") } else { format!("{member}-lane-{lane}-{group}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use churn_runtime::progress::Progress;
+
+    use super::*;
+    use crate::KafkaConfig;
+
+    #[tokio::test]
+    async fn lanes_share_what_one_member_fetches_ahead() {
+        let cluster = Cluster::embedded(&KafkaConfig::default(), &Progress::new()).await.unwrap();
+        let queue = |cluster: &Cluster| {
+            cluster.consumer_settings("g").get("queued.max.messages.kbytes").unwrap().parse::<u64>().unwrap()
+        };
+        assert_eq!(queue(&cluster), 2 * queue(&cluster.lane(1, 2)));
+        assert_eq!((cluster.lanes(), cluster.lane(1, 2).lanes()), (1, 2));
+    }
+
+    #[test]
+    fn each_lane_of_a_static_member_has_an_id_of_its_own() {
+        let ids = [0, 1, 2].map(|lane| static_id("sink-0", "churn-sink", lane));
+        assert_eq!(ids, ["sink-0-churn-sink", "sink-0-lane-1-churn-sink", "sink-0-lane-2-churn-sink"]);
     }
 }
