@@ -101,7 +101,7 @@ impl Fortress {
             format!("postgres://churn_{part}:{}@{server}?sslmode=verify-full&sslrootcert={}", SECRETS[1], ca.display());
         let env = [
             ("CHURN__KAFKA__BROKERS", self.kafka.tls_address()?),
-            ("CHURN__KAFKA__CONNECT_TIMEOUT", "5s".into()),
+            ("CHURN__KAFKA__CONNECT_TIMEOUT", "30s".into()),
             ("CHURN__KAFKA__SESSION_TIMEOUT", "30s".into()),
             ("CHURN__KAFKA__TRANSACTION_TIMEOUT", "60s".into()),
             ("CHURN__KAFKA__SECURITY__PROTOCOL", "sasl_ssl".into()),
@@ -155,7 +155,8 @@ impl Fortress {
 
     /// A part that must not start, and what it says.
     pub(super) fn refused(&self, part: &str, more: &[(&str, &str)], reason: &str) -> Result<()> {
-        let output = self.run(part, &["run", part], more);
+        // Who is not let in is not worth waiting for.
+        let output = self.run(part, &["run", part], &[&[("CHURN__KAFKA__CONNECT_TIMEOUT", "5s")], more].concat());
         let said = stderr(&output) + &stdout(&output);
         ensure!(matches!(output.status.code(), Some(1 | 69)), "{}: {said}", output.status);
         ensure!(said.contains(reason), "expected {reason:?}: {said}");
@@ -163,7 +164,8 @@ impl Fortress {
     }
 }
 
-fn acls(rule: &Value) -> Vec<Acl> {
+/// The rights that a rule of `churn access` stands for.
+pub(super) fn acls(rule: &Value) -> Vec<Acl> {
     let words = |key: &str| -> Vec<String> {
         rule[key].as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
     };
