@@ -136,6 +136,8 @@ def environment(folder: pathlib.Path, servers: dict, postgres: Postgres, partiti
         "SYNTHESIZER__RATE": "max",
         # Scores only: an outcome is a sixth of one.
         "SYNTHESIZER__OUTCOME_DELAY": "1h",
+        # An instance is one connection: a second lane costs and does what a second instance of one lane does.
+        "SINK__LANES": "1",
         "SCORER__GROUP": "scorer",
         "LOG__LEVEL": "warn",
     }

@@ -80,11 +80,10 @@
 {%- endmacro %}
 
 {#-
-    The same for readers of int_scored_event, which stamps its rows with times that only rise: the mark is the newest stamp that
-    was read.
+    The same for readers of a model that stamps its rows with times that only rise: the mark is the newest stamp that was read.
 -#}
-{% macro take_arrivals(relation) -%}
-    select set_config('churnstream.arrived_before', coalesce(max(arrived_at), '-infinity')::text, true) from {{ relation }}
+{% macro take_arrivals(relation, stamp='arrived_at') -%}
+    select set_config('churnstream.arrived_before', coalesce(max({{ stamp }}), '-infinity')::text, true) from {{ relation }}
 {%- endmacro %}
 
 {% macro keep_arrivals() -%}
@@ -108,13 +107,13 @@
 {%- endmacro %}
 
 {#-
-    Sorts, hashes and what an increment sets aside (temp_buffers) in memory; compiling to machine code costs more than it gives at
-    these sizes. One thread of dbt takes one core: a build runs beside the stream, on the server that the sink writes to, and
-    `CHURN_WAREHOUSE_THREADS` alone says how much of it a build may take.
+    Sorts, hashes and what an increment sets aside in memory; compiling to machine code costs more than it gives at these sizes, and so
+    does a memory of what was looked up by a key, where no key comes twice. One thread of dbt takes one core: a build runs beside the
+    stream, on the server that the sink writes to, and `CHURN_WAREHOUSE_THREADS` alone says how much of it a build may take.
 -#}
 {% macro session_settings() -%}
-    set local work_mem = '{{ env_var("CHURN_WAREHOUSE_WORK_MEM", "128MB") }}'; set local jit = off;
-    set local max_parallel_workers_per_gather = 0; set temp_buffers = '{{ env_var("CHURN_WAREHOUSE_TEMP_BUFFERS", "64MB") }}'
+    set local work_mem = '{{ env_var("CHURN_WAREHOUSE_WORK_MEM", "128MB") }}'; set local jit = off; set local enable_memoize = off;
+    set local max_parallel_workers_per_gather = 0
 {%- endmacro %}
 
 {#-
@@ -126,24 +125,6 @@
     {%- if model.config.materialized in ('table', 'incremental') and not is_incremental() -%}
         vacuum (analyze) {{ this }}
     {%- endif -%}
-{%- endmacro %}
-
-{#- Of the scores in the CTE `score`: those that arrived since the model last read, as `news`, and whose they are. -#}
-{% macro news_of_customers() -%}
-    news as (
-
-        select * from score
-        where arrived_at > {{ read_arrivals() }}
-
-    ),
-
-    customer_with_news as (
-
-        -- In the order of the index that they are looked up in.
-        select distinct customer_id from news
-        order by customer_id
-
-    )
 {%- endmacro %}
 
 {#- The scores of a CTE with the version of the customer that was valid at the event's time. -#}
@@ -162,17 +143,36 @@
 {%- endmacro %}
 
 {#-
-    The strategy `replace_known`: delete+insert that knows what cannot be there yet. The column `meta.arrival` tells when the warehouse
-    first saw what a row is about; where that is later than the model's last reading, there is nothing to delete.
+    The strategy `replace`: delete+insert in one statement, so that what arrives is worked out once and never stored in between. Where the
+    model has a column that tells when the warehouse first saw what a row is about (`meta.arrival`), rows later than the model's last
+    reading have nothing to delete, and it is not looked for. The insert asks for the number of the deleted, and so waits for them.
 -#}
-{% macro get_incremental_replace_known_sql(arg_dict) -%}
+{% macro get_incremental_replace_sql(arg_dict) -%}
     {%- set columns = get_quoted_csv(arg_dict.dest_columns | map(attribute="name")) -%}
     {%- set key = arg_dict.unique_key -%}
-    delete from {{ arg_dict.target_relation }} as dest
-    where dest.{{ key }} in (
-        select arriving.{{ key }} from {{ arg_dict.temp_relation }} as arriving
-        where (arriving.{{ config.get('meta').arrival }} > {{ read_arrivals() }}) is not true
-    );
+    {%- set arrival = config.get('meta', {}).get('arrival') -%}
+    with
+
+    arriving as materialized (
+
+        select {{ columns }} from {{ arg_dict.temp_relation }}
+
+    ),
+
+    deleted as (
+
+        delete from {{ arg_dict.target_relation }} as dest
+        where dest.{{ key }} = any(array(
+            select distinct arriving.{{ key }} from arriving
+            {%- if arrival %}
+            where (arriving.{{ arrival }} > {{ read_arrivals() }}) is not true
+            {%- endif %}
+        ))
+        returning dest.{{ key }}
+
+    )
+
     insert into {{ arg_dict.target_relation }} ({{ columns }})
-    select {{ columns }} from {{ arg_dict.temp_relation }}
+    select {{ columns }} from arriving
+    where (select count(*) from deleted) >= 0
 {%- endmacro %}

@@ -1,9 +1,9 @@
 {#-
-    What an increment of a model that only appends brings is read once: a temporary view passes it to the insert, and nothing is
-    written twice. Everything else is made as the adapter makes it.
+    What an increment brings is read once: a temporary view passes it to the insert, and nothing is written twice. Everything else is made
+    as the adapter makes it.
 -#}
 {% macro postgres__get_create_table_as_sql(temporary, relation, sql) -%}
-    {%- if temporary and config.get('incremental_strategy') == 'append' -%}
+    {%- if temporary and config.get('incremental_strategy') in ('append', 'replace') -%}
         create temporary view {{ relation }}
         {{ get_assert_columns_equivalent(sql) }}
         as {{ sql }}

@@ -13,7 +13,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use churn_testkit::{OwnKafka, OwnPostgres, Program, fresh_name, poll_until, schema_registry};
+use churn_testkit::{OwnKafka, OwnPostgres, Program, free_port, fresh_name, poll_until, schema_registry};
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
@@ -89,7 +89,7 @@ impl Stack {
     async fn start(options: &SoakOptions) -> Result<Self> {
         let (kafka, postgres) = tokio::try_join!(OwnKafka::start(), OwnPostgres::start())?;
         let (folder, prefix) = (TempDir::new()?, format!("{}-", fresh_name("soak")));
-        let api_port = load::free_port()?;
+        let api_port = free_port();
         let program = options.program.clone();
         let mut stack = Self { program, parts: Vec::new(), api_port, folder, prefix, kafka, postgres };
         stack.setup().await?;

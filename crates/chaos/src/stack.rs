@@ -1,20 +1,20 @@
 //! The whole platform as separate processes on servers of its own.
 
+mod parts;
+mod servers;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use churn_registry::Registry;
-use churn_testkit::{OwnKafka, OwnPostgres, fresh_name, poll_until, schema_registry};
+use churn_testkit::{OwnKafka, OwnPostgres, fresh_name, schema_registry};
 use churn_wire::{SchemaRegistry, WireConfig};
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
-use crate::part::{Ended, Part, Recipe};
-use crate::plan::{PoisonedTopic, Server, Target};
+use crate::part::Part;
+use crate::plan::{PoisonedTopic, Target};
 
 /// Name of the stream.
 pub(crate) const STREAM: &str = "chaos";
@@ -29,20 +29,6 @@ pub(crate) const PARTITIONS: usize = 6;
 pub(crate) const MODEL_POLL: Duration = Duration::from_secs(60);
 /// How long an outcome waits: long enough that some always wait when the synthesizer is killed.
 const OUTCOME_DELAY: &str = "2s";
-/// Trainings that are short, begin at once, only when they are asked for, and are taken up soon by the successor of a trainer that died.
-const TRAINER: [(&str, &str); 5] = [
-    ("CHURN__TRAINER__BUDGET", "1s"),
-    ("CHURN__TRAINER__SCHEDULE", ""),
-    ("CHURN__TRAINER__DEBOUNCE", "100ms"),
-    ("CHURN__TRAINER__COOLDOWN", "0s"),
-    ("CHURN__TRAINER__LEASE", "5s"),
-];
-/// Connections that end all others name themselves so, to spare themselves.
-const OPERATOR: &str = "chaos-operator";
-/// A database that recovers from a crash on a busy machine.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
-/// How long a broker may take to name itself.
-const LOOK: Duration = Duration::from_secs(2);
 
 /// Servers, parts and where they keep things.
 #[derive(Debug)]
@@ -172,136 +158,4 @@ impl Stack {
             PoisonedTopic::Outcomes => outcomes,
         }
     }
-
-    pub(crate) fn parts(&mut self) -> &mut [Part] {
-        &mut self.parts
-    }
-
-    /// The part that a target means at the moment.
-    pub(crate) fn part(&mut self, target: Target) -> Option<&mut Part> {
-        let mut same: Vec<&mut Part> = self.parts.iter_mut().filter(|part| part.is(target)).collect();
-        let pick = match target {
-            Target::Scorer(pick) | Target::Sink(pick) => pick % same.len().max(1),
-            Target::Synthesizer | Target::Monitor | Target::Trainer | Target::Api => 0,
-        };
-        (pick < same.len()).then(|| same.swap_remove(pick))
-    }
-
-    pub(crate) fn add(&mut self, target: Target) -> Result<String> {
-        let part = match target {
-            Target::Synthesizer => "synthesizer",
-            Target::Scorer(_) => "scorer",
-            Target::Sink(_) => "sink",
-            Target::Monitor => "monitor",
-            Target::Trainer => "trainer",
-            Target::Api => "api",
-        };
-        let number = self.started;
-        self.started += 1;
-        let mut env = self.env();
-        // A part that is started again keeps its id, another one never has it.
-        env.push(("CHURN__SCORER__TRANSACTIONAL_ID".into(), format!("scorer-{number}")));
-        if target == Target::Trainer {
-            env.extend(TRAINER.map(|(key, value)| (key.to_owned(), value.to_owned())));
-        }
-        let part = Part::start(Recipe { program: self.program.clone(), part, env }, number)?;
-        let name = part.name();
-        self.parts.push(part);
-        Ok(name)
-    }
-
-    /// The part of a kind that was added last.
-    pub(crate) fn youngest(&mut self, target: Target) -> Option<&mut Part> {
-        match target {
-            Target::Api => self.parts.iter_mut().filter(|part| part.is(target)).max_by_key(|part| part.number()),
-            _ => self.part(target),
-        }
-    }
-
-    /// Ends the part of this number for good.
-    pub(crate) async fn end(&mut self, number: usize) -> Result<Ended> {
-        match self.parts.iter().position(|part| part.number() == number) {
-            Some(place) => self.parts.remove(place).stop().await,
-            None => Ok(Ended::InTime),
-        }
-    }
-
-    /// One part less, unless it is the last of its kind.
-    pub(crate) async fn remove(&mut self, target: Target) -> Result<Ended> {
-        if self.parts.iter().filter(|part| part.is(target)).count() < 2 {
-            return Ok(Ended::InTime);
-        }
-        let Some(number) = self.part(target).map(|part| part.number()) else { return Ok(Ended::InTime) };
-        let Some(place) = self.parts.iter().position(|part| part.number() == number) else { return Ok(Ended::InTime) };
-        self.parts.swap_remove(place).stop().await
-    }
-
-    /// Ends all parts of a kind in order; the others go on.
-    pub(crate) async fn stop_all(&mut self, target: Target) -> Result<Vec<Ended>> {
-        let mut ended = Vec::new();
-        for part in self.parts.iter_mut().filter(|part| part.is(target)) {
-            ended.push(part.finish().await?);
-        }
-        self.parts.retain(|part| !part.is(target));
-        Ok(ended)
-    }
-
-    pub(crate) async fn kill_server(&self, server: Server) -> Result<()> {
-        match server {
-            Server::Kafka => self.kafka.kill9().await,
-            Server::Postgres => self.postgres.kill9().await,
-        }
-    }
-
-    pub(crate) fn stall_broker(&self) -> Result<()> {
-        self.kafka.pause()
-    }
-
-    /// Returns when the broker names itself to new clients again.
-    pub(crate) async fn resume_broker(&self) -> Result<()> {
-        self.kafka.resume()?;
-        poll_until(CONNECT_PATIENCE, || names_brokers(self.bootstrap().to_owned())).await.context("wake the broker up")
-    }
-
-    /// Returns when it accepts connections again.
-    pub(crate) async fn restart_server(&self, server: Server) -> Result<()> {
-        match server {
-            Server::Kafka => self.kafka.restart().await,
-            Server::Postgres => self.postgres.restart().await,
-        }
-    }
-
-    /// Connections to it are those that [`Self::end_backends`] spares.
-    pub(crate) fn operator_url(&self) -> String {
-        format!("{}?application_name={OPERATOR}", self.postgres())
-    }
-
-    /// A connection that [`Self::end_backends`] spares.
-    pub(crate) async fn connect(&self) -> Result<PgConnection> {
-        let url = self.operator_url();
-        poll_until(CONNECT_PATIENCE, || async { PgConnection::connect(&url).await.map(Some) }).await
-    }
-
-    /// Ends every connection of the parts.
-    pub(crate) async fn end_backends(&self) -> Result<()> {
-        let mut connection = self.connect().await?;
-        sqlx::query(
-            "select pg_terminate_backend(pid) from pg_stat_activity
-             where backend_type = 'client backend' and application_name <> $1",
-        )
-        .bind(OPERATOR)
-        .execute(&mut connection)
-        .await
-        .context("end the parts' connections")?;
-        Ok(())
-    }
-}
-
-/// Whether a broker there tells a client that was never there of a broker.
-async fn names_brokers(bootstrap: String) -> Result<bool> {
-    let look = move || -> Result<bool> {
-        let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", bootstrap).create()?;
-        Ok(!client.fetch_metadata(None, LOOK)?.brokers().is_empty())
-    };
-    tokio::task::spawn_blocking(look).await?
 }

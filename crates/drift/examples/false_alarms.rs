@@ -14,6 +14,10 @@ use std::ops::Range;
 
 use churn_domain::csv::{ReadOptions, read};
 use churn_domain::{FEATURES, Probability, Table};
+use churn_drift::defaults::{
+    ALARM_WINDOWS, BLOCK_ROWS, KSWIN_ALPHA, KSWIN_SEED, MAX_P_VALUE, MEAN_ROWS, MEANS, MIN_INCREASE, PROBABILITY_BINS,
+    REFERENCE_ROWS, SAMPLED, WINDOW_ROWS,
+};
 use churn_drift::detectors::{Adwin, Kswin, PageHinkley, Signal};
 use churn_drift::multivariate::{Components, Reconstructed, ReconstructionRule};
 use churn_drift::performance::log_loss;
@@ -23,27 +27,14 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rand_distr::{Binomial, Distribution};
 
-const WINDOWS: usize = 43_200;
-const WINDOW_ROWS: u64 = 10_000;
-const REFERENCE_ROWS: u64 = 20_000;
-const ALARM_WINDOWS: usize = 2;
-const BLOCKS: usize = 86_400;
-const BLOCK_ROWS: u64 = 5_000;
-/// The monitor's: rows of a window that are held against the components.
-const SAMPLED_ROWS: usize = 2_000;
-/// The monitor's means of the score: rows of one, means of one for KSWIN, and KSWIN's p-value.
-const MEAN_ROWS: usize = 100;
-const MEANS: usize = 10;
-const KSWIN_ALPHA: f64 = 1e-9;
+const ROWS_A_DAY: usize = 5_000 * 86_400;
+const WINDOWS: usize = ROWS_A_DAY / WINDOW_ROWS;
+const BLOCKS: usize = ROWS_A_DAY / BLOCK_ROWS;
+const SAMPLED_ROWS: usize = WINDOW_ROWS / SAMPLED as usize;
 /// Days between two words of how it goes.
 const ROUND: u64 = 20;
 /// Probabilities that the model gives.
 const LEVELS: usize = 100;
-/// The monitor's bins of the probability.
-const SCORE_BINS: usize = 20;
-/// The monitor's: smallest relative growth of the log-loss, largest p-value.
-const MIN_INCREASE: f64 = 0.1;
-const MAX_P_VALUE: f64 = 5e-7;
 
 /// What a day may come to.
 const KINDS: [&str; 7] = [
@@ -170,8 +161,8 @@ fn probability(level: usize) -> f64 {
 
 /// Share of each of the monitor's bins of the probability.
 fn shares_of_scores() -> Vec<f64> {
-    let mut shares = vec![0.0; SCORE_BINS];
-    let bins = (0..LEVELS).map(|level| (probability(level) * SCORE_BINS as f64) as usize);
+    let mut shares = vec![0.0; PROBABILITY_BINS];
+    let bins = (0..LEVELS).map(|level| (probability(level) * PROBABILITY_BINS as f64) as usize);
     bins.for_each(|bin| shares[bin] += 1.0 / LEVELS as f64);
     shares
 }
@@ -186,14 +177,14 @@ fn shares_of_labels() -> Vec<f64> {
 fn drift_day(stream: &Stream, chance: &mut ChaCha8Rng, found: &mut Found) -> [u64; 2] {
     let (rule, together) = (DriftRule::default(), ReconstructionRule::default());
     let Stream { customers, shares, panes } = stream;
-    let reference: Vec<Vec<u64>> = shares.iter().map(|shares| draw(shares, REFERENCE_ROWS, chance)).collect();
+    let reference: Vec<Vec<u64>> = shares.iter().map(|shares| draw(shares, REFERENCE_ROWS as u64, chance)).collect();
     let mut joint = Joint::new(customers, *panes, chance);
     let mut columns: Vec<VecDeque<Vec<u64>>> = vec![VecDeque::new(); shares.len()];
     let (mut drifted, mut alarms, mut streak) = (0, 0, 0);
     for pane in 0..WINDOWS * panes {
         for (columns, shares) in columns.iter_mut().zip(shares) {
             columns.truncate(panes - 1);
-            columns.push_front(draw(shares, WINDOW_ROWS / *panes as u64, chance));
+            columns.push_front(draw(shares, (WINDOW_ROWS / panes) as u64, chance));
         }
         let error = joint.next(chance);
         if pane + 1 < *panes {
@@ -261,10 +252,10 @@ fn below(bound: usize, chance: &mut ChaCha8Rng) -> usize {
 fn scores_day(chance: &mut ChaCha8Rng) -> [u64; 3] {
     let levels: Vec<f64> = (0..LEVELS).map(probability).collect();
     let (mut adwin, mut page_hinkley) = (Adwin::default(), PageHinkley::default());
-    let mut kswin = Kswin::with_alpha(KSWIN_ALPHA, 42);
+    let mut kswin = Kswin::with_alpha(KSWIN_ALPHA, KSWIN_SEED);
     let mut found = [0; 3];
     let mut note = |detector: usize, signal: Signal| found[detector] += u64::from(signal == Signal::Drift);
-    for _ in 0..WINDOWS * WINDOW_ROWS as usize / (MEAN_ROWS * MEANS) {
+    for _ in 0..ROWS_A_DAY / (MEAN_ROWS * MEANS) {
         let mut mean_of_means = 0.0;
         for _ in 0..MEANS {
             let mean = (0..MEAN_ROWS).map(|_| levels[below(LEVELS, chance)]).sum::<f64>() / MEAN_ROWS as f64;
@@ -285,11 +276,11 @@ fn quality_day(chance: &mut ChaCha8Rng, most: &mut f64) -> u64 {
         let mut of = |p: f64| Binomial::new(rows, p).expect("a probability").sample(chance);
         Quality { rows, missing: of(missing), strange: of(strange) }
     };
-    let reference: Vec<Quality> = FEATURES.iter().map(|_| draw(REFERENCE_ROWS)).collect();
+    let reference: Vec<Quality> = FEATURES.iter().map(|_| draw(REFERENCE_ROWS as u64)).collect();
     let (mut alarms, mut streak) = (0, 0);
     for _ in 0..WINDOWS {
         let worse = reference.iter().enumerate().fold(false, |worse, (feature, &before)| {
-            let now = draw(WINDOW_ROWS);
+            let now = draw(WINDOW_ROWS as u64);
             let growth =
                 |share: fn(&Quality) -> Option<f64>| share(&now).zip(share(&before)).map(|(now, then)| now - then);
             let grown = growth(Quality::missing_share).into_iter().chain(growth(Quality::strange_share));
@@ -331,10 +322,10 @@ fn performance_day(chance: &mut ChaCha8Rng, most: &mut f64) -> u64 {
         }
         moments
     };
-    let reference = block(REFERENCE_ROWS, chance);
+    let reference = block(REFERENCE_ROWS as u64, chance);
     let mut alarms = 0;
     for _ in 0..BLOCKS {
-        let shift = block(BLOCK_ROWS, chance).shift_from(&reference).expect("rows on both sides");
+        let shift = block(BLOCK_ROWS as u64, chance).shift_from(&reference).expect("rows on both sides");
         *most = most.max(shift.relative());
         alarms += u64::from(shift.relative() >= MIN_INCREASE && shift.p_value.is_significant(MAX_P_VALUE));
     }

@@ -7,21 +7,19 @@
 
 use churn_domain::Probability;
 use churn_drift::Moments;
+use churn_drift::defaults::{
+    BLOCK_ROWS, MAX_P_VALUE, MIN_INCREASE, REFERENCE_ROWS, SEGMENT_ALARM_BLOCKS, SEGMENT_MIN_GROWTH, SEGMENT_SHARE,
+};
 use churn_drift::performance::log_loss;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Binomial, Distribution};
 
 const ROWS_A_DAY: f64 = 5_000.0 * 86_400.0;
-const REFERENCE_ROWS: u64 = 4_000;
-const BLOCK_ROWS: u64 = 1_000;
+const SEGMENT_REFERENCE_ROWS: u64 = (REFERENCE_ROWS / SEGMENT_SHARE) as u64;
+const SEGMENT_BLOCK_ROWS: u64 = (BLOCK_ROWS / SEGMENT_SHARE) as u64;
 /// Probabilities that the model gives in a segment.
 const LEVELS: u32 = 20;
-/// The monitor's (`segment_errors.rs`): relative growth, growth in nats, p-value, bad blocks in a row.
-const MIN_INCREASE: f64 = 0.1;
-const MIN_GROWTH: f64 = 0.02;
-const MAX_P_VALUE: f64 = 5e-7;
-const ALARM_BLOCKS: u32 = 2;
 
 /// Name, share of the customers, and share of them who leave: of the shipped customers.
 const SEGMENTS: [(&str, f64, f64); 8] = [
@@ -71,18 +69,19 @@ impl Day {
         let mut found = Self::default();
         for (at, (_, share, leavers)) in SEGMENTS.into_iter().enumerate() {
             let levels = levels(leavers);
-            let reference = rows(&levels, REFERENCE_ROWS, &mut chance);
-            let blocks = (ROWS_A_DAY * share / BLOCK_ROWS as f64) as u64;
+            let reference = rows(&levels, SEGMENT_REFERENCE_ROWS, &mut chance);
+            let blocks = (ROWS_A_DAY * share / SEGMENT_BLOCK_ROWS as f64) as u64;
             let mut in_a_row = 0;
             for _ in 0..blocks {
-                let shift = rows(&levels, BLOCK_ROWS, &mut chance).shift_from(&reference).expect("rows on both sides");
+                let block = rows(&levels, SEGMENT_BLOCK_ROWS, &mut chance);
+                let shift = block.shift_from(&reference).expect("rows on both sides");
                 found.growth[at] = found.growth[at].max(shift.relative());
                 let bad = shift.relative() >= MIN_INCREASE
-                    && shift.now - shift.before >= MIN_GROWTH
+                    && shift.now - shift.before >= SEGMENT_MIN_GROWTH
                     && shift.p_value.is_significant(MAX_P_VALUE);
                 in_a_row = if bad { in_a_row + 1 } else { 0 };
                 found.bad += u64::from(bad);
-                found.alarms += u64::from(in_a_row >= ALARM_BLOCKS);
+                found.alarms += u64::from(in_a_row >= SEGMENT_ALARM_BLOCKS);
             }
             found.blocks += blocks;
         }

@@ -14,6 +14,7 @@ mod bars;
 mod binned;
 mod bins;
 mod compare;
+pub mod defaults;
 pub mod detectors;
 pub mod estimate;
 pub mod exact;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -39,7 +39,16 @@ impl Health {
     pub fn component(&self, name: &str) -> Component {
         let mut components = self.components.write().unwrap_or_else(PoisonError::into_inner);
         components.entry(name.to_owned()).or_insert_with(|| ComponentState::down("starting"));
-        Component { name: name.to_owned(), health: self.clone() }
+        Component { name: name.to_owned(), health: self.clone(), share: None }
+    }
+
+    /// A component that several tasks answer for, as so many handles: it is up when all of them are, and otherwise down for the
+    /// reason of the first that is not.
+    pub fn shares(&self, name: &str, count: usize) -> Vec<Component> {
+        let whole = self.component(name);
+        let states = Arc::new(Mutex::new(vec![ComponentState::down("starting"); count]));
+        let share = |place| Component { share: Some(Share { place, states: Arc::clone(&states) }), ..whole.clone() };
+        (0..count).map(share).collect()
     }
 
     /// Names what this process depends on, before anything of it has started: an admin server that answers meanwhile is
@@ -92,17 +101,34 @@ fn log(component: &str, state: &ComponentState) {
 pub struct Component {
     name: String,
     health: Health,
+    share: Option<Share>,
+}
+
+/// One of several who answer for a component.
+#[derive(Debug, Clone)]
+struct Share {
+    place: usize,
+    states: Arc<Mutex<Vec<ComponentState>>>,
 }
 
 impl Component {
     /// It works.
     pub fn up(&self) {
-        self.health.set(&self.name, &ComponentState { up: true, reason: None });
+        self.set(ComponentState { up: true, reason: None });
     }
 
     /// It does not work. The reason is shown to anyone who may call `/readyz`: never put a secret in it.
     pub fn down(&self, reason: impl Display) {
-        self.health.set(&self.name, &ComponentState::down(&reason.to_string()));
+        self.set(ComponentState::down(&reason.to_string()));
+    }
+
+    fn set(&self, state: ComponentState) {
+        let Some(share) = &self.share else { return self.health.set(&self.name, &state) };
+        // Held until the whole is set: another share's older view must not overwrite it.
+        let mut states = share.states.lock().unwrap_or_else(PoisonError::into_inner);
+        states[share.place] = state;
+        let up = ComponentState { up: true, reason: None };
+        self.health.set(&self.name, states.iter().find(|state| !state.up).unwrap_or(&up));
     }
 
     /// It was asked to stop and takes no more work; nothing is wrong. This is its last state: finishing what is in hand does not
@@ -162,6 +188,25 @@ mod tests {
         kafka.up();
         kafka.stopping();
         kafka.up();
+        assert!(!health.ready());
+    }
+
+    #[test]
+    fn a_shared_component_is_up_when_every_share_is_and_says_who_is_not() {
+        let health = Health::new();
+        let shares = health.shares("postgres", 2);
+        let reason = || health.snapshot()["postgres"].reason.clone();
+        shares[0].up();
+        assert_eq!(reason().as_deref(), Some("starting"));
+        shares[1].up();
+        assert!(health.ready());
+        shares[1].down("refused");
+        shares[0].up();
+        assert_eq!(reason().as_deref(), Some("refused"), "one that works does not hide the other");
+        shares[1].up();
+        assert!(health.ready());
+        shares[0].stopping();
+        shares[0].up();
         assert!(!health.ready());
     }
 

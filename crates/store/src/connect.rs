@@ -88,7 +88,24 @@ fn explain(error: &sqlx::Error, options: &PgConnectOptions) -> StoreError {
         Some(code) if code.starts_with("28") => {
             StoreError::Refused { server, user: options.get_username().to_owned(), reason: message_of(error) }
         }
-        _ => StoreError::Unreachable { server, reason: message_of(error) },
+        _ if may_pass(error, options) => StoreError::Unreachable { server, reason: message_of(error) },
+        _ => StoreError::Unusable { server, reason: message_of(error) },
+    }
+}
+
+/// Whether a server that starts, or a network that comes back, would take the connection.
+fn may_pass(error: &sqlx::Error, options: &PgConnectOptions) -> bool {
+    match error {
+        // Starting, stopping, or out of connections.
+        sqlx::Error::Database(_) => true,
+        sqlx::Error::Io(error) => match error.kind() {
+            // A socket that is not there is a server that does not run; any other file is a certificate's.
+            ErrorKind::NotFound => options.get_socket().is_some(),
+            // What TLS makes of a certificate that it does not trust.
+            ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::PermissionDenied => false,
+            _ => true,
+        },
+        _ => false,
     }
 }
 

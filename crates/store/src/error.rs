@@ -9,9 +9,17 @@ pub enum StoreError {
     /// The address cannot be understood.
     #[error("postgres.url is not usable: {0}; expected postgres://user:password@host:port/database")]
     Url(String),
-    /// Nobody answers, or not as Postgres does.
+    /// Nobody answers, or the server takes no connections now: that may pass.
     #[error("cannot reach postgres at {server}: {reason}; check that it runs and that postgres.url names it")]
     Unreachable {
+        /// `host:port`.
+        server: String,
+        /// What happened.
+        reason: String,
+    },
+    /// Who answers is not Postgres, or does not prove to be the server that is asked for; or what is needed to ask is not there.
+    #[error("cannot use postgres at {server}: {reason}; check that postgres.url names it")]
+    Unusable {
         /// `host:port`.
         server: String,
         /// What happened.
@@ -104,6 +112,15 @@ pub enum StoreError {
 impl StoreError {
     /// `pg_terminate_backend` with a timeout came with version 14.
     pub const OLDEST_MAJOR: u32 = 14;
+
+    /// Whether it may pass without anybody's doing: the server is away, starts, or has no connection free.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Query { source, .. } => !is_own_fault(source),
+            _ => false,
+        }
+    }
 }
 
 impl Fated for StoreError {

@@ -135,18 +135,21 @@ impl Store {
     }
 
     /// Answers the requests of the monitor that are about another model than the one in use: they were answered by the
-    /// promotion since. Gives how many.
+    /// promotion since. `but` is the request that this promotion answers itself, whose account may still have to be written.
+    /// Gives how many.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn skip_stale_requests(&self, champion_version: &str) -> Result<u64, StoreError> {
+    pub async fn skip_stale_requests(&self, champion_version: &str, but: Option<Uuid>) -> Result<u64, StoreError> {
         let skipped = sqlx::query(
             "update churn.retrain_audit
              set status = 'skipped', finished_at = now(),
                  detail = format('it is about %s, and %s is the champion since', champion_version, $1::text)
-             where status = 'requested' and reason in ('drift', 'performance') and champion_version <> $1",
+             where status = 'requested' and reason in ('drift', 'performance') and champion_version <> $1
+                 and request_id is distinct from $2",
         )
         .bind(champion_version)
+        .bind(but)
         .execute(self.pool())
         .await
         .map_err(self.failed("skip outdated retraining requests"))?;

@@ -7,7 +7,7 @@ use crate::config::PostgresConfig;
 use crate::connect::{connect, is_unproven, options, place_of, server_of};
 use crate::error::{StoreError, sqlstate};
 
-/// A database that was reached once. Cheap to clone; clones share the pool.
+/// A database. Cheap to clone; clones share the pool.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
@@ -23,16 +23,25 @@ impl Store {
     /// [`StoreError`]: unusable address, unreachable or refusing server, missing database, old version. Whether the
     /// tables are there is for [`Self::check_schema`] to say.
     pub async fn connect(config: &PostgresConfig) -> Result<Self, StoreError> {
-        let options = options(config)?;
-        if is_unproven(&options) {
+        let store = Self::unconnected(config)?;
+        if is_unproven(&store.options) {
             tracing::warn!(
-                server = %server_of(&options),
+                server = %server_of(&store.options),
                 "postgres on another machine without proof who answers: add sslmode=verify-full to postgres.url"
             );
         }
-        let first = connect(&options, config).await?;
+        let first = connect(&store.options, config).await?;
         // Whatever goes wrong with saying goodbye does not concern the pool.
         let _ = sqlx::Connection::close(first).await;
+        Ok(store)
+    }
+
+    /// A database that may not be reachable now: the pool connects when it is asked for something.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`]
+    pub fn unconnected(config: &PostgresConfig) -> Result<Self, StoreError> {
+        let options = options(config)?;
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
             .acquire_timeout(config.connect_timeout.get())

@@ -28,6 +28,18 @@ const CONNECT_SLICE: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub struct Cluster {
     pub(crate) inner: Arc<Inner>,
+    pub(crate) lane: Lane,
+}
+
+/// One of the members of a group that a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lane {
+    pub(crate) number: usize,
+    pub(crate) of: usize,
+}
+
+impl Lane {
+    const ONLY: Self = Self { number: 0, of: 1 };
 }
 
 pub(crate) struct Inner {
@@ -103,6 +115,7 @@ impl Cluster {
     ) -> Self {
         let topics = config.topics();
         Self {
+            lane: Lane::ONLY,
             inner: Arc::new(Inner {
                 config,
                 brokers,
@@ -114,6 +127,19 @@ impl Cluster {
                 closed: AtomicBool::new(false),
             }),
         }
+    }
+
+    /// The same cluster for one of `of` members, from 0, that this process has in the same group: each fetches ahead a share of
+    /// what one may, and a static member has an id of its own.
+    #[must_use]
+    pub fn lane(&self, number: usize, of: usize) -> Self {
+        Self { inner: Arc::clone(&self.inner), lane: Lane { number, of: of.max(1) } }
+    }
+
+    /// How many members share what one may fetch ahead; 1 unless this is one of several [`Self::lane`]s.
+    #[must_use]
+    pub fn lanes(&self) -> usize {
+        self.lane.of
     }
 
     /// The cluster's id: Kafka's own, or one generated for this run of the embedded broker.

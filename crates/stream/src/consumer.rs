@@ -18,7 +18,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use churn_runtime::progress::Stage;
+use churn_runtime::progress::{PartitionGauge, Stage};
 use rdkafka::consumer::BaseConsumer;
 use tokio::sync::{mpsc as channel, oneshot, watch};
 
@@ -63,6 +63,8 @@ pub struct Consumer {
     generation: u64,
     open: bool,
     assigned: Vec<TopicPartition>,
+    /// The stage's positions of `assigned`, in its order.
+    held: Vec<PartitionGauge>,
 }
 
 impl Consumer {
@@ -127,9 +129,8 @@ impl Consumer {
             }),
         };
         self.forget();
-        for start in &starts {
-            self.stage.assigned(&start.partition.topic, start.partition.partition, start.next);
-        }
+        let held = starts.iter().map(|s| self.stage.assigned(&s.partition.topic, s.partition.partition, s.next));
+        self.held = held.collect();
         self.assigned = starts.iter().map(|s| s.partition.clone()).collect();
         self.generation += 1;
         self.open = true;
@@ -195,8 +196,8 @@ impl Consumer {
     }
 
     fn forget(&mut self) {
-        for partition in self.assigned.drain(..) {
-            self.stage.revoked(&partition.topic, partition.partition);
+        for (partition, held) in self.assigned.drain(..).zip(self.held.drain(..)) {
+            self.stage.revoked(&partition.topic, partition.partition, &held);
         }
     }
 

@@ -5,6 +5,9 @@ use rdkafka::config::RDKafkaLogLevel;
 
 use crate::Cluster;
 
+/// Most milliseconds between two heartbeats. With its answer a member hears that the group changes: until the last one has heard, those
+/// who join wait without partitions.
+const HEARTBEAT_MS: u64 = 1_000;
 /// How long a broker may hold an empty answer back when it is embedded: the mock does not cut the wait short for new records, so
 /// this is added to the latency.
 const EMBEDDED_FETCH_WAIT_MS: &str = "5";
@@ -31,7 +34,7 @@ impl Cluster {
             .set_log_level(RDKafkaLogLevel::Info)
             .set("group.id", group)
             .set("session.timeout.ms", config.session_timeout.as_millis().to_string())
-            .set("heartbeat.interval.ms", (config.session_timeout.as_millis() / 4).to_string())
+            .set("heartbeat.interval.ms", (config.session_timeout.as_millis() / 4).min(HEARTBEAT_MS).to_string())
             // Also the time that the group grants for an answer to a rebalance.
             .set("max.poll.interval.ms", config.rebalance_ms().to_string())
             // Equal counts and "range" give a member the same partition numbers of every topic.
@@ -46,7 +49,7 @@ impl Cluster {
             .set("fetch.wait.max.ms", fetch.max_wait.as_millis().to_string())
             .set("fetch.min.bytes", "1")
             .set("max.partition.fetch.bytes", fetch.partition_bytes.get().to_string())
-            .set("queued.max.messages.kbytes", (fetch.queue.get() / 1024).max(1).to_string())
+            .set("queued.max.messages.kbytes", (fetch.queue.get() / 1024 / self.lane.of as u64).max(1).to_string())
             // The default of a second would stall a consumer that has filled its small queue.
             .set("fetch.queue.backoff.ms", "5");
         if self.is_embedded() {
@@ -55,7 +58,7 @@ impl Cluster {
             // Statistics carry each partition's end without asking for it.
             settings.set("statistics.interval.ms", "1000");
             if let Some(member) = &config.member {
-                settings.set("group.instance.id", format!("{member}-{group}"));
+                settings.set("group.instance.id", static_id(member, group, self.lane.number));
             }
         }
         settings
@@ -98,5 +101,34 @@ impl Cluster {
             // librdkafka wants a record to fail before its transaction does.
             .set("delivery.timeout.ms", config.delivery_timeout.as_millis().min(timeout).to_string());
         settings
+    }
+}
+
+/// The static id of a member, unique in its group. A process's first lane has the one that it would have alone.
+fn static_id(member: &str, group: &str, lane: usize) -> String {
+    if lane == 0 { format!("{member}-{group}") } else { format!("{member}-lane-{lane}-{group}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use churn_runtime::progress::Progress;
+
+    use super::*;
+    use crate::KafkaConfig;
+
+    #[tokio::test]
+    async fn lanes_share_what_one_member_fetches_ahead() {
+        let cluster = Cluster::embedded(&KafkaConfig::default(), &Progress::new()).await.unwrap();
+        let queue = |cluster: &Cluster| {
+            cluster.consumer_settings("g").get("queued.max.messages.kbytes").unwrap().parse::<u64>().unwrap()
+        };
+        assert_eq!(queue(&cluster), 2 * queue(&cluster.lane(1, 2)));
+        assert_eq!((cluster.lanes(), cluster.lane(1, 2).lanes()), (1, 2));
+    }
+
+    #[test]
+    fn each_lane_of_a_static_member_has_an_id_of_its_own() {
+        let ids = [0, 1, 2].map(|lane| static_id("sink-0", "churn-sink", lane));
+        assert_eq!(ids, ["sink-0-churn-sink", "sink-0-lane-1-churn-sink", "sink-0-lane-2-churn-sink"]);
     }
 }

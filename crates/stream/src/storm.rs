@@ -2,6 +2,7 @@
 //! draining the whole topic into dead letters in seconds would only make more work. So the stream slows down and an alert can say
 //! so, while what is good still passes.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use churn_runtime::config::{Fault, Validate};
@@ -43,12 +44,14 @@ impl Validate for StormConfig {
     }
 }
 
-/// Watches the dead letters of one stage.
+/// Watches the dead letters of one stage, or of one of its lanes.
 #[derive(Debug)]
 pub struct StormGuard {
     config: StormConfig,
     stage: &'static str,
     gauge: Gauge,
+    /// How many guards of the stage see a storm.
+    storms: Arc<Mutex<usize>>,
     seen: f64,
     bad: f64,
     raging: bool,
@@ -59,7 +62,20 @@ impl StormGuard {
     #[must_use]
     pub fn new(config: StormConfig, stage: &'static str, metrics: &Metrics) -> Self {
         let gauge = metrics.gauge_vec(&catalogue::DEAD_LETTER_STORM).with_label_values(&[stage]);
-        Self { config, stage, gauge, seen: 0.0, bad: 0.0, raging: false }
+        Self { config, stage, gauge, storms: Arc::default(), seen: 0.0, bad: 0.0, raging: false }
+    }
+
+    /// For a stage that works in so many lanes: one for each, which judges its lane's records and allows its share of the letters.
+    /// The stage shows a storm as long as one of them sees it.
+    #[must_use]
+    pub fn lanes(config: &StormConfig, stage: &'static str, metrics: &Metrics, count: usize) -> Vec<Self> {
+        let letters_per_second = config.letters_per_second / count as f64;
+        let storms = Arc::default();
+        let lane = |_| {
+            let config = StormConfig { letters_per_second, ..config.clone() };
+            Self { storms: Arc::clone(&storms), ..Self::new(config, stage, metrics) }
+        };
+        (0..count).map(lane).collect()
     }
 
     /// Takes a committed batch into account. Says how long to wait before the next one: nothing in fair weather.
@@ -73,7 +89,7 @@ impl StormGuard {
         }
         if raging != self.raging {
             self.raging = raging;
-            self.gauge.set(f64::from(u8::from(raging)));
+            self.show();
             let share = self.bad / self.seen;
             if raging {
                 let allowed = self.config.letters_per_second;
@@ -88,6 +104,12 @@ impl StormGuard {
             }
         }
         if raging { Duration::from_secs_f64(bad as f64 / self.config.letters_per_second) } else { Duration::ZERO }
+    }
+
+    fn show(&self) {
+        let mut storms = self.storms.lock().unwrap_or_else(PoisonError::into_inner);
+        *storms = if self.raging { *storms + 1 } else { storms.saturating_sub(1) };
+        self.gauge.set(f64::from(u8::from(*storms > 0)));
     }
 }
 
@@ -119,6 +141,24 @@ mod tests {
         }
         assert!(calm < 8, "it fades within a few batches");
         assert!(metrics.render().contains("churn_dead_letter_storm{stage=\"sink\"} 0"));
+    }
+
+    #[test]
+    fn lanes_share_the_letters_and_show_one_storm() {
+        let metrics = Metrics::new();
+        let config = StormConfig { share: 0.5, letters_per_second: 100.0 };
+        let mut lanes = StormGuard::lanes(&config, "sink", &metrics, 2);
+        let shown = |value| metrics.render().contains(&format!("churn_dead_letter_storm{{stage=\"sink\"}} {value}\n"));
+        assert_eq!(lanes[0].batch(1_000, 600), Duration::from_secs(12));
+        assert_eq!(lanes[1].batch(1_000, 0), Duration::ZERO);
+        assert!(shown(1), "{}", metrics.render());
+        assert_eq!(lanes[1].batch(100_000, 100_000), Duration::from_secs(2_000));
+        while lanes[1].raging {
+            lanes[1].batch(5_000, 0);
+        }
+        assert!(shown(1), "the other lane's is not over");
+        lanes[0].batch(5_000, 0);
+        assert!(shown(0));
     }
 
     #[test]

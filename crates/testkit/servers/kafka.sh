@@ -14,6 +14,8 @@ start() {
   export CLASSPATH="$tools/kafka/libs/*" # java expands the star itself
   [ -f "$dir/server.properties" ] || configure
   [ -f "$dir/data/meta.properties" ] || format
+  # The decisions of the authorizer, those in favour as well.
+  [ ! -f "$dir/users" ] || java+=(-Dorg.slf4j.simpleLogger.log.kafka.authorizer.logger=debug)
   setsid "${java[@]}" -Xms512m -Xmx512m kafka.Kafka "$dir/server.properties" \
     >>"$dir/server.log" 2>&1 </dev/null 9>&- &
   echo $! >"$dir/pid"

@@ -74,6 +74,14 @@ impl OwnKafka {
         self.server.folder.join("tls")
     }
 
+    /// All that the broker has said. A secure one says of each request what it let whom do.
+    ///
+    /// # Errors
+    /// When its log cannot be read.
+    pub fn log(&self) -> Result<String> {
+        self.server.read("server.log")
+    }
+
     /// The broker, at an address that stays the same across restarts.
     pub fn kafka(&self) -> &Kafka {
         &self.kafka

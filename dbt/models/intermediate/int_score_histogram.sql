@@ -1,10 +1,12 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='delete+insert',
+        incremental_strategy='replace',
         unique_key='event_date_key',
         on_schema_change='append_new_columns',
-        indexes=[{'columns': ['event_date_key']}, {'columns': ['changed_at']}],
+        indexes=[{'columns': ['event_date_key']}],
+        pre_hook="{{ take_arrivals(ref('fct_churn'), 'changed_at') }}",
+        post_hook="{{ keep_arrivals() }}",
     )
 }}
 
@@ -19,7 +21,7 @@ fact as (
     {% if is_incremental() %}
         where event_date_key in (
             select distinct changed.event_date_key from {{ ref('fct_churn') }} as changed
-            where changed.changed_at > {{ newest('changed_at') }}
+            where changed.changed_at > {{ read_arrivals() }}
         )
     {% endif %}
 

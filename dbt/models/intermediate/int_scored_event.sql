@@ -22,10 +22,13 @@ arrived as (
 
     select arriving.* from {{ ref('stg_scored_event') }} as arriving
     {% if is_incremental() %}
-        -- One by one, by the key: what is known grows with the years, what arrives does not.
+        -- One by one, by the key: what is known grows with the years, what arrives does not. What was stored after all that is known
+        -- was found is not looked for.
         left join lateral (
             select present.score_id from {{ this }} as present
-            where present.score_id = arriving.score_id
+            where
+                present.score_id = arriving.score_id
+                and arriving.stored_at <= {{ newest('arrived_at') }}
             order by present.score_id
             limit 1
         ) as known on true

@@ -1,7 +1,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_known',
+        incremental_strategy='replace',
         meta={'arrival': 'first_arrived_at'},
         unique_key='customer_id',
         on_schema_change='append_new_columns',
@@ -36,7 +36,20 @@ score as not materialized (
 ),
 
 {% if is_incremental() %}
-    {{ news_of_customers() }},
+    news as (
+
+        select * from score
+        where arrived_at > {{ read_before }}
+
+    ),
+
+    customer_with_news as (
+
+        -- In the order of the index that they are looked up in.
+        select distinct customer_id from news
+        order by customer_id
+
+    ),
 
     history as (
 

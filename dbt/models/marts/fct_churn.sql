@@ -1,7 +1,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_known',
+        incremental_strategy='replace',
         meta={'arrival': 'arrived_at'},
         unique_key='score_id',
         on_schema_change='append_new_columns',
@@ -47,22 +47,51 @@ score as not materialized (
 
     ),
 
+    outcome_news as (
+
+        select distinct on (score_id)
+            score_id,
+            is_churned,
+            observed_at,
+            stored_at
+        from {{ ref('stg_outcome') }}
+        where stored_at >= {{ unread_since() }}
+        order by score_id, stored_at
+
+    ),
+
+    -- Most outcomes come soon after their scores: both are put together here, and the few others are looked for.
+    arrived as (
+
+        select
+            dated_news.*,
+            outcome_news.score_id as told_score_id,
+            outcome_news.is_churned as told_is_churned,
+            outcome_news.observed_at as told_observed_at,
+            outcome_news.stored_at as told_stored_at
+        from dated_news
+        full outer join outcome_news on dated_news.score_id = outcome_news.score_id
+
+    ),
+
     -- Most customers with news have nothing but news; only the others' scores are looked for.
     customer_known_before as (
 
-        select distinct customer_id from dated_news
-        where (first_arrived_at > {{ read_before }}) is not true
+        select distinct customer_id from arrived
+        where
+            score_id is not null
+            and (first_arrived_at > {{ read_before }}) is not true
 
     ),
 
     new_outcome as (
 
-        select distinct known.score_id
+        select known.score_id
         from {{ this }} as known
-        inner join {{ ref('stg_outcome') }} as arriving on known.score_id = arriving.score_id
+        inner join arrived on known.score_id = arrived.told_score_id
         where
-            not known.is_outcome_known
-            and arriving.stored_at >= {{ unread_since() }}
+            arrived.score_id is null
+            and not known.is_outcome_known
 
     ),
 
@@ -82,11 +111,24 @@ score as not materialized (
 
     ),
 
+    dated_affected as (
+
+        {{ with_version('affected') }}
+
+    ),
+
     dated as (
 
-        select * from dated_news
+        select * from arrived
+        where score_id is not null
         union all
-        {{ with_version('affected') }}
+        select
+            dated_affected.*,
+            null as told_score_id,
+            null as told_is_churned,
+            null as told_observed_at,
+            null as told_stored_at
+        from dated_affected
 
     ),
 {% else %}
@@ -122,13 +164,23 @@ joined as (
         -- One by one, by the source's key: an increment must not cost more with each year of outcomes.
         left join lateral (
             select
-                known.is_churned,
-                known.observed_at,
-                known.stored_at
-            from {{ ref('stg_outcome') }} as known
-            where known.score_id = dated.score_id
-            order by known.score_id
-            limit 1
+                dated.told_is_churned as is_churned,
+                dated.told_observed_at as observed_at,
+                dated.told_stored_at as stored_at
+            where dated.told_score_id is not null
+            union all
+            (
+                select
+                    known.is_churned,
+                    known.observed_at,
+                    known.stored_at
+                from {{ ref('stg_outcome') }} as known
+                where
+                    known.score_id = dated.score_id
+                    and dated.told_score_id is null
+                order by known.score_id
+                limit 1
+            )
         ) as outcome on true
     {% else %}
         left join outcome on dated.score_id = outcome.score_id

@@ -195,9 +195,18 @@ fn outputs(wanted: &[Wanted], top: usize) -> Result<Vec<&'static str>, Refusal> 
     if wanted.is_empty() {
         return Ok(known.to_vec());
     }
-    let find = |wanted: &Wanted| known.iter().copied().find(|name| *name == wanted.name);
-    let outputs: Option<Vec<&str>> = wanted.iter().map(find).collect();
-    outputs.ok_or_else(|| bad(format!("an output is not known, expected {}", known.join(", "))))
+    let mut outputs = Vec::new();
+    for Wanted { name } in wanted {
+        let Some(&output) = known.iter().find(|known| *known == name) else {
+            return Err(bad(format!("an output is not known, expected {}", known.join(", "))));
+        };
+        // A short request that names one a thousand times would have a thousand times the answer.
+        if outputs.contains(&output) {
+            return Err(bad(format!("output {output:?} comes twice")));
+        }
+        outputs.push(output);
+    }
+    Ok(outputs)
 }
 
 /// The tensors as one object of features a customer.

@@ -133,7 +133,9 @@ fn retrain() -> Value {
 fn retrain_status() -> Value {
     let answer = json!({ "type": "object", "properties": {
         "request_id": { "type": "string" }, "status": { "type": "string" }, "detail": { "type": ["string", "null"] },
-        "answered_by": { "type": ["string", "null"], "description": "the request that this one was answered with" }
+        "answered_by": { "type": ["string", "null"], "description": "the request that this one was answered with" },
+        "model_version": { "type": ["string", "null"], "description": "the version that came of it" },
+        "champion_version": { "type": ["string", "null"], "description": "the champion that it was compared with" }
     } });
     let mut status = answered("trainer", "What became of a request for a new model.", "200", &answer, &[400, 404, 503]);
     status["parameters"] = json!([parameter("id", "01JDRW5VK8Q3T3Y5Z2M8N6P4R7")]);

@@ -39,10 +39,11 @@ pub(crate) fn read(customers: &[Value], path: &str) -> Result<Table, Vec<FieldEr
 }
 
 fn read_customer(fields: &Map<String, Value>, path: &str, table: &mut Table, errors: &mut Vec<FieldError>) {
-    for name in fields.keys().filter(|name| FEATURES.iter().all(|feature| feature.name != name.as_str())) {
-        let nearest =
-            FEATURES.iter().min_by_key(|feature| strsim::levenshtein(feature.name, name)).map_or("", |f| f.name);
+    let unknown = fields.keys().filter(|name| FEATURES.iter().all(|feature| feature.name != name.as_str()));
+    for name in unknown.take(MAX_ERRORS) {
         let shown: String = name.chars().take(80).collect();
+        let nearest =
+            FEATURES.iter().min_by_key(|feature| strsim::levenshtein(feature.name, &shown)).map_or("", |f| f.name);
         errors.push(FieldError {
             path: format!("{path}{shown}"),
             message: format!("is no feature; did you mean {nearest}?"),
@@ -136,5 +137,13 @@ mod tests {
             ]
         );
         assert!(errors[0].message.contains("a whole number from 0") && errors[1].message.contains("mean tenure?"));
+    }
+
+    #[test]
+    fn long_and_many_unknown_names_cost_little() {
+        let mut many: Map<String, Value> = (0..1_000).map(|number| (format!("unknown-{number}"), json!(1))).collect();
+        many.insert("é".repeat(1_000_000), json!(1));
+        let errors = read(&[Value::Object(many)], "").unwrap_err();
+        assert!(errors.len() == MAX_ERRORS && errors.iter().all(|error| error.path.len() <= 160), "{errors:?}");
     }
 }

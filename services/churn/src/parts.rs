@@ -116,13 +116,15 @@ impl Platform {
             .map(|scorer| scorer.traced(&self.shared.traces))
     }
 
-    pub(crate) async fn sink(&self) -> anyhow::Result<Sink> {
+    /// None when it was asked to stop while it waited for Postgres.
+    pub(crate) async fn sink(&self, stop: &CancellationToken) -> anyhow::Result<Option<Sink>> {
         let config = self.config.sink.clone();
         let Shared { progress, metrics, health, .. } = &self.shared;
-        Sink::start(config, &self.cluster, &self.schemas, &self.config.postgres, progress, metrics, health)
-            .await
-            .context("start the sink")
-            .map(|sink| sink.traced(&self.shared.traces))
+        let sink =
+            Sink::start(config, &self.cluster, &self.schemas, &self.config.postgres, progress, metrics, health, stop)
+                .await
+                .context("start the sink")?;
+        Ok(sink.map(|sink| sink.traced(&self.shared.traces)))
     }
 
     pub(crate) async fn monitor(&self) -> anyhow::Result<Monitor> {

@@ -1,6 +1,6 @@
 //! The `monitor` section of the configuration.
 
-use churn_drift::{DriftRule, Length, QualityRule, Segmentation, Windowing};
+use churn_drift::{DriftRule, Length, QualityRule, Segmentation, Windowing, defaults};
 use churn_runtime::config::{ByteSize, Fault, HumanDuration, Validate};
 use serde::{Deserialize, Serialize};
 
@@ -85,8 +85,8 @@ impl Default for MonitorConfig {
             join_max_age: HumanDuration::from_secs(3_600),
             look_up_after: HumanDuration::from_secs(60),
             look_up_batch: 1_000,
-            reference_rows: 20_000,
-            drift_window_rows: 10_000,
+            reference_rows: defaults::REFERENCE_ROWS,
+            drift_window_rows: defaults::WINDOW_ROWS,
             drift_window_time: HumanDuration::from_secs(0),
             drift_window_lateness: HumanDuration::from_secs(2),
             drift_window_panes: 1,
@@ -95,9 +95,9 @@ impl Default for MonitorConfig {
             drift_false_discovery_rate: rule.false_discovery_rate,
             quality_min_increase: QualityRule::default().min_increase,
             segments: ["contract", "internet_service", "senior_citizen"].map(str::to_owned).to_vec(),
-            performance_min_increase: 0.1,
-            performance_block_rows: 5_000,
-            drift_alarm_windows: 2,
+            performance_min_increase: defaults::MIN_INCREASE,
+            performance_block_rows: defaults::BLOCK_ROWS,
+            drift_alarm_windows: defaults::ALARM_WINDOWS,
             retrain_requests: true,
             retrain_min_interval: HumanDuration::from_secs(600),
             save_every: HumanDuration::from_secs(10),

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use churn_domain::Table;
+use churn_drift::defaults::PROBABILITY_BINS;
 use churn_drift::{
     Accumulator, ColumnReference, ColumnWindow, DriftRule, Edges, Length, Panes, QualityRule, Segmentation, Window,
     Windowing,
@@ -18,9 +19,6 @@ use crate::comparison::{Comparison, LiveComparison, count_labels};
 use crate::live::LiveWatch;
 use crate::scores::{ScoreDetections, ScoreDetectors};
 use crate::training::Training;
-
-/// Bins of the probability in the live reference, each as wide as the others.
-const PROBABILITY_BINS: usize = 20;
 
 /// Fewest rows of a window by time that is compared.
 const MIN_ROWS: u64 = 1_000;

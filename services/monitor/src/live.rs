@@ -4,15 +4,13 @@ use std::mem;
 use std::sync::Arc;
 
 use churn_domain::Table;
+use churn_drift::defaults::SAMPLED;
 use churn_drift::multivariate::{Components, ReconstructionRule};
 use churn_drift::{Accumulator, Moments, Panes, PartReference, Reference, Segmentation, SegmentedWindow};
 use serde::{Deserialize, Serialize};
 
 use crate::comparison::{Comparison, Labels, LiveComparison, SegmentComparison, count_labels, score};
 use crate::drift::{DriftSettings, Rows, probability_reference};
-
-/// One row in so many is held against the components of all columns together: 2,000 of a window of 10,000.
-const SAMPLED: u64 = 5;
 
 /// What is counted of the rows of a pane.
 #[derive(Clone, Debug, Serialize, Deserialize)]

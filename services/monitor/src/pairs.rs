@@ -128,11 +128,13 @@ impl Pair {
         }
     }
 
-    /// Another champion is another comparison.
+    /// Another champion is another comparison: what the one before said and was not judged on yet is none of it.
     fn of_champion(&mut self, version: &str) {
         if self.champion != version {
             version.clone_into(&mut self.champion);
             self.paired = Paired::default();
+            let waiting = self.young.values_mut().chain(self.old.values_mut());
+            waiting.filter(|known| known.complete().is_none()).for_each(|known| known.champion = None);
         }
     }
 

@@ -9,14 +9,11 @@
 //! even a rare false alarm of theirs comes every day.
 
 use churn_domain::Probability;
+use churn_drift::defaults::MAX_P_VALUE;
 use churn_drift::detectors::{Adwin, Ddm, PageHinkley, Signal};
 use churn_drift::performance::log_loss;
 use churn_drift::{Moments, Shift};
 use serde::{Deserialize, Serialize};
-
-/// Largest p-value of an alarm. A day of blocks a second holds 86,400 tests: at this level, together with the effect,
-/// chance raises less than one alarm in twenty such days.
-const MAX_P_VALUE: f64 = 5e-7;
 
 /// When errors are an alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

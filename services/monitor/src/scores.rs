@@ -6,17 +6,13 @@
 
 use std::mem;
 
+use churn_drift::defaults::{KSWIN_ALPHA, KSWIN_SEED, MEAN_ROWS, MEANS};
 use churn_drift::detectors::{Adwin, Kswin, PageHinkley, Signal};
 use serde::{Deserialize, Serialize};
 
-/// Rows of one mean.
-const BLOCK_ROWS: u64 = 100;
-/// Means of one mean for KSWIN.
-const BLOCKS: u64 = 10;
-/// KSWIN's largest p-value. River's default, 0.005, would speak up by chance every few hundred means.
-const KSWIN_ALPHA: f64 = 1e-9;
-/// What KSWIN draws with.
-const SEED: u32 = 42;
+/// Rows of one mean, and means of one mean for KSWIN.
+const BLOCK_ROWS: u64 = MEAN_ROWS as u64;
+const BLOCKS: u64 = MEANS as u64;
 
 /// What a detector has found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +54,7 @@ impl Default for ScoreDetectors {
             sum_of_means: 0.0,
             adwin: Adwin::default(),
             page_hinkley: PageHinkley::default(),
-            kswin: Kswin::with_alpha(KSWIN_ALPHA, SEED),
+            kswin: Kswin::with_alpha(KSWIN_ALPHA, KSWIN_SEED),
             found: ScoreDetections::default(),
         }
     }

@@ -5,20 +5,12 @@
 //! in nats; and an alarm is two blocks in a row, because a small block's mean leans to the side of its rare large
 //! losses. `crates/drift/examples/segment_false_alarms.rs` measures what chance makes of that.
 
+use churn_drift::defaults::{MAX_P_VALUE, SEGMENT_ALARM_BLOCKS, SEGMENT_MIN_GROWTH, SEGMENT_SHARE};
 use churn_drift::{Moments, Shift};
 use serde::{Deserialize, Serialize};
 
 use crate::performance::PerformanceSettings;
 
-/// Largest p-value of a bad block.
-const MAX_P_VALUE: f64 = 5e-7;
-/// Smallest growth of the mean log-loss that matters, in nats.
-const MIN_GROWTH: f64 = 0.02;
-/// Bad blocks in a row that are an alarm.
-const ALARM_BLOCKS: u32 = 2;
-/// A segment's blocks and its reference have a fifth of the whole's rows: as many as a segment of a fifth of the customers has
-/// in the same time.
-const SHARE: u64 = 5;
 /// Fewer rows tell nothing.
 const MIN_ROWS: u64 = 200;
 
@@ -55,17 +47,17 @@ impl SegmentErrors {
 
     /// Whether errors have grown in the last blocks; `None` before the first one is full.
     pub(crate) fn alarm(&self) -> Option<bool> {
-        self.latest.map(|_| self.bad >= ALARM_BLOCKS)
+        self.latest.map(|_| self.bad >= SEGMENT_ALARM_BLOCKS)
     }
 }
 
 fn rows(of_all: u64) -> u64 {
-    (of_all / SHARE).max(MIN_ROWS)
+    (of_all / SEGMENT_SHARE as u64).max(MIN_ROWS)
 }
 
 fn is_bad(shift: &Shift, min_increase: f64) -> bool {
     shift.relative() >= min_increase
-        && shift.now - shift.before >= MIN_GROWTH
+        && shift.now - shift.before >= SEGMENT_MIN_GROWTH
         && shift.p_value.is_significant(MAX_P_VALUE)
 }
 

@@ -476,9 +476,14 @@ mod tests {
         assert_eq!((found.rows, found.accuracy, found.f1), (350, expected.accuracy, expected.f1));
         assert_eq!(pair.figures.challenger.rows, 350);
         assert_eq!(watch.snapshot(1, 0).models.len(), 1, "a shadow is no model that scores");
-        // Another champion is another comparison.
-        watch.scores(&scores(600..601, "v3"));
+        // Another champion is another comparison, and is not judged by what the one before said.
+        watch.scores(&scores(500..600, "v1"));
+        watch.pairs.shadows(&shadows(500..620));
+        watch.scores(&scores(600..620, "v3"));
         assert_eq!(watch.snapshot(1, 0).pairs[0].rows, 0);
+        watch.outcomes(&outcomes(400..620));
+        let pair = &watch.snapshot(1, 0).pairs[0];
+        assert_eq!((pair.champion.as_str(), pair.rows), ("v3", 20));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod batch;
 mod config;
 mod continuity;
+mod lanes;
 mod metrics;
 mod pipeline;
 mod positions;
@@ -18,13 +19,14 @@ use anyhow::Context;
 use churn_runtime::CancellationToken;
 use churn_runtime::clock::Stopwatch;
 use churn_runtime::exit::Ending;
-use churn_runtime::health::Health;
+use churn_runtime::health::{Component, Health};
 use churn_runtime::metrics::Metrics;
-use churn_runtime::progress::Progress;
+use churn_runtime::progress::{Progress, Stage};
 use churn_runtime::traces::Traces;
-use churn_store::{PostgresConfig, SinkWriter, Store};
+use churn_store::{PostgresConfig, SinkWriter, Store, StoreError};
 use churn_stream::{Cluster, Limits, Pending, Retries, StormGuard};
 use churn_wire::{Decoder, OutcomeCodec, SchemaRegistry, ScoreCodec};
+use tokio::task::JoinSet;
 
 pub use config::SinkConfig;
 
@@ -37,15 +39,19 @@ use positions::Positions;
 /// Name of the stage in progress, metrics and dead letters.
 const STAGE: &str = "sink";
 
-/// A sink that has joined its group and waits to run.
+/// A sink that has joined its group, with as many members as it has lanes, and waits to run.
 #[derive(Debug)]
-pub struct Sink(Box<Pipeline>);
+pub struct Sink {
+    lanes: Vec<Pipeline>,
+}
 
 impl Sink {
-    /// Connects to Postgres, checks that the tables are there, and joins the group.
+    /// Connects to Postgres, for which it waits where it is away, checks that the tables are there, and joins the group. None
+    /// when it was asked to stop meanwhile.
     ///
     /// # Errors
-    /// Postgres or Kafka is out of reach, or `churn setup` was not run.
+    /// Postgres refuses, Kafka is out of reach, or `churn setup` was not run.
+    #[expect(clippy::too_many_arguments, reason = "what all parts are started with, and two servers")]
     pub async fn start(
         config: SinkConfig,
         cluster: &Cluster,
@@ -54,55 +60,44 @@ impl Sink {
         progress: &Progress,
         metrics: &Metrics,
         health: &Health,
-    ) -> anyhow::Result<Self> {
-        let store = Store::connect(postgres).await.map_err(Ending::of).context("connect to Postgres (postgres.url)")?;
-        store.check_schema().await.map_err(Ending::of)?;
-        if !cluster.is_embedded() {
-            store.check_cluster(&config.group, cluster.id()).await.map_err(Ending::of)?;
-        }
-        store.close().await;
-        let writer = SinkWriter::connect(postgres, &config.group, cluster.id()).await.map_err(Ending::of)?;
-        let stage = progress.stage(STAGE);
-        let topics = cluster.topics();
-        let scores = || Decoder::<ScoreCodec>::new(schemas.clone(), &topics.scores);
-        let outcomes = || Decoder::<OutcomeCodec>::new(schemas.clone(), &topics.outcomes);
-        let (batch, continuity) = (Batch::new(scores(), outcomes()), Continuity::new(cluster, scores(), outcomes()));
-        // The order of topics is that of batch::SCORES.
-        let topics = [topics.scores.clone(), topics.outcomes.clone()];
-        let consumer = cluster.consumer(&stage, &config.group, &[&topics[0], &topics[1]]).await.map_err(Ending::of)?;
-        let limits = Limits {
-            rows: config.batch_rows,
-            bytes: config.batch_bytes.get(),
-            delay: config.max_delay.get(),
-            latency: None,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Option<Self>> {
+        // The embedded broker gives all partitions to one member.
+        let count = if cluster.is_embedded() { 1 } else { config.lanes };
+        let (kafka, databases) = (health.shares("sink", count), health.shares("postgres", count));
+        let storms = StormGuard::lanes(&config.storm, STAGE, metrics, count);
+        let mut attempts = Retries::new(STAGE, metrics).of("postgres", &databases[0]);
+        let writers = loop {
+            match connect(&config, cluster, postgres, count).await {
+                Ok(writers) => break writers,
+                Err(error) if error.may_pass() => {
+                    if !attempts.wait_regardless(&error, stop).await {
+                        return Ok(None);
+                    }
+                }
+                Err(error) => return Err(Ending::of(error)).context("connect to Postgres (postgres.url)"),
+            }
         };
-        Ok(Self(Box::new(Pipeline {
-            cluster: cluster.clone(),
-            group: config.group,
-            topics,
-            consumer,
-            writer,
-            letters: cluster.producer(&stage).context("start a producer for dead letters")?,
-            batch,
-            continuity,
-            positions: Positions::default(),
-            stage,
-            metrics: SinkMetrics::new(metrics),
-            kafka: health.component("sink"),
-            postgres: health.component("postgres"),
-            pending: Pending::new(limits),
-            unmirrored: BTreeMap::new(),
-            mirrored: Stopwatch::start(),
-            retries: Retries::new(STAGE, metrics),
-            storm: StormGuard::new(config.storm, STAGE, metrics),
-            in_doubt: Vec::new(),
-        })))
+        // All at once, so that the group takes them in together: a member hears of a later one only with its next heartbeat.
+        let mut joining = JoinSet::new();
+        let shown = kafka.into_iter().zip(databases).zip(storms);
+        for (number, (((kafka, postgres), storm), writer)) in shown.zip(writers).enumerate() {
+            let lane = Lane { writer, kafka, postgres, storm, stage: progress.stage(STAGE) };
+            let (config, cluster) = (config.clone(), cluster.lane(number, count));
+            let (schemas, metrics) = (Arc::clone(schemas), metrics.clone());
+            joining.spawn(async move { lane.join(&config, &cluster, &schemas, &metrics).await });
+        }
+        let mut lanes = Vec::with_capacity(count);
+        while let Some(joined) = joining.join_next().await {
+            lanes.push(joined.context("a lane of the sink broke down")??);
+        }
+        Ok(Some(Self { lanes }))
     }
 
     /// Traces what it stores.
     #[must_use]
     pub fn traced(mut self, traces: &Traces) -> Self {
-        self.0.batch.trace_by(traces.of(STAGE));
+        self.lanes.iter_mut().for_each(|lane| lane.batch.trace_by(traces.of(STAGE)));
         self
     }
 
@@ -111,6 +106,83 @@ impl Sink {
     /// # Errors
     /// Going on would be wrong: misconfigured, or records are gone.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        self.0.run(stop).await
+        lanes::run(self.lanes.into_iter().map(|lane| |stop| lane.run(stop)), &stop).await
+    }
+}
+
+/// Checks that the database is what it should be, and opens a connection for each lane.
+async fn connect(
+    config: &SinkConfig,
+    cluster: &Cluster,
+    postgres: &PostgresConfig,
+    count: usize,
+) -> Result<Vec<SinkWriter>, StoreError> {
+    let store = Store::connect(postgres).await?;
+    store.check_schema().await?;
+    if !cluster.is_embedded() {
+        store.check_cluster(&config.group, cluster.id()).await?;
+    }
+    store.close().await;
+    let mut writers = Vec::with_capacity(count);
+    for _ in 0..count {
+        writers.push(SinkWriter::connect(postgres, &config.group, cluster.id()).await?);
+    }
+    Ok(writers)
+}
+
+/// A lane that has not joined yet: its connection, and what it shows of itself.
+struct Lane {
+    writer: SinkWriter,
+    kafka: Component,
+    postgres: Component,
+    storm: StormGuard,
+    stage: Stage,
+}
+
+impl Lane {
+    /// Joins the group. The first of several lanes may have all partitions until the group has taken in the others: it gives them up
+    /// as to any other sink.
+    async fn join(
+        self,
+        config: &SinkConfig,
+        cluster: &Cluster,
+        schemas: &Arc<SchemaRegistry>,
+        metrics: &Metrics,
+    ) -> anyhow::Result<Pipeline> {
+        let topics = cluster.topics();
+        let scores = || Decoder::<ScoreCodec>::new(schemas.clone(), &topics.scores);
+        let outcomes = || Decoder::<OutcomeCodec>::new(schemas.clone(), &topics.outcomes);
+        let (batch, continuity) = (Batch::new(scores(), outcomes()), Continuity::new(cluster, scores(), outcomes()));
+        // The order of topics is that of batch::SCORES.
+        let topics = [topics.scores.clone(), topics.outcomes.clone()];
+        let stage = self.stage;
+        let consumer = cluster.consumer(&stage, &config.group, &[&topics[0], &topics[1]]).await.map_err(Ending::of)?;
+        let limits = Limits {
+            rows: config.batch_rows,
+            bytes: (config.batch_bytes.get() / cluster.lanes() as u64).max(1),
+            delay: config.max_delay.get(),
+            latency: None,
+        };
+        Ok(Pipeline {
+            cluster: cluster.clone(),
+            group: config.group.clone(),
+            topics,
+            consumer,
+            writer: self.writer,
+            letters: cluster.producer(&stage).context("start a producer for dead letters")?,
+            batch,
+            continuity,
+            positions: Positions::default(),
+            stage,
+            metrics: SinkMetrics::new(metrics),
+            kafka: self.kafka,
+            postgres: self.postgres,
+            pending: Pending::new(limits),
+            unmirrored: BTreeMap::new(),
+            mirrored: Stopwatch::start(),
+            retries: Retries::new(STAGE, metrics),
+            storm: self.storm,
+            in_doubt: Vec::new(),
+        })
     }
 }

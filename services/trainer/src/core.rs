@@ -275,9 +275,18 @@ fn held_out(manifest: &Manifest) -> bool {
     manifest.lineage.get("held_out").is_some_and(|held_out| held_out != &json!(0))
 }
 
+/// How a promotion is signed, before the id of its request.
+const SIGNED: &str = "trainer, request ";
+
 /// Who promoted, so that a training that was cut off after its promotion is known to be done.
 pub(crate) fn signature(taken: &Taken) -> String {
-    format!("{BY}, request {}", ulid::Ulid(taken.id.as_u128()))
+    format!("{SIGNED}{}", ulid::Ulid(taken.id.as_u128()))
+}
+
+/// The request that a champion was promoted for, where a trainer has promoted it.
+pub(crate) fn promoted_for(champion: &Champion) -> Option<uuid::Uuid> {
+    let id: ulid::Ulid = champion.by.strip_prefix(SIGNED)?.parse().ok()?;
+    Some(uuid::Uuid::from_u128(id.0))
 }
 
 fn row(manifest: &Manifest, hash: &str) -> ModelRow {

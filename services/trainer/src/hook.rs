@@ -1,13 +1,15 @@
 //! A program of the operator's that is run when the champion has changed.
 
-use std::process::Stdio;
+use std::io;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
 use crate::metrics::TrainerMetrics;
 
-/// Most of the program's last words that are logged.
+/// Most of the program's last words, on either of its outputs, that are kept and logged.
 const LAST_WORDS: usize = 2_000;
 
 /// A change of the champion, as the program is told of it.
@@ -21,27 +23,20 @@ pub(crate) struct Change {
 /// Runs the program, if there is one. How it ends is counted and logged; the promotion stands whatever it says.
 pub(crate) async fn run(words: Vec<String>, timeout: Duration, change: Change, metrics: TrainerMetrics) {
     let Some((program, arguments)) = words.split_first() else { return };
-    let child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .env("CHURN_MODEL_VERSION", &change.version)
         .env("CHURN_PREVIOUS_VERSION", &change.previous)
-        .env("CHURN_REASON", change.reason)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .output();
-    let result = match tokio::time::timeout(timeout, child).await {
-        Ok(Ok(output)) if output.status.success() => {
+        .env("CHURN_REASON", change.reason);
+    let result = match tokio::time::timeout(timeout, ended(command)).await {
+        Ok(Ok((status, _))) if status.success() => {
             tracing::info!(program, "the program after the promotion is done");
             "ok"
         }
-        Ok(Ok(output)) => {
-            let said = [output.stdout, output.stderr].concat();
+        Ok(Ok((status, said))) => {
             let said = String::from_utf8_lossy(&said);
-            let from = said.len().saturating_sub(LAST_WORDS);
-            let from = (from..=said.len()).find(|at| said.is_char_boundary(*at)).unwrap_or(0);
-            tracing::error!(program, status = %output.status, said = &said[from..], "the program after the promotion failed");
+            tracing::error!(program, %status, %said, "the program after the promotion failed");
             "failed"
         }
         Ok(Err(error)) => {
@@ -56,6 +51,28 @@ pub(crate) async fn run(words: Vec<String>, timeout: Duration, change: Change, m
     metrics.program(result);
 }
 
+/// How a program ends, and its last words.
+async fn ended(mut command: Command) -> io::Result<(ExitStatus, Vec<u8>)> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn()?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let (said, complained, status) = tokio::try_join!(last_words(out), last_words(err), child.wait())?;
+    Ok((status, [said, complained].concat()))
+}
+
+/// The end of what is said. The rest is read and forgotten, so that a program that talks for long neither waits nor fills the memory.
+async fn last_words(output: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
+    let (mut kept, mut read) = (Vec::new(), [0; 4_096]);
+    let Some(mut output) = output else { return Ok(kept) };
+    loop {
+        match output.read(&mut read).await? {
+            0 => return Ok(kept),
+            count => kept.extend_from_slice(&read[..count]),
+        }
+        kept.drain(..kept.len().saturating_sub(LAST_WORDS));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use churn_runtime::metrics::Metrics;
@@ -68,6 +85,17 @@ mod tests {
         let words = words.iter().map(|&word| word.to_owned()).collect();
         run(words, timeout, change, TrainerMetrics::new(&metrics)).await;
         metrics.render().lines().filter(|line| line.starts_with("churn_trainer_after_promotion_total{")).collect()
+    }
+
+    #[tokio::test]
+    async fn of_a_program_that_talks_for_long_the_end_is_kept() {
+        let long = tokio::io::repeat(b'a').take(1 << 24).chain(&b"the end"[..]);
+        let kept = last_words(Some(long)).await.unwrap();
+        assert!(kept.len() == LAST_WORDS && kept.ends_with(b"aathe end") && kept.capacity() < 1 << 16);
+        let mut talks = Command::new("sh");
+        talks.args(["-c", "head -c 1000000 /dev/zero; echo no >&2; exit 3"]);
+        let (status, said) = ended(talks).await.unwrap();
+        assert!(status.code() == Some(3) && said.len() == LAST_WORDS + 3 && said.ends_with(b"no\n"));
     }
 
     #[tokio::test]

@@ -7,8 +7,9 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use churn_runtime::exit::{Fate, Fated, reasons};
 use churn_runtime::http::ErrorResponse;
-use churn_store::Store;
+use churn_store::{Store, StoreError};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use ulid::Ulid;
@@ -36,7 +37,7 @@ async fn ask(State(desk): State<Desk>, body: Bytes) -> Result<(StatusCode, Json<
     let Some(row) = request::of_body(&body).map_err(ErrorResponse::bad_request)? else {
         return Ok((StatusCode::OK, Json(json!({ "ignored": "the alerts are over" }))));
     };
-    let new = desk.store.record_request(&row).await.map_err(|error| away(&error))?;
+    let new = desk.store.record_request(&row).await.map_err(|error| refused(&error))?;
     if new {
         desk.metrics.requested(&row);
         desk.handle.add(Step::Requested, format!("{} asks for a new model: {}", row.requested_by, row.reason));
@@ -63,7 +64,15 @@ async fn answer(State(desk): State<Desk>, Path(id): Path<String>) -> Result<Json
     })))
 }
 
-fn away(error: &churn_store::StoreError) -> ErrorResponse {
+/// A request that Postgres cannot hold, such as one with a NUL in its text, will not be held another time either.
+fn refused(error: &StoreError) -> ErrorResponse {
+    match error.fate() {
+        Fate::External => away(error),
+        _ => ErrorResponse::bad_request(reasons(error)),
+    }
+}
+
+fn away(error: &StoreError) -> ErrorResponse {
     tracing::warn!(%error, "a request could not be answered");
     ErrorResponse::unavailable("the database gives no answer; ask again")
 }

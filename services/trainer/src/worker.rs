@@ -16,7 +16,7 @@ use churn_store::{Account, Outcome, Taken, Waiting};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::core::{Core, Trouble, signature};
+use crate::core::{Core, Trouble, promoted_for, signature};
 use crate::handle::Step;
 use crate::hook::{self, Change};
 use crate::lease::{LEASE, Lease};
@@ -85,7 +85,8 @@ impl Worker {
         let champion = self.core.registry.champion(Kind::Model).await.context("look up the champion")?;
         if let Some(champion) = &champion {
             let version = champion.version.to_string();
-            self.core.store.skip_stale_requests(&version).await.context("look for outdated requests")?;
+            let asked_for = promoted_for(champion);
+            self.core.store.skip_stale_requests(&version, asked_for).await.context("look for outdated requests")?;
         }
         let waiting = self.core.store.waiting_requests().await.context("look for requests")?;
         self.core.metrics.waiting(&waiting);

@@ -1,9 +1,7 @@
 //! Requests to the api, one after the other.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
-use anyhow::Result;
 use churn_testkit::http_client;
 use tokio::task::JoinHandle;
 
@@ -11,11 +9,6 @@ use tokio::task::JoinHandle;
 const CUSTOMERS: usize = 200;
 /// Time between two requests: the other parts want the processor too.
 const PAUSE: Duration = Duration::from_millis(10);
-
-/// A port that nobody listens on at this moment.
-pub(crate) fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
-}
 
 /// Asks for predictions until it is aborted. An answer that fails is asked for again: memory is measured here, not the api.
 pub(crate) fn ask(port: u16) -> JoinHandle<()> {

@@ -12,13 +12,10 @@ import subprocess
 import sys
 import tempfile
 
-import nannyml
 import numpy as np
 import pandas as pd
 
-from nannyml.exceptions import CalculatorException
-
-from make_nannyml import METRICS, stable_decision
+from make_nannyml import METRICS, estimated
 
 SPELLINGS = [("0", "1"), ("No", "Yes"), ("False", "True"), ("0.0", "1.0"), ("false", "true")]
 
@@ -65,15 +62,9 @@ def main():
             continue  # NannyML has no figure for one class.
         reference = pd.DataFrame({"p": p, "label": (p >= threshold).astype(int), "y": y})
         current = pd.DataFrame({"p": q, "label": (q >= threshold).astype(int)})
-        estimator = nannyml.CBPE(problem_type="classification_binary", y_pred_proba="p", y_pred="label", y_true="y",
-                                 metrics=METRICS, chunk_number=1)
-        try:
-            estimator.fit(reference)
-        except CalculatorException:
-            continue  # It refuses a class with fewer rows than its splits need.
-        if estimator.needs_calibration != stable_decision(reference.y, p):
+        if (answer := estimated(reference, current)) is None:
             continue
-        result = estimator.estimate(current).filter(period="analysis").to_df()
+        estimator, result = answer
         with tempfile.TemporaryDirectory() as folder:
             paths = [os.path.join(folder, name) for name in ("scored.csv", "unlabelled.csv")]
             write(rng, paths[0], reference)

@@ -23,7 +23,6 @@ start = time.perf_counter()
 import numpy as np
 import pandas as pd
 from evidently import DataDefinition, Dataset, Report
-from evidently.legacy.calculations import stattests
 from evidently.legacy.calculations.stattests.registry import get_stattest
 from evidently.legacy.core import ColumnType
 from evidently.presets import DataDriftPreset
@@ -32,18 +31,8 @@ IMPORT_SECONDS = time.perf_counter() - start
 
 import scipy.stats as stats
 
+from make_evidently import TESTS
 from odd_files import write_pair
-
-TESTS = {
-    "psi": stattests.psi_stat_test,
-    "kl_div": stattests.kl_div_stat_test,
-    "jensenshannon": stattests.jensenshannon_stat_test,
-    "hellinger": stattests.hellinger_stat_test,
-    "wasserstein": stattests.wasserstein_stat_test,
-    "ks": stattests.ks_stat_test,
-    "chisquare": stattests.chi_stat_test,
-    "z": stattests.z_stat_test,
-}
 
 
 def column(rng, rows, kind, shift):

@@ -6,8 +6,12 @@
 
 import json
 import math
+import os
 import random
 import warnings
+
+# It would tell its makers of each use.
+os.environ["NML_DISABLE_USAGE_LOGGING"] = "1"
 
 import nannyml
 import numpy as np
@@ -60,6 +64,20 @@ def stable_decision(y, p):
         calibration._calculate_expected_calibration_error = of_numpy
 
 
+def estimated(reference, current):
+    """NannyML's estimator, fitted on the columns p, label and y of the reference, and its figures of the other rows. None where
+    it refuses, or calibrates on one processor and not on another."""
+    estimator = nannyml.CBPE(problem_type="classification_binary", y_pred_proba="p", y_pred="label", y_true="y",
+                             metrics=METRICS, chunk_number=1)
+    try:
+        estimator.fit(reference)
+    except CalculatorException:
+        return None  # It refuses a class with fewer rows than its splits need.
+    if estimator.needs_calibration != stable_decision(reference.y, reference.p):
+        return None
+    return estimator, estimator.estimate(current).filter(period="analysis").to_df()
+
+
 def main():
     rng = random.Random(8)
     cases = []
@@ -77,15 +95,9 @@ def main():
         frame["label"] = (frame.p >= threshold).astype(int)
         q = pd.DataFrame({"p": probabilities(current)})
         q["label"] = (q.p >= threshold).astype(int)
-        estimator = nannyml.CBPE(problem_type="classification_binary", y_pred_proba="p", y_pred="label", y_true="y",
-                                 metrics=METRICS, chunk_number=1)
-        try:
-            estimator.fit(frame)
-        except CalculatorException:
-            continue  # It refuses a class with fewer rows than its splits need.
-        if estimator.needs_calibration != stable_decision(frame.y, p):
+        if (found := estimated(frame, q)) is None:
             continue
-        result = estimator.estimate(q).filter(period="analysis").to_df()
+        estimator, result = found
         expected = {}
         for metric in METRICS:
             values = {"value": "value", "error": "sampling_error", "lower": "lower_confidence_boundary",

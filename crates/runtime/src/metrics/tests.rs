@@ -84,7 +84,7 @@ fn progress_and_health_are_shown_as_they_are_when_asked() {
     );
     assert!(text.contains("churn_component_ready{component=\"kafka\"} 1\n"), "{text}");
     assert!(text.contains("churn_stage_idle_seconds{stage=\"scorer\"} "), "{text}");
-    stage.revoked("events", 1);
+    stage.revoked("events", 1, &stage.partition("events", 1));
     assert!(!metrics.render().contains("churn_consumer_lag_records{"), "a revoked partition has no lag");
 }
 

@@ -22,12 +22,13 @@ pub(crate) struct Change {
 
 impl Change {
     /// Runs one update of a position between the two counters.
-    pub(crate) fn with(&self, store: impl FnOnce()) {
+    pub(crate) fn with<T>(&self, store: impl FnOnce() -> T) -> T {
         self.begun.fetch_add(1, Ordering::SeqCst);
-        store();
+        let stored = store();
         *self.announced.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.threads.notify_all();
         self.tasks.notify_waiters();
+        stored
     }
 
     pub(crate) fn begun(&self) -> u64 {

@@ -24,17 +24,21 @@ impl Positions {
         Arc::clone(partitions.entry(partition).or_insert_with(|| Arc::new(AtomicI64::new(start))))
     }
 
-    /// Replaces the cell: handles of an earlier assignment no longer count.
-    pub(crate) fn replace(&self, topic: &str, partition: i32, next_offset: i64) {
+    /// Replaces the cell, and returns the new one: handles of an earlier assignment no longer count.
+    pub(crate) fn replace(&self, topic: &str, partition: i32, next_offset: i64) -> Arc<AtomicI64> {
+        let cell = Arc::new(AtomicI64::new(next_offset));
         let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
-        topics.entry(topic.to_owned()).or_default().insert(partition, Arc::new(AtomicI64::new(next_offset)));
+        topics.entry(topic.to_owned()).or_default().insert(partition, Arc::clone(&cell));
+        cell
     }
 
-    /// Forgets a partition.
-    pub(crate) fn remove(&self, topic: &str, partition: i32) {
+    /// Forgets a partition, where it still has this cell.
+    pub(crate) fn remove(&self, topic: &str, partition: i32, cell: &Arc<AtomicI64>) {
         let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(partitions) = topics.get_mut(topic) {
-            partitions.remove(&partition);
+            if partitions.get(&partition).is_some_and(|current| Arc::ptr_eq(current, cell)) {
+                partitions.remove(&partition);
+            }
             if partitions.is_empty() {
                 topics.remove(topic);
             }

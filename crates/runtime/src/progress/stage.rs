@@ -94,9 +94,10 @@ impl Stage {
     }
 
     /// The partition was assigned and will be read from `next_offset`, which may lie before an earlier assignment's position.
-    /// Handles of that earlier assignment no longer count.
-    pub fn assigned(&self, topic: &str, partition: i32, next_offset: i64) {
-        self.shared.change.with(|| self.state.consumed.replace(topic, partition, next_offset));
+    /// Handles of that earlier assignment no longer count; that of this one is returned.
+    pub fn assigned(&self, topic: &str, partition: i32, next_offset: i64) -> PartitionGauge {
+        let cell = self.shared.change.with(|| self.state.consumed.replace(topic, partition, next_offset));
+        PartitionGauge { cell, shared: Arc::clone(&self.shared) }
     }
 
     /// Everything of the partition before `next_offset` is durable downstream. Never moves back within an assignment.
@@ -109,9 +110,10 @@ impl Stage {
         PartitionGauge { cell: self.state.consumed.cell(topic, partition, 0), shared: Arc::clone(&self.shared) }
     }
 
-    /// The partition belongs to another member now: this stage's position in it no longer counts.
-    pub fn revoked(&self, topic: &str, partition: i32) {
-        self.shared.change.with(|| self.state.consumed.remove(topic, partition));
+    /// The partition belongs to another member now: the position of this assignment no longer counts. Where that member is one of
+    /// this stage and was assigned already, its position stays.
+    pub fn revoked(&self, topic: &str, partition: i32, assignment: &PartitionGauge) {
+        self.shared.change.with(|| self.state.consumed.remove(topic, partition, &assignment.cell));
     }
 
     /// This stage's position in a partition: the first offset that is not durable yet.

@@ -47,13 +47,23 @@ fn positions_never_move_back_within_an_assignment() {
 fn a_new_assignment_may_start_earlier_and_ignores_handles_of_the_old_one() {
     let progress = Progress::new();
     let sink = progress.stage("sink");
-    sink.assigned(SCORES, 0, 50);
-    let old = sink.partition(SCORES, 0);
-    sink.revoked(SCORES, 0);
+    let old = sink.assigned(SCORES, 0, 50);
+    sink.revoked(SCORES, 0, &old);
     assert_eq!(sink.position(SCORES, 0), None);
     sink.assigned(SCORES, 0, 20);
     old.advance(70);
     assert_eq!(sink.position(SCORES, 0), Some(20));
+}
+
+#[test]
+fn a_partition_that_went_to_another_member_of_the_stage_stays_its() {
+    let sink = Progress::new().stage("sink");
+    let first = sink.assigned(SCORES, 0, 50);
+    let second = sink.assigned(SCORES, 0, 60);
+    sink.revoked(SCORES, 0, &first);
+    assert_eq!(sink.position(SCORES, 0), Some(60), "the first member noticed late");
+    sink.revoked(SCORES, 0, &second);
+    assert_eq!(sink.position(SCORES, 0), None);
 }
 
 #[test]
@@ -63,7 +73,7 @@ fn a_revoked_partition_leaves_lag_and_backlog() {
     sink.consumes(SCORES, [0]);
     progress.observe_end(SCORES, 0, 100);
     assert_eq!(progress.lags(), [Lag { stage: "sink".into(), topic: SCORES.into(), partition: 0, records: 100 }]);
-    sink.revoked(SCORES, 0);
+    sink.revoked(SCORES, 0, &sink.partition(SCORES, 0));
     assert_eq!(progress.lags(), []);
     assert_eq!(progress.backlog(SCORES), 0);
 }

@@ -268,7 +268,7 @@ async fn requests_that_lack_a_host_or_have_two_are_refused() {
 
 #[tokio::test]
 async fn a_request_that_takes_too_long_is_ended_and_holds_nobody_up() {
-    let config = HttpConfig { request_timeout: HumanDuration::from_millis(200), concurrent_requests: 1, ..free_port() };
+    let config = HttpConfig { request_timeout: HumanDuration::from_millis(500), concurrent_requests: 1, ..free_port() };
     let server = start(config).await;
     let (slow, waiting, probe) = tokio::join!(server.get("/v1/slow"), server.get("/v1/slow"), server.get("/livez"));
     for response in [slow, waiting] {

@@ -53,7 +53,7 @@ async fn a_server_that_is_not_postgres_is_said_to_be_so() -> Result<()> {
         }
     });
     let error = refusal(&format!("postgres://churn@{address}/churn")).await;
-    assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
+    assert!(matches!(error, StoreError::Unusable { .. }), "{error}");
     assert!(error.to_string().contains("postgres"), "{error}");
     Ok(())
 }

@@ -72,7 +72,8 @@ impl Consumer {
             member.subscribe(&names).map_err(|e| StreamError::kafka(action(), &e))?;
         }
         let fetch = &cluster.config().fetch;
-        let link = Arc::new(Link::new(fetch.channel.as_usize(), fetch.batch_records as usize));
+        let channel_bytes = fetch.channel.as_usize() / cluster.lane.of;
+        let link = Arc::new(Link::new(channel_bytes, fetch.batch_records as usize));
         let (commands, orders) = mpsc::channel();
         let names: Arc<[Arc<str>]> = topics.iter().map(|t| Arc::from(t.as_str())).collect();
         let reader = Reader { cluster: cluster.clone(), group: group.clone(), member: Arc::clone(&member) };
@@ -97,6 +98,7 @@ impl Consumer {
             generation: 0,
             open: false,
             assigned: Vec::new(),
+            held: Vec::new(),
         })
     }
 }

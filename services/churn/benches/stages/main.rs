@@ -5,7 +5,7 @@
 //! against the scorer, which it has to keep up with twice over. Both sides of a
 //! ratio run one after the other on the same machine and the same servers; the better of two rounds counts for each. What Postgres
 //! spends counts for the sink and for COPY alike. Last of all come all three parts at once, from the first event to the row.
-//! Arguments: number of records.
+//! Arguments: number of records; `sink` for the sink alone, with what it needs.
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
 #![allow(dead_code)] // of what it shares with the other benchmarks it needs a part
@@ -32,6 +32,9 @@ async fn main() -> Result<()> {
     let records = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(RECORDS);
     let stack = Stack::start().await?;
     let events = stack.topic("customer-events.v1");
+    if std::env::args().skip(1).any(|text| text == "sink") {
+        return sink_alone(stack, i64::try_from(records)?).await;
+    }
     let (mut producer, mut synthesizer) = (Pair::new("producer"), Pair::new("synthesizer"));
     let (mut scorer, mut sink) = (Pair::new("scorer"), Pair::new("sink, with Postgres"));
     for round in 0..ROUNDS {
@@ -68,12 +71,18 @@ async fn main() -> Result<()> {
         pair.say();
     }
     println!("{whole}, {:.0} % of the slowest part by itself", whole.per_second / slowest * 100.0);
-    println!(
-        "postgres: {:.2} CPU seconds a million rows under the sink, {:.2} under bare COPY, {:.2}x",
-        postgres.ours,
-        postgres.limit,
-        postgres.ours / postgres.limit
-    );
+    postgres.say();
+    stack.stop().await
+}
+
+/// Makes scores, and stores them.
+async fn sink_alone(stack: Stack, records: i64) -> Result<()> {
+    let (mut sink, mut postgres) = (Pair::new("sink, with Postgres"), Postgres { ours: f64::MAX, limit: f64::MAX });
+    stack.synthesize(records, "bench").await?;
+    score(&stack, None).await?;
+    store_rounds(&stack, &mut sink, &mut postgres).await?;
+    sink.say();
+    postgres.say();
     stack.stop().await
 }
 
@@ -81,6 +90,17 @@ async fn main() -> Result<()> {
 struct Postgres {
     ours: f64,
     limit: f64,
+}
+
+impl Postgres {
+    fn say(&self) {
+        println!(
+            "postgres: {:.2} CPU seconds a million rows under the sink, {:.2} under bare COPY, {:.2}x",
+            self.ours,
+            self.limit,
+            self.ours / self.limit
+        );
+    }
 }
 
 /// The scorer over what is left of the events, or over all of them again as another group.

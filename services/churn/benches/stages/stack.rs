@@ -105,18 +105,33 @@ impl Stack {
 
     /// Records of a topic, transaction markers included.
     pub(crate) fn end(&self, topic: &str) -> Result<i64> {
-        (0..PARTITIONS).map(|p| Ok(self.ask.fetch_watermarks(topic, p, Duration::from_secs(10))?.1)).sum()
+        Ok(self.ends(topic)?.into_iter().sum())
+    }
+
+    /// The same of each partition.
+    pub(crate) fn ends(&self, topic: &str) -> Result<Vec<i64>> {
+        (0..PARTITIONS).map(|p| Ok(self.ask.fetch_watermarks(topic, p, Duration::from_secs(10))?.1)).collect()
     }
 
     /// Records of a topic that a group has committed, transaction markers included.
     pub(crate) fn committed(&self, group: &str, topic: &str) -> Result<i64> {
+        Ok(self.positions(group, topic)?.into_iter().sum())
+    }
+
+    /// The same of each partition.
+    pub(crate) fn positions(&self, group: &str, topic: &str) -> Result<Vec<i64>> {
         let group = format!("{}{group}", self.prefix);
         let ask: BaseConsumer =
             ClientConfig::new().set("bootstrap.servers", &self.brokers).set("group.id", group).create()?;
         let mut partitions = TopicPartitionList::new();
         partitions.add_partition_range(topic, 0, PARTITIONS - 1);
         let found = ask.committed_offsets(partitions, Duration::from_secs(10))?;
-        Ok(found.elements().iter().filter_map(|partition| partition.offset().to_raw()).filter(|at| *at > 0).sum())
+        // Nothing committed is a position before the first record.
+        let position = |partition: i32| {
+            let found = found.find_partition(topic, partition);
+            found.and_then(|found| found.offset().to_raw()).unwrap_or_default().max(0)
+        };
+        Ok((0..PARTITIONS).map(position).collect())
     }
 
     /// Lets a synthesizer run until the topic has so many events more, those of a stream of its own.

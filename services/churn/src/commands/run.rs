@@ -128,9 +128,10 @@ async fn parts(
 ) -> anyhow::Result<()> {
     let mut parts = Running::default();
     let stop = shutdown.token();
-    ask_servers(platform, part, &stop).await?;
+    ask_servers(platform, part, &stop)?;
     if includes(part, PartName::Sink) {
-        parts.spawn("sink", platform.sink().await?.run(stop.clone()));
+        let Some(sink) = platform.sink(&stop).await? else { return Ok(()) };
+        parts.spawn("sink", sink.run(stop.clone()));
     }
     if includes(part, PartName::Scorer) {
         parts.spawn("scorer", platform.scorer().await?.run(stop.clone()));
@@ -158,15 +159,12 @@ async fn parts(
 }
 
 /// Keeps asking the servers whether they are there, for `/readyz` of a part that may be idle.
-async fn ask_servers(platform: &Platform, part: PartName, stop: &CancellationToken) -> anyhow::Result<()> {
+fn ask_servers(platform: &Platform, part: PartName, stop: &CancellationToken) -> anyhow::Result<()> {
     let health = &platform.shared.health;
     let cluster = platform.cluster.clone();
     tokio::spawn(health.component("kafka").watch(ASK_EVERY, stop.clone(), async move || cluster.ping().await));
     if includes(part, PartName::Sink) || includes(part, PartName::Trainer) {
-        let store = Store::connect(&platform.config.postgres)
-            .await
-            .map_err(Ending::of)
-            .context("connect to Postgres (postgres.url)")?;
+        let store = Store::unconnected(&platform.config.postgres).map_err(Ending::of)?;
         tokio::spawn(health.component("database").watch(ASK_EVERY, stop.clone(), async move || store.ping().await));
     }
     Ok(())

@@ -129,7 +129,8 @@ impl Demo {
         platform.watch_models(true, &consume).await?;
         // Consumers first: the embedded broker keeps records only for those that are there.
         let mut consumers = Running::default();
-        consumers.spawn("sink", platform.sink().await?.run(consume.clone()));
+        let sink = platform.sink(&consume).await?.context("the demo was stopped before it began")?;
+        consumers.spawn("sink", sink.run(consume.clone()));
         consumers.spawn("scorer", platform.scorer().await?.run(consume.clone()));
         let monitor = platform.monitor().await?;
         let watched = monitor.handle();

@@ -4,17 +4,16 @@ use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use churn_testkit::Program;
+use churn_testkit::{Program, free_port};
 use tempfile::TempDir;
 
-use crate::http::free_port;
 use crate::run::{churn, json, run, run_with, stderr};
 
 #[test]
 fn a_part_without_a_model_lives_but_is_not_ready_and_then_is() -> Result<()> {
     let folder = TempDir::new()?;
     let registry = folder.path().join(".churn/registry").display().to_string();
-    let listen = format!("0.0.0.0:{}", free_port()?);
+    let listen = format!("0.0.0.0:{}", free_port());
     let env = [
         ("CHURN__HTTP__LISTEN", listen.as_str()),
         ("CHURN__HTTP__TOKEN", "a-token-that-health-does-not-need"),

@@ -3,16 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use churn_testkit::{Program, poll_until};
+use churn_testkit::{Program, free_port, poll_until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::run::{churn, run};
-
-/// A free port for one server; taken by it at once.
-pub(crate) fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
-}
 
 struct Api {
     program: Program,
@@ -28,7 +23,7 @@ impl Api {
             let output = run(folder.path(), &["demo", "--duration", "1s", "--rate", "100"]);
             ensure!(output.status.success(), "{}", crate::run::stderr(&output));
         }
-        let base = format!("http://127.0.0.1:{}", free_port()?);
+        let base = format!("http://127.0.0.1:{}", free_port());
         let env = [
             ("CHURN__HTTP__LISTEN", base.trim_start_matches("http://").to_owned()),
             ("CHURN__REGISTRY__PATH", folder.path().join(".churn/registry").display().to_string()),
@@ -214,6 +209,11 @@ async fn the_open_inference_protocol_is_spoken_as_it_is_specified() -> Result<()
         (
             json!({ "inputs": [tensor("tenure", "INT32", json!([1]), json!([1]))], "outputs": [{ "name": "x" }] }),
             "output",
+        ),
+        (
+            json!({ "inputs": [tensor("tenure", "INT32", json!([1]), json!([1]))],
+                "outputs": [{ "name": "churn_label" }, { "name": "churn_label" }] }),
+            "comes twice",
         ),
     ];
     for (request, complaint) in refusals {

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use churn_testkit::{OwnKafka, Program, fresh_database, http_client, kafka, poll_until};
+use churn_testkit::{OwnKafka, Program, free_port, fresh_database, http_client, kafka, poll_until};
 use tempfile::TempDir;
 
-use crate::http::free_port;
 use crate::run::{churn, json, run_with, stderr};
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -18,7 +17,7 @@ struct Part {
 
 impl Part {
     fn start(name: &str, env: &[(&str, String)]) -> Result<Self> {
-        let listen = format!("127.0.0.1:{}", free_port()?);
+        let listen = format!("127.0.0.1:{}", free_port());
         let base = format!("http://{listen}");
         let env = env.iter().cloned().chain([("CHURN__HTTP__LISTEN", listen)]);
         Ok(Self { program: Program::spawn(churn(), ["run", name], env)?, base })
@@ -90,9 +89,13 @@ async fn a_demo_on_a_users_kafka_counts_its_own_events_only_and_leaves_no_topic(
     for key in ["events_scored", "rows_stored"] {
         ensure!(report[key] == report["events_produced"], "{key}: {report}: {}", stderr(&demo));
     }
-    let left = topics(&format!("{prefix}demo-"))?;
-    ensure!(left.is_empty(), "{left:?}");
-    Ok(())
+    // The controller's answer may come before the broker has forgotten them.
+    poll_until(PATIENCE, async || {
+        let left = topics(&format!("{prefix}demo-"))?;
+        ensure!(left.is_empty(), "{left:?}");
+        Ok(true)
+    })
+    .await
 }
 
 /// Names of the shared broker's topics that begin so.

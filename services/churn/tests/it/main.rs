@@ -14,6 +14,7 @@ mod health;
 mod history;
 mod hostile;
 mod http;
+mod lanes;
 mod lifecycle;
 mod model;
 mod monitor_killed;

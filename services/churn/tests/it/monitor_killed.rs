@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use churn_testkit::{Program, http_client, kafka, poll_until};
+use churn_testkit::{Program, free_port, http_client, kafka, poll_until};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::cluster::{PATIENCE, Stack, stop};
-use crate::http::free_port;
 use crate::run::shipped_data;
 
 /// Rows of the live reference, and of each window after it.
@@ -37,7 +36,7 @@ struct Monitor<'a> {
 
 impl<'a> Monitor<'a> {
     fn start(stack: &'a Stack, group: &'static str) -> Result<Self> {
-        let address = format!("127.0.0.1:{}", free_port()?);
+        let address = format!("127.0.0.1:{}", free_port());
         let (reference, window) = (REFERENCE.to_string(), WINDOW.to_string());
         let env = [
             ("CHURN__HTTP__LISTEN", address.as_str()),

@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use churn_domain::OutcomeBatch;
-use churn_testkit::{OwnPostgres, Program, poll_until, schema_registry};
+use churn_testkit::{OwnPostgres, Program, free_port, poll_until, schema_registry};
 use churn_wire::{Encoder, OutcomeCodec, Record, SchemaRegistry, WireConfig};
 use sqlx::{Connection, PgConnection};
 
 use crate::cluster::{PATIENCE, Stack, metric, stop};
 use crate::hostile::fuzz::Sender;
-use crate::http::free_port;
 
 /// A sink that reads nothing for so long although there is more is full.
 const FULL: Duration = Duration::from_secs(2);
@@ -99,6 +98,30 @@ async fn stored(url: &str, count: usize) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_starts_without_its_database_says_so_and_waits_for_it() -> Result<()> {
+    let mut stack = Stack::new().await?;
+    let postgres = OwnPostgres::start().await?;
+    stack.set("CHURN__POSTGRES__URL", postgres.url());
+    stack.command(&["setup"]);
+    postgres.kill9().await?;
+    let start = || {
+        let listen = format!("127.0.0.1:{}", free_port());
+        let program = stack.part("sink", &[("CHURN__HTTP__LISTEN", &listen)])?;
+        let base = format!("http://{listen}");
+        Ok::<_, anyhow::Error>(Watched { program, base, client: churn_testkit::http_client() })
+    };
+    let sink = start()?;
+    sink.says(503, "connection refused").await?;
+    stop(sink.program, "sink").await.context("asked to stop while it waited")?;
+
+    let sink = start()?;
+    sink.says(503, "connection refused").await?;
+    postgres.restart().await?;
+    sink.says(200, "postgres").await?;
+    stop(sink.program, "sink").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sink_bears_a_database_that_is_away_or_full_in_bounded_memory_and_catches_up() -> Result<()> {
     let mut stack = Stack::alone().await?;
     let postgres = OwnPostgres::start().await?;
@@ -107,7 +130,7 @@ async fn a_sink_bears_a_database_that_is_away_or_full_in_bounded_memory_and_catc
     let topic = format!("{}customer-outcomes.v1", stack.prefix());
     let schemas = SchemaRegistry::open(&WireConfig { url: schema_registry(), ..WireConfig::default() })?;
     let encoder = Encoder::<OutcomeCodec>::new(schemas.id_of(&topic, Record::CustomerOutcome).await?);
-    let listen = format!("127.0.0.1:{}", free_port()?);
+    let listen = format!("127.0.0.1:{}", free_port());
     let program = stack.part(
         "sink",
         &[

@@ -3,12 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use churn_testkit::{Program, poll_until, schema_registry};
+use churn_testkit::{Program, free_port, poll_until, schema_registry};
 use churn_wire::{Record, SchemaRegistry, WireConfig};
 
 use crate::cluster::{PATIENCE, Stack, metric, stop};
 use crate::hostile::fuzz::{Fuzz, Good, Sender};
-use crate::http::free_port;
 
 /// Dead letters a second that a part may write in a storm.
 const ALLOWED: usize = 400;
@@ -30,7 +29,7 @@ struct Part {
 
 impl Part {
     fn start(stack: &Stack, name: &'static str, rows: &str) -> Result<Self> {
-        let listen = format!("127.0.0.1:{}", free_port()?);
+        let listen = format!("127.0.0.1:{}", free_port());
         let (allowed, batch) = (ALLOWED.to_string(), BATCH.to_string());
         let storm = format!("CHURN__{}__STORM__LETTERS_PER_SECOND", name.to_uppercase());
         let env = [
@@ -45,6 +44,12 @@ impl Part {
 
     async fn letters(&self) -> Result<f64> {
         metric(&self.metrics, "churn_dead_letters_total").await
+    }
+
+    /// Waits for the storm, and counts at once: waiting for the other part as well, the storm might be over.
+    async fn is_stormy_and_slow(&self) -> Result<()> {
+        self.is_stormy(true).await?;
+        self.is_slow().await
     }
 
     /// Waits until the gauge that the alert is about says so.
@@ -90,10 +95,7 @@ async fn a_storm_slows_parts_down_shows_and_passes_when_good_records_return() ->
         Part::start(&stack, "scorer", "CHURN__SCORER__BATCH_ROWS")?,
         Part::start(&stack, "sink", "CHURN__SINK__BATCH_ROWS")?,
     ];
-    for part in &parts {
-        part.is_stormy(true).await?;
-    }
-    tokio::try_join!(parts[0].is_slow(), parts[1].is_slow())?;
+    tokio::try_join!(parts[0].is_stormy_and_slow(), parts[1].is_stormy_and_slow())?;
     for part in &parts {
         ensure!(part.program.stderr().contains("a storm of dead letters"), "{}", part.program.stderr());
     }

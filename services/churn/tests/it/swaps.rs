@@ -10,12 +10,11 @@ use churn_registry::{Draft, Kind, Promotion, Registry, Version};
 use churn_runtime::progress::Progress;
 use churn_serving::{Scored, Served};
 use churn_stream::{Cluster, KafkaConfig};
-use churn_testkit::{Program, kafka, poll_until, schema_registry};
+use churn_testkit::{Program, free_port, kafka, poll_until, schema_registry};
 use churn_wire::{Codec, Decoder, SchemaRegistry, ScoreCodec, WireConfig};
 use serde_json::Map;
 
 use crate::cluster::{PATIENCE, Stack, metric, stop};
-use crate::http::free_port;
 use crate::run::shipped_data;
 
 const SWAPS: usize = 20;
@@ -41,7 +40,7 @@ impl Stage {
     /// On the registry that the stack's parts use.
     pub(crate) async fn on(stack: Stack, registry: Registry, scorer: &[(&str, &str)]) -> Result<Self> {
         stack.command(&["setup"]);
-        let listen = format!("127.0.0.1:{}", free_port()?);
+        let listen = format!("127.0.0.1:{}", free_port());
         let own = [("CHURN__SCORER__MODEL_POLL", "1h"), ("CHURN__HTTP__LISTEN", listen.as_str())];
         let scorer = stack.part("scorer", &[&own[..], scorer].concat())?;
         let config = KafkaConfig {

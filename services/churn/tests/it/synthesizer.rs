@@ -11,14 +11,13 @@ use churn_runtime::progress::Progress;
 use churn_stream::{Cluster, KafkaConfig};
 use churn_synth::{EventSource, Generator, Recurrence, Scenario, ScenarioKind, StreamSample};
 use churn_synthesizer::SCENARIO_HEADER;
-use churn_testkit::{http_client, kafka, poll_until, schema_registry};
+use churn_testkit::{free_port, http_client, kafka, poll_until, schema_registry};
 use churn_wire::{
     Codec, Decoded, Decoder, EventCodec, OutcomeCodec, SchemaRegistry, VALUE_SCHEMA_ID_HEADER, WireConfig,
 };
 use serde_json::{Value, json};
 
 use crate::cluster::{PATIENCE, Stack, stop};
-use crate::http::free_port;
 
 const STREAM: &str = "synthesizer-0";
 /// More than any test writes to a partition.
@@ -170,7 +169,7 @@ async fn a_paused_zombie_is_shut_out_and_a_scenario_on_request_survives_a_crash(
     let stack = Stack::new().await?;
     stack.command(&["setup"]);
     let oracle = Oracle::of(&stack).await?;
-    let listen = format!("127.0.0.1:{}", free_port()?);
+    let listen = format!("127.0.0.1:{}", free_port());
     let delay = ("CHURN__SYNTHESIZER__OUTCOME_DELAY", "3s");
     let mut zombie = stack.part("synthesizer", &[delay])?;
     let reached = oracle.reaches(1_000).await.with_context(|| zombie.stderr())?;
@@ -235,7 +234,7 @@ async fn scenarios_of_the_configuration_begin_where_it_says_and_once() -> Result
 async fn a_scenario_asked_for_by_http_changes_the_rows_of_a_whole_run() -> Result<()> {
     let stack = Stack::new().await?;
     stack.command(&["setup"]);
-    let listen = format!("127.0.0.1:{}", free_port()?);
+    let listen = format!("127.0.0.1:{}", free_port());
     let all = stack.part("all", &[("CHURN__HTTP__LISTEN", &listen)])?;
     let stored = "select count(*) from churn.scored_event";
     poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.count(stored).await? > 500))

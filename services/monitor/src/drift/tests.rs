@@ -1,5 +1,8 @@
 //! Rows of one model version, and what its windows say of them.
 
+mod by_time;
+mod former;
+
 use churn_domain::{Column, FEATURES};
 use churn_drift::{Drift, FeatureQuality, Reference, drifted};
 
@@ -117,59 +120,6 @@ fn predictions_that_move_are_an_alarm_by_themselves() {
 }
 
 #[test]
-fn the_memory_of_a_version_that_did_not_test_scores_and_predictions_is_gone_on_with() {
-    let mut watch = DriftWatch::new(settings());
-    let (table, probability) = rows(1_000, 0.0);
-    add(&mut watch, &table, &probability, 0..1_000);
-    add(&mut watch, &table, &probability, 0..500);
-    let mut stored = serde_json::to_value(&watch).unwrap();
-    let live = stored.pointer_mut("/live/Watching").unwrap();
-    live.as_object_mut().unwrap().remove("labels").expect("counted now");
-    let latest = live["latest"].as_object_mut().unwrap();
-    latest.remove("labels").expect("counted now");
-    let drift = latest["drift"].as_object_mut().unwrap();
-    for now in ["score", "label"] {
-        drift.remove(now).expect("tested now");
-    }
-    drift.insert("probability".into(), serde_json::json!(0.02));
-    let mut restored: DriftWatch = serde_json::from_value(stored).unwrap();
-    let half: Vec<f64> = probability.iter().map(|p| p / 2.0).collect();
-    add(&mut restored, &table, &half, 0..1_000);
-    let drift = &restored.live().expect("two windows").drift;
-    assert!(RULE.is_effect(&drift.score.unwrap()) && drift.label.is_none() && restored.drift_alarm());
-}
-
-#[test]
-fn a_window_that_a_version_without_panes_had_begun_is_gone_on_with() {
-    let mut watch = DriftWatch::new(settings());
-    let (table, probability) = rows(1_000, 0.0);
-    add(&mut watch, &table, &probability, 0..1_000);
-    add(&mut watch, &table, &probability, 0..300);
-    let mut stored = serde_json::to_value(&watch).unwrap();
-    stored.as_object_mut().unwrap().remove("scores").expect("watched now");
-    stored["settings"].as_object_mut().unwrap().remove("windowing").expect("configured now");
-    let live = stored.pointer_mut("/live/Watching").unwrap();
-    let begun = live["panes"]["panes"][0]["counted"].clone();
-    live["window"] = begun["window"].clone();
-    live["labels"]["now"] = begun["labels"].clone();
-    for now in ["panes", "components", "seen"] {
-        live.as_object_mut().unwrap().remove(now).expect("stored now");
-    }
-    let mut restored: DriftWatch = serde_json::from_value(stored).unwrap();
-    assert_eq!(restored.settings(), watch.settings());
-    let (shifted, _) = rows(1_000, 60.0);
-    for watch in [&mut watch, &mut restored] {
-        add(watch, &shifted, &probability, 0..199);
-        assert!(watch.live().is_none());
-        add(watch, &shifted, &probability, 199..700);
-    }
-    let (expected, found) = (watch.live().unwrap(), restored.live().unwrap());
-    assert_eq!((&found.drift.features, found.labels), (&expected.drift.features, expected.labels));
-    assert!(found.reconstructed.is_none() && expected.reconstructed.is_some());
-    assert!(restored.drift_alarm(), "two windows have drifted");
-}
-
-#[test]
 fn values_that_go_missing_are_a_quality_alarm_and_segments_say_whose() {
     let mut watch = DriftWatch::new(settings());
     let (mut table, probability) = rows(1_000, 0.0);
@@ -207,91 +157,6 @@ fn the_training_reference_is_shown_from_the_first_window_on() {
     add(&mut watch, &table, &probability, 0..500);
     assert!(watch.live().is_none(), "the live reference is being collected");
     assert_eq!(drifted(&watch.training().expect("a full window").features, &RULE).count(), 3);
-}
-
-/// What `Window` says of the rows whose times lie in a window.
-fn by_definition(reference: &Table, table: &Table, time_ms: &[i64], window: Range<i64>) -> Vec<f64> {
-    let mut expected = Window::new(Arc::new(Reference::from_table(reference)));
-    (0..table.len()).filter(|&row| window.contains(&time_ms[row])).for_each(|row| expected.add(table, row..row + 1));
-    expected.compare().iter().map(|drift| drift.psi.get()).collect()
-}
-
-#[test]
-fn sliding_windows_by_time_say_what_their_rows_say_over_gaps_disorder_and_restarts() {
-    let length = Length::Time { length_ms: 2_000, lateness_ms: 100 };
-    let mut watch = DriftWatch::new(DriftSettings { windowing: Some(Windowing { length, panes: 4 }), ..settings() });
-    let (first, probability) = rows(1_000, 0.0);
-    add(&mut watch, &first, &probability, 0..1_000);
-    // A row a millisecond, in no order within 100 ms; nothing for 1.7 s after 4 s and for an hour after 9.8 s; and from
-    // 7 s on they change.
-    let count = 14_000;
-    let mut time_ms: Vec<i64> = (0..count).map(|row| row + if row < 3_960 { 0 } else { 1_700 }).collect();
-    time_ms[8_100..].iter_mut().for_each(|time| *time += 3_600_000);
-    time_ms.chunks_mut(90).for_each(<[i64]>::reverse);
-    let (mut table, probability) = rows(count as usize, 0.0);
-    if let Column::Number(values) = &mut table.columns_mut()[churn_domain::feature_index("tenure").unwrap()] {
-        values.iter_mut().zip(&time_ms).filter(|(_, time)| **time >= 7_000).for_each(|(value, _)| *value += 30.0);
-    }
-    let cells = vec![0; count as usize];
-    let predicted: Vec<bool> = probability.iter().map(|p| *p >= 0.5).collect();
-    let (mut seen, mut alarm) = (0, None);
-    for start in (0..count as usize).step_by(130) {
-        let range = start..(start + 130).min(count as usize);
-        let (end, time_ms) = (range.end, time_ms.as_slice());
-        watch.add(Rows {
-            features: &table,
-            probability: &probability,
-            predicted: &predicted,
-            time_ms,
-            cells: &cells,
-            range,
-        });
-        watch = serde_json::from_str(&serde_json::to_string(&watch).unwrap()).unwrap();
-        let newest = time_ms[..end].iter().max().unwrap();
-        // The last window that is complete and has enough rows.
-        let ends = (0..=(newest - 100) / 500).rev().map(|pane| pane * 500);
-        let enough = |window: &Range<i64>| time_ms[..end].iter().filter(|time| window.contains(time)).count() >= 1_000;
-        let Some(window) = ends.map(|end| end - 2_000..end).take(30).find(enough) else { continue };
-        let live = watch.live().expect("a window");
-        let found: Vec<f64> = live.drift.features.iter().map(|drift| drift.psi.get()).collect();
-        let expected = by_definition(&first, &table, time_ms, window.clone());
-        assert_eq!(found, expected, "{window:?} at {newest}");
-        seen += 1;
-        if watch.drift_alarm() {
-            alarm.get_or_insert(window);
-        }
-    }
-    assert!(seen > 60, "{seen}");
-    assert_eq!(watch.late_rows(), 0);
-    // The first to drift is that up to 7.5 s; two that share no row have to, and all between.
-    assert_eq!(alarm, Some(7_500..9_500));
-}
-
-#[test]
-fn a_window_by_time_of_few_rows_says_nothing() {
-    let length = Length::Time { length_ms: 1_000, lateness_ms: 0 };
-    let windowing = Some(Windowing { length, panes: 1 });
-    let mut watch = DriftWatch::new(DriftSettings { windowing, ..settings() });
-    let (table, probability) = rows(3_000, 0.0);
-    let time_ms: Vec<i64> = (0..3_000).map(|row| if row < 1_999 { row } else { row - 1_000 }).collect();
-    let (cells, predicted) = (vec![0; 3_000], vec![false; 3_000]);
-    let rows = |range| Rows {
-        features: &table,
-        probability: &probability,
-        predicted: &predicted,
-        time_ms: &time_ms,
-        cells: &cells,
-        range,
-    };
-    // The first 1,000 are the reference, 999 the window, and one too late begins the next.
-    watch.add(rows(0..1_999));
-    assert!(watch.live().is_none());
-    let late: Vec<i64> = vec![5_000; 3_000];
-    watch.add(Rows { time_ms: &late, ..rows(1_999..2_000) });
-    assert!(watch.live().is_none(), "999 rows");
-    assert_eq!(watch.late_rows(), 0);
-    watch.add(rows(2_000..3_000));
-    assert_eq!((watch.late_rows(), watch.live().is_none()), (1_000, true));
 }
 
 #[test]

@@ -19,10 +19,12 @@ async fn ten_requests_are_one_training_and_each_is_answered() -> Result<()> {
         (0..10).map(|number| request(number, reasons[number as usize % 4], None)).collect();
     // The same one again is the same one.
     requests.push(requests[3].clone());
-    // Long enough for all of them to arrive on a busy machine.
-    let patient = TrainerConfig { debounce: HumanDuration::from_secs(3), ..config() };
-    let trainer = stack.trainer(patient).await?;
+    // Nobody works before all of them have arrived: another has the lease until then.
+    let token = stack.store.take_lease("trainer", "the test", PATIENCE).await?.context("nobody has the lease")?;
+    let trainer = stack.trainer(config()).await?;
     stack.ask(&requests).await?;
+    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(open_count(&stack.store).await? == 10)).await?;
+    stack.store.release_lease("trainer", token).await?;
     let answers = stack.answers(10).await?;
     let count = |status: &str| answers.iter().filter(|answer| answer.status == status).count();
     // Its data are those of the champion: no better, so the champion stays.
@@ -93,6 +95,25 @@ async fn open(store: &Store) -> Result<(String, i32)> {
         .fetch_one(store.pool())
         .await
         .context("the one request")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trainer_that_was_stopped_between_a_promotion_and_its_account_is_followed_by_one_that_writes_it() -> Result<()>
+{
+    let stack = Stack::new().await?;
+    let asked = request(1, RetrainReason::Performance, Some("v1"));
+    stack.promote_by(&format!("trainer, request {}", asked.request_id), false).await?;
+    let trainer = stack.trainer(config()).await?;
+    // Of another complaint about the same champion there is nothing more to write.
+    stack.ask(&[request(2, RetrainReason::Performance, Some("v1"))]).await?;
+    assert_eq!(stack.answers(1).await?[0].status, "skipped");
+    stack.ask(&[asked]).await?;
+    let answers = stack.answers(2).await?;
+    let promoted = answers.iter().find(|answer| answer.status == "promoted");
+    let promoted = promoted.with_context(|| format!("{answers:?}"))?;
+    assert_eq!((promoted.candidate.as_deref(), promoted.reason.as_str()), (Some("v2"), "performance"), "{answers:?}");
+    assert!(trainer.handle.happenings().iter().all(|happening| happening.step != Step::Started), "nothing was trained");
+    trainer.stop().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,7 +15,6 @@ async fn a_champion_that_is_worse_on_new_events_makes_way_for_its_predecessor_on
     stack.promote(true).await?;
     assert_eq!(stack.champion().await?, "v2");
     let trainer = stack.trainer(config()).await?;
-    tokio::time::sleep(std::time::Duration::from_millis(3_200)).await;
     stack.events(0..3_000, |_, left| left).await?;
     poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.champion().await? == "v1")).await?;
     let champion = stack.registry.champion(Kind::Model).await?.context("a champion")?;
@@ -40,7 +39,6 @@ async fn a_champion_that_is_better_on_new_events_stays() -> Result<()> {
     let stack = Stack::new().await?;
     stack.promote(true).await?;
     let trainer = stack.trainer(config()).await?;
-    tokio::time::sleep(std::time::Duration::from_millis(3_200)).await;
     stack.events(0..3_000, |_, left| !left).await?;
     poll_until(PATIENCE, async || {
         Ok::<_, anyhow::Error>(verdicts(&stack).await? == [(1, Some(false)), (2, Some(false))])
@@ -56,7 +54,6 @@ async fn a_look_that_a_trainer_was_lost_in_is_not_taken_again() -> Result<()> {
     stack.promote(true).await?;
     looked(&stack, 1, None).await?;
     let trainer = stack.trainer(config()).await?;
-    tokio::time::sleep(std::time::Duration::from_millis(3_200)).await;
     stack.events(0..3_000, |_, left| left).await?;
     poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(stack.champion().await? == "v1")).await?;
     assert_eq!(verdicts(&stack).await?, [(1, None), (2, Some(true))]);

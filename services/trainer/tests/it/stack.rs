@@ -107,8 +107,14 @@ impl Stack {
         Ok(stack)
     }
 
-    /// Makes a model of the shipped customers, or of their opposites, the champion, as if it had passed the gate.
+    /// Makes a model of the shipped customers, or of their opposites, the champion, as if it had passed the gate a minute ago: the
+    /// events of [`Stack::events`] are all younger.
     pub(crate) async fn promote(&self, opposite: bool) -> Result<Version> {
+        self.promote_by("a test", opposite).await
+    }
+
+    /// The same, signed by somebody.
+    pub(crate) async fn promote_by(&self, by: &str, opposite: bool) -> Result<Version> {
         let before = self.registry.champion(Kind::Model).await?;
         let decision = before.as_ref().map(|before| Decision {
             passed: true,
@@ -135,10 +141,10 @@ impl Stack {
         let promotion = Promotion {
             kind: Kind::Model,
             version: manifest.version,
-            by: "a test".into(),
+            by: by.into(),
             reason: "as meant by the test".into(),
             overridden: None,
-            at_ms: now_ms(),
+            at_ms: now_ms() - 60_000,
         };
         self.registry.promote(&promotion, before.as_ref()).await?;
         Ok(manifest.version)

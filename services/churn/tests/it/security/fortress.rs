@@ -1,13 +1,12 @@
 //! Servers that let nobody in without a password over TLS, and parts that log in as themselves.
 
 use anyhow::{Context, Result, ensure};
-use churn_testkit::{Acl, OwnKafka, OwnPostgres, Program, allow};
+use churn_testkit::{Acl, OwnKafka, OwnPostgres, Program, allow, free_port};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tempfile::TempDir;
 
 use super::rights;
-use crate::http::free_port;
 use crate::run::{churn, json, run_with, stderr, stdout};
 
 /// Those of docs/permissions.toml that run.
@@ -102,7 +101,7 @@ impl Fortress {
             format!("postgres://churn_{part}:{}@{server}?sslmode=verify-full&sslrootcert={}", SECRETS[1], ca.display());
         let env = [
             ("CHURN__KAFKA__BROKERS", self.kafka.tls_address()?),
-            ("CHURN__KAFKA__CONNECT_TIMEOUT", "5s".into()),
+            ("CHURN__KAFKA__CONNECT_TIMEOUT", "30s".into()),
             ("CHURN__KAFKA__SESSION_TIMEOUT", "30s".into()),
             ("CHURN__KAFKA__TRANSACTION_TIMEOUT", "60s".into()),
             ("CHURN__KAFKA__SECURITY__PROTOCOL", "sasl_ssl".into()),
@@ -112,7 +111,7 @@ impl Fortress {
             ("CHURN__KAFKA__SECURITY__PASSWORD", format!("file:{}", self.path("kafka-password"))),
             ("CHURN__POSTGRES__URL", postgres),
             ("CHURN__REGISTRY__PATH", self.path("registry")),
-            ("CHURN__HTTP__LISTEN", format!("127.0.0.1:{}", free_port()?)),
+            ("CHURN__HTTP__LISTEN", format!("127.0.0.1:{}", free_port())),
             ("CHURN__HTTP__TOKEN", SECRETS[2].into()),
             ("CHURN__SCHEMA_REGISTRY__USER", "churn".into()),
             ("CHURN__SCHEMA_REGISTRY__PASSWORD", SECRETS[3].into()),
@@ -156,7 +155,8 @@ impl Fortress {
 
     /// A part that must not start, and what it says.
     pub(super) fn refused(&self, part: &str, more: &[(&str, &str)], reason: &str) -> Result<()> {
-        let output = self.run(part, &["run", part], more);
+        // Who is not let in is not worth waiting for.
+        let output = self.run(part, &["run", part], &[&[("CHURN__KAFKA__CONNECT_TIMEOUT", "5s")], more].concat());
         let said = stderr(&output) + &stdout(&output);
         ensure!(matches!(output.status.code(), Some(1 | 69)), "{}: {said}", output.status);
         ensure!(said.contains(reason), "expected {reason:?}: {said}");
@@ -164,7 +164,8 @@ impl Fortress {
     }
 }
 
-fn acls(rule: &Value) -> Vec<Acl> {
+/// The rights that a rule of `churn access` stands for.
+pub(super) fn acls(rule: &Value) -> Vec<Acl> {
     let words = |key: &str| -> Vec<String> {
         rule[key].as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
     };
