@@ -24,7 +24,7 @@ use clap::Parser;
 
 use cli::Cli;
 
-// glibc's allocator keeps what one thread allocated and another freed: docs/adr/0019.
+// glibc's allocator keeps what one thread allocated and another freed: docs/adr/0020.
 #[cfg(target_os = "linux")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
