@@ -110,14 +110,19 @@ impl Consumer {
         }
     }
 
-    /// Reads nothing for this long, unless the process is asked to stop or the group wants its partitions back: to slow down.
-    pub async fn rest(&self, delay: Duration, stop: &CancellationToken) {
-        if delay > Duration::ZERO {
-            tokio::select! {
-                () = tokio::time::sleep(delay) => {}
-                () = self.withdrawn() => {}
-                () = stop.cancelled() => {}
-            }
+    /// Reads nothing for this long, to slow down. Ends early when the process is asked to stop, or when the group wants its partitions
+    /// back: then what was read ahead is left to whom they are given, or it would be worked off without a rest.
+    pub async fn rest(&mut self, delay: Duration, stop: &CancellationToken) {
+        if delay == Duration::ZERO {
+            return;
+        }
+        let withdrawn = tokio::select! {
+            () = tokio::time::sleep(delay) => false,
+            () = self.withdrawn() => true,
+            () = stop.cancelled() => false,
+        };
+        if withdrawn {
+            self.abandon();
         }
     }
 

@@ -244,7 +244,10 @@ impl Pipeline {
 
     /// A request that cannot be sent is tried again with the next figures.
     async fn ask_for_a_model(&mut self, model: &ModelSnapshot, now: i64) {
-        let Some(request) = self.watch.asked.wanted(model, self.min_interval_ms, now) else { return };
+        if self.watch.asked.intend(model, self.min_interval_ms, now) {
+            self.save().await;
+        }
+        let Some(request) = self.watch.asked.intended().cloned() else { return };
         match self.sender.send(&request).await {
             Ok(()) => {
                 self.watch.asked.sent(&request, self.min_interval_ms);

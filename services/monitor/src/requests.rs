@@ -1,7 +1,8 @@
 //! When the trainer is asked for a new model.
 //!
 //! One request a model version and span of time, however long the alarm lasts: what fails to be sent is tried again,
-//! what was sent is not repeated. The spans are remembered over a restart, so that a restart asks for nothing twice.
+//! what was sent is not repeated. The spans are remembered over a restart, and so is a request before it is sent: a monitor that
+//! ends before it has remembered that it did repeats it under the same id, which is answered once.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -26,12 +27,27 @@ const SEND_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Asked {
     at_ms: BTreeMap<String, i64>,
+    intended: Option<RetrainRequest>,
 }
 
 impl Asked {
+    /// Whether there is a new request to be sent: it is to be remembered before it is.
+    pub(crate) fn intend(&mut self, model: &ModelSnapshot, min_interval_ms: i64, now_ms: i64) -> bool {
+        if self.intended.is_some() {
+            return false;
+        }
+        self.intended = self.wanted(model, min_interval_ms, now_ms);
+        self.intended.is_some()
+    }
+
+    /// The request that is to be sent.
+    pub(crate) fn intended(&self) -> Option<&RetrainRequest> {
+        self.intended.as_ref()
+    }
+
     /// The request that the model's figures call for, unless the version was found wanting less than `min_interval_ms`
     /// ago. Errors come before drift: they are what counts.
-    pub(crate) fn wanted(&self, model: &ModelSnapshot, min_interval_ms: i64, now_ms: i64) -> Option<RetrainRequest> {
+    fn wanted(&self, model: &ModelSnapshot, min_interval_ms: i64, now_ms: i64) -> Option<RetrainRequest> {
         let asked_lately = self.at_ms.get(&model.version).is_some_and(|&at| now_ms - at < min_interval_ms);
         if asked_lately {
             return None;
@@ -64,6 +80,7 @@ impl Asked {
 
     /// Remembers a request that was sent, and forgets those that no longer hold anything back.
     pub(crate) fn sent(&mut self, request: &RetrainRequest, min_interval_ms: i64) {
+        self.intended = None;
         self.at_ms.retain(|_, at| request.requested_at - *at < min_interval_ms);
         if let Some(version) = &request.champion_version {
             self.at_ms.insert(version.clone(), request.requested_at);
@@ -153,6 +170,19 @@ mod tests {
         let later = asked.wanted(&worse("v2"), 1_000, 9_000).unwrap();
         asked.sent(&later, 1_000);
         assert_eq!(asked.at_ms.len(), 1, "what holds nothing back is forgotten");
+    }
+
+    #[test]
+    fn a_request_that_was_not_remembered_as_sent_is_repeated_under_its_id() {
+        let mut asked = Asked::default();
+        assert!(!asked.intend(&model("v1"), 1_000, 5_000) && asked.intend(&worse("v1"), 1_000, 5_000));
+        let restarted = || -> Asked { serde_json::from_str(&serde_json::to_string(&asked).unwrap()).unwrap() };
+        let (mut first, mut second) = (restarted(), restarted());
+        let request = first.intended().unwrap().clone();
+        first.sent(&request, 1_000);
+        assert!(first.intended().is_none() && !first.intend(&worse("v1"), 1_000, 5_500));
+        assert!(!second.intend(&worse("v1"), 1_000, 9_000), "it is to be sent first");
+        assert_eq!(second.intended(), Some(&request));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! A monitor that is killed in the middle of its windows, beside one that is not: the same figures, the same alarm, the same requests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
 use churn_testkit::{Program, free_port, http_client, kafka, poll_until};
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{Message, Offset, TopicPartitionList};
 
 use crate::cluster::{PATIENCE, Stack, stop};
 use crate::run::shipped_data;
@@ -101,12 +103,29 @@ fn customers(from: usize, to: usize, dearer: f64) -> Result<String> {
     Ok(text)
 }
 
-/// Records of a topic that no transactions write.
-fn records(topic: &str) -> Result<i64> {
-    let client: BaseConsumer = rdkafka::ClientConfig::new().set("bootstrap.servers", kafka().bootstrap).create()?;
+/// The requests in a topic. One that is repeated is the same to the byte, its id included.
+fn requests(topic: &str) -> Result<BTreeSet<Vec<u8>>> {
+    let client: BaseConsumer = rdkafka::ClientConfig::new()
+        .set("bootstrap.servers", kafka().bootstrap)
+        .set("group.id", topic)
+        .set("enable.partition.eof", "true")
+        .create()?;
     let metadata = client.fetch_metadata(Some(topic), PATIENCE)?;
     let partitions = metadata.topics().first().map_or(&[][..], |topic| topic.partitions());
-    partitions.iter().map(|partition| Ok(client.fetch_watermarks(topic, partition.id(), PATIENCE)?.1)).sum()
+    let mut list = TopicPartitionList::new();
+    for partition in partitions {
+        list.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
+    }
+    client.assign(&list)?;
+    let (mut found, mut ended) = (BTreeSet::new(), 0);
+    while ended < partitions.len() {
+        match client.poll(PATIENCE).context("no answer")? {
+            Ok(message) => drop(found.insert(message.payload().unwrap_or_default().to_vec())),
+            Err(KafkaError::PartitionEOF(_)) => ended += 1,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(found)
 }
 
 /// Both monitors say the same, to the last bit, once the killed one has read as much.
@@ -156,14 +175,15 @@ async fn a_monitor_killed_in_the_middle_of_its_windows_neither_fires_nor_hides_a
         let due = f64::from(u8::from(rows >= ALARM_AFTER));
         ensure!(alarm(&seen) == Some(due) && alarm(&figures) == Some(due), "{due} after {rows} rows: {figures:#?}");
     }
-    let requests = format!("{}retrain-requests.v1", stack.prefix());
+    let topic = format!("{}retrain-requests.v1", stack.prefix());
     // Each of the two asked once, though one of them was killed before and after it did.
-    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(records(&requests)? >= 2)).await?;
+    poll_until(PATIENCE, async || Ok::<_, anyhow::Error>(requests(&topic)?.len() >= 2)).await?;
     for (program, name) in [(kept.program, "monitor"), (killed.program, "monitor"), (scorer, "scorer")] {
         stop(program, name).await?;
     }
     // Counted when nobody can ask any more.
-    ensure!(records(&requests)? == 2, "{} requests", records(&requests)?);
+    let asked = requests(&topic)?;
+    ensure!(asked.len() == 2, "{} requests: {asked:?}", asked.len());
     Ok(())
 }
 
