@@ -16,16 +16,12 @@ use crate::{Fixture, customers};
 const SWAPS: usize = 100;
 /// No batch may wait longer than this for a model.
 const PATIENCE: Duration = Duration::from_millis(1);
-/// Waits that do not count: a host may take the processor from a virtual machine without its kernel knowing, now and then while a
-/// thread is between two batches. Swaps that hold batches up would do so at every one.
-const EXCUSED: usize = 3;
 
 /// What one thread that scores batch after batch has met.
 #[derive(Debug, Default)]
 struct Met {
     batches: BTreeMap<String, usize>,
-    /// Waits for a model, each longer than [`PATIENCE`].
-    waits: Vec<Duration>,
+    longest: Duration,
 }
 
 /// How long this thread has stood in the processor's queue so far: on a busy machine a millisecond passes without anything having
@@ -42,7 +38,7 @@ fn score(slot: &ModelSlot, rows: &Table, expected: &BTreeMap<String, Vec<f64>>, 
         let model = slot.current().unwrap();
         let waited = asked.elapsed();
         if waited > PATIENCE {
-            met.waits.extend(Some(waited.saturating_sub(queued() - queue)).filter(|waited| *waited > PATIENCE));
+            met.longest = met.longest.max(waited.saturating_sub(queued() - queue));
         }
         assert_eq!(model.predict(rows), expected[model.version()], "stamped with a model that did not score it");
         *met.batches.entry(model.version().to_owned()).or_default() += 1;
@@ -81,6 +77,6 @@ async fn over_a_hundred_swaps_each_batch_is_scored_by_the_model_it_is_stamped_wi
     });
     for met in met {
         assert!(met.batches.len() == 2 && met.batches.values().all(|batches| *batches > 10), "{met:?}");
-        assert!(met.waits.len() <= EXCUSED, "{met:?}");
+        assert!(met.longest <= PATIENCE, "{met:?}");
     }
 }

@@ -25,8 +25,7 @@ fn the_demo_stores_every_event_once_and_leaves_a_registry_to_predict_with() {
     assert!(output.status.success(), "{}", stderr(&output));
     let report: Value = serde_json::from_slice(&fs::read(folder.path().join("report.json")).unwrap()).unwrap();
     let count = |key: &str| report[key].as_u64().unwrap_or_else(|| panic!("{key}: {report}"));
-    // 12,000 on a machine that has nothing else to do.
-    assert!(count("events_produced") > 4_000, "{report}");
+    assert!(count("events_produced") > 8_000, "{report}");
     for key in ["events_scored", "rows_stored", "outcomes_stored"] {
         assert_eq!(count(key), count("events_produced"), "{key}: {report}");
     }
@@ -64,9 +63,8 @@ fn a_demo_goes_through_its_scenarios_and_reports_with_which_event_they_began() {
         .collect();
     assert_eq!(begun, [("new-category", 1_000), ("burst", 2_000), ("silence", 6_000)], "{report}");
     let produced = report["events_produced"].as_u64().unwrap();
-    // 5 s at 1,000 a second, four seconds' worth more in the burst, half a second less in the silence: 8,500, and fewer on a machine that
-    // has much else to do, but more than without the burst.
-    assert!((6_000..=9_000).contains(&produced), "{report}");
+    // 5 s at 1,000 a second, four seconds' worth more in the burst, half a second less in the silence.
+    assert!((8_000..=9_000).contains(&produced), "{report}");
     assert_eq!((report["lost"].as_u64(), report["rows_stored"].as_u64()), (Some(0), Some(produced)), "{report}");
 }
 
@@ -86,9 +84,8 @@ fn the_loop_closes_when_the_concept_drifts_and_the_demo_leaves_its_champion_as_f
     {
         let (_, at) =
             steps.iter().find(|(step, _)| *step == wanted).unwrap_or_else(|| panic!("no {wanted}: {report:#}"));
-        // What the monitor publishes and what the trainer hears of it are looked at in turn: a moment may lie between, and more on a
-        // machine that is busy.
-        assert!(*at >= last - 5.0, "{wanted} at {at} after {last}: {steps:?}");
+        // What the monitor publishes and what the trainer hears of it are looked at in turn: a moment may lie between.
+        assert!(*at >= last - 1.5, "{wanted} at {at} after {last}: {steps:?}");
         last = at.max(last);
     }
     assert!(last < 60.0, "{steps:?}");
