@@ -7,6 +7,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 dependency_plugin=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
+kafka_pom=crates/testkit/servers/kafka-pom.xml
 apicurio=3.0.9
 versitygw=1.8.0
 mlflow=3.17.2
@@ -24,7 +25,7 @@ ensure_packages() {
     apt_update
     missing+=("$(jre_package)")
   fi
-  if [ ! -d .tools/kafka ] || [ ! -d .tools/apicurio ]; then
+  if ! kafka_is_there || [ ! -d .tools/apicurio ]; then
     have mvn || missing+=(maven)
   fi
   scripts/find-postgres.sh >/dev/null || missing+=(postgresql)
@@ -54,12 +55,19 @@ maven() {
 
 # Each arrives under another name first, so that a broken download is not taken for a whole one.
 ensure_kafka() {
-  [ ! -d .tools/kafka ] || return 0
+  ! kafka_is_there || return 0
   echo "fetching Kafka (54 MB)" >&2
   rm -rf .tools/kafka.part
-  maven -f crates/testkit/servers/kafka-pom.xml "$dependency_plugin:copy-dependencies" \
+  maven -f "$kafka_pom" "$dependency_plugin:copy-dependencies" \
     -DincludeScope=runtime "-DoutputDirectory=$root/.tools/kafka.part/libs"
+  cp "$kafka_pom" .tools/kafka.part/pom.xml
+  rm -rf .tools/kafka
   mv .tools/kafka.part .tools/kafka
+}
+
+# Of the version that is asked for: one that was fetched earlier may be another.
+kafka_is_there() {
+  cmp -s "$kafka_pom" .tools/kafka/pom.xml
 }
 
 # The file's description names a parent that may be missing from the repository, and only the plugin's

@@ -40,7 +40,7 @@ pub(crate) async fn collect(stack: &Stack, poison: Vec<LetterFact>) -> Result<(H
         events: events.1.iter().enumerate().map(|(row, &place)| event(&events.0, row, place)).collect(),
         scores: scores.1.iter().enumerate().map(|(row, place)| (place.partition, score(&scores.0, row))).collect(),
         rows: score_rows(&mut connection).await?,
-        outcomes: (0..outcomes.0.len()).map(|row| outcome(&outcomes.0, row)).collect(),
+        outcomes: outcomes.1.iter().enumerate().map(|(row, &place)| (place, outcome(&outcomes.0, row))).collect(),
         outcome_rows: outcome_rows(&mut connection).await?,
         poison,
         letters,

@@ -9,6 +9,12 @@ pub struct Place {
     pub offset: i64,
 }
 
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{}]@{}", self.partition, self.offset)
+    }
+}
+
 /// A committed record of the events topic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventFact {
@@ -80,8 +86,8 @@ pub struct History {
     pub scores: Vec<(i32, ScoreFact)>,
     /// Stored scores.
     pub rows: Vec<ScoreFact>,
-    /// Committed outcomes.
-    pub outcomes: Vec<OutcomeFact>,
+    /// Committed outcomes, with their places in the topic.
+    pub outcomes: Vec<(Place, OutcomeFact)>,
     /// Stored outcomes.
     pub outcome_rows: Vec<OutcomeFact>,
     /// Records of nonsense that were put into topics.

@@ -87,7 +87,8 @@ impl<'a> Judge<'a> {
         let mut last: BTreeMap<&str, i64> = BTreeMap::new();
         for (position, event) in history.events.iter().enumerate() {
             if self.events.insert((&event.stream, event.sequence), position).is_some() {
-                self.verdict.note(|v| &mut v.doubled, || format!("event {} was emitted again", name(event)));
+                self.verdict
+                    .note(|v| &mut v.doubled, || format!("event {} was emitted again at {}", name(event), event.place));
             }
             let last = last.entry(&event.stream).or_insert(-1);
             *last = (*last).max(event.sequence);
@@ -172,8 +173,10 @@ impl<'a> Judge<'a> {
 
     /// One for each event, in the topic and in the table, with the seed's label.
     fn outcomes(&mut self, history: &'a History, truth: &dyn Truth) {
-        let topic = self.each_once("outcome", &history.outcomes, history);
-        let rows = self.each_once("outcome row", &history.outcome_rows, history);
+        let topic = history.outcomes.iter().map(|(place, outcome)| (format!("outcome at {place}"), outcome));
+        let topic = self.each_once("outcome", topic, history);
+        let rows = history.outcome_rows.iter().map(|outcome| ("outcome row".to_owned(), outcome));
+        let rows = self.each_once("outcome row", rows, history);
         for (position, event) in history.events.iter().enumerate() {
             let (Some(outcome), Some(row)) = (topic[position], rows[position]) else { continue };
             if outcome != row || truth.event(event.sequence).is_none_or(|(_, churned)| churned != row.churned) {
@@ -185,12 +188,12 @@ impl<'a> Judge<'a> {
     fn each_once(
         &mut self,
         kind: &str,
-        outcomes: &'a [OutcomeFact],
+        outcomes: impl Iterator<Item = (String, &'a OutcomeFact)>,
         history: &'a History,
     ) -> Vec<Option<&'a OutcomeFact>> {
         let mut found = vec![None; history.events.len()];
-        for outcome in outcomes {
-            let what = || format!("{kind} of {}:{}", outcome.stream, outcome.sequence);
+        for (called, outcome) in outcomes {
+            let what = || format!("{called} of {}:{}", outcome.stream, outcome.sequence);
             match self.events.get(&(outcome.stream.as_str(), outcome.sequence)) {
                 None => self.verdict.note(|v| &mut v.invented, what),
                 Some(&position) if found[position].is_some() => self.verdict.note(|v| &mut v.doubled, what),

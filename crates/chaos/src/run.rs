@@ -278,6 +278,9 @@ impl Run<'_> {
         verdict.hung = self.hung;
         verdict.refused = self.refused;
         verdict.unanswered = self.unanswered;
+        if !verdict.is_good() {
+            self.keep_broker_log(options.seed)?;
+        }
         Ok(Report {
             seed: options.seed,
             faults: options.faults,
@@ -290,6 +293,14 @@ impl Run<'_> {
             seconds: self.started.elapsed().as_secs_f64(),
             verdict,
         })
+    }
+
+    /// A violation may be the broker's own, of which nothing is left but what it said.
+    fn keep_broker_log(&mut self, seed: u64) -> Result<()> {
+        let file = std::env::temp_dir().join(format!("churn-chaos-{seed}-kafka.log"));
+        std::fs::write(&file, self.stack.broker_log()?).with_context(|| format!("write {}", file.display()))?;
+        self.say(&format!("what the broker said is in {}", file.display()));
+        Ok(())
     }
 
     async fn count(&self, query: &'static str) -> Result<i64> {

@@ -20,9 +20,6 @@ use crate::plan::{PoisonedTopic, Target};
 pub(crate) const STREAM: &str = "chaos";
 /// The broker's smallest: dead and paused members are noticed within seconds.
 const SESSION_TIMEOUT: &str = "6s";
-/// Longer than a killed broker is ever away: its controller lets it back no sooner than after the 18 s that it bears with a silent one. What
-/// Kafka does to transactions that time out just then is a fault of its own (docs/guarantees.md), and would be taken for ours.
-const TRANSACTION_TIMEOUT: &str = "60s";
 /// Partitions of each topic.
 pub(crate) const PARTITIONS: usize = 6;
 /// How often scorers look for a champion by themselves: so seldom that a model which is announced is theirs because they heard of it.
@@ -50,7 +47,7 @@ impl Stack {
     /// # Errors
     /// A server or a part cannot be started; `churn setup` fails.
     pub(crate) async fn start(program: &Path, rate: u32) -> Result<Self> {
-        let (kafka, postgres) = tokio::try_join!(OwnKafka::start_patient(), OwnPostgres::start())?;
+        let (kafka, postgres) = tokio::try_join!(OwnKafka::start(), OwnPostgres::start())?;
         let folder = TempDir::new()?;
         let prefix = format!("{}-", fresh_name("chaos"));
         let program = program.to_owned();
@@ -100,13 +97,17 @@ impl Stack {
         self.folder.path()
     }
 
+    /// All that the broker has said.
+    pub(crate) fn broker_log(&self) -> Result<String> {
+        self.kafka.log()
+    }
+
     pub(crate) fn env(&self) -> Vec<(String, String)> {
         let pairs = [
             ("CHURN__KAFKA__BROKERS", self.bootstrap().to_owned()),
             ("CHURN__KAFKA__TOPIC_PREFIX", self.prefix.clone()),
             ("CHURN__KAFKA__PARTITIONS", PARTITIONS.to_string()),
             ("CHURN__KAFKA__SESSION_TIMEOUT", SESSION_TIMEOUT.into()),
-            ("CHURN__KAFKA__TRANSACTION_TIMEOUT", TRANSACTION_TIMEOUT.into()),
             ("CHURN__SCHEMA_REGISTRY__URL", schema_registry()),
             ("CHURN__POSTGRES__URL", self.postgres.url().to_owned()),
             ("CHURN__REGISTRY__PATH", self.registry_path().display().to_string()),

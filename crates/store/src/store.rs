@@ -24,16 +24,25 @@ impl Store {
     /// tables are there is for [`Self::check_schema`] to say.
     pub async fn connect(config: &PostgresConfig) -> Result<Self, StoreError> {
         let store = Self::unconnected(config)?;
-        if is_unproven(&store.options) {
+        store.reach().await?;
+        Ok(store)
+    }
+
+    /// Connects once. Warns where anybody could pretend to be the server.
+    ///
+    /// # Errors
+    /// As [`Store::connect`].
+    pub async fn reach(&self) -> Result<(), StoreError> {
+        if is_unproven(&self.options) {
             tracing::warn!(
-                server = %server_of(&store.options),
+                server = %server_of(&self.options),
                 "postgres on another machine without proof who answers: add sslmode=verify-full to postgres.url"
             );
         }
-        let first = connect(&store.options, config).await?;
+        let first = connect(&self.options, &self.config).await?;
         // Whatever goes wrong with saying goodbye does not concern the pool.
         let _ = sqlx::Connection::close(first).await;
-        Ok(store)
+        Ok(())
     }
 
     /// A database that may not be reachable now: the pool connects when it is asked for something.

@@ -85,6 +85,30 @@ impl Attempts {
         }
     }
 
+    /// Repeats `attempt` until it succeeds, or fails in a way that does not pass by itself. None when the process was asked to stop.
+    ///
+    /// # Errors
+    /// The failure that does not pass.
+    pub async fn until<T, E: Display + Sync, F: Future<Output = Result<T, E>>>(
+        &mut self,
+        stop: &CancellationToken,
+        may_pass: impl Fn(&E) -> bool,
+        attempt: impl Fn() -> F,
+    ) -> Result<Option<T>, E> {
+        loop {
+            match stop.run_until_cancelled(attempt()).await {
+                None => return Ok(None),
+                Some(Ok(done)) => return Ok(Some(done)),
+                Some(Err(error)) if may_pass(&error) => {
+                    if !self.wait_regardless(&error, stop).await {
+                        return Ok(None);
+                    }
+                }
+                Some(Err(error)) => return Err(error),
+            }
+        }
+    }
+
     /// Failures since the last success.
     #[must_use]
     pub fn failures(&self) -> u32 {

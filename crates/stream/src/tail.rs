@@ -14,6 +14,10 @@ const TAIL_TIMEOUT: Duration = Duration::from_secs(20);
 const SLACK: i64 = 16;
 /// Offsets that the first look for a key covers: a live stream's last record is among them.
 const FIRST_LOOK: i64 = 2_000;
+/// How long a broker may take to say where a partition ends.
+const ASK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two looks at a transaction that is still open.
+const PAUSE: Duration = Duration::from_millis(20);
 /// How long the search for a key may take: a compacted partition of some hundred MiB is read in that time.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -51,16 +55,18 @@ impl Cluster {
     }
 
     /// The value of the last committed record with that key, however far back it lies; none when there is no such record or when
-    /// the last one is a tombstone.
+    /// the last one is a tombstone. Records are committed that readers cannot see yet: those behind a transaction of somebody else
+    /// that is still open. So it waits until all is decided that had been written when it was called.
     ///
     /// # Errors
     /// The topic does not exist, no broker answers, or the search takes longer than two minutes.
     pub async fn latest(&self, topic: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StreamError> {
         let partition = partition_for_key(key, self.topic_partitions(topic).await?);
-        let (low, high) = self.watermarks(topic, partition).await?;
         let (cluster, topic, key) = (self.clone(), topic.to_owned(), key.to_owned());
         blocking("look for a key", move || {
-            Tail::new(&cluster, &topic, partition, SEARCH_TIMEOUT)?.last_of(&key, low, high)
+            let tail = Tail::new(&cluster, &topic, partition, SEARCH_TIMEOUT)?;
+            let (low, high) = tail.decided(&cluster)?;
+            tail.last_of(&key, low, high)
         })
         .await
     }
@@ -78,6 +84,20 @@ impl Tail {
         let action = format!("read the tail of {topic}[{partition}]");
         let reader = PartitionReader::new(cluster, "churn-tail", action, topic, partition)?;
         Ok(Self { reader, started: Instant::now(), patience })
+    }
+
+    /// The partition's ends for readers of committed records, once no transaction is open any more that had written into it by now.
+    fn decided(&self, cluster: &Cluster) -> Result<(i64, i64), StreamError> {
+        let written = self.reader.written_end(cluster, ASK_TIMEOUT)?;
+        while self.started.elapsed() < self.patience {
+            let (low, high) = self.reader.ends(ASK_TIMEOUT)?;
+            if high >= written {
+                return Ok((low, high));
+            }
+            std::thread::sleep(PAUSE);
+        }
+        let action = format!("{}: a transaction is open in it", self.reader.action());
+        Err(StreamError::timed_out(action, self.started.elapsed()))
     }
 
     fn last(&self, count: usize, low: i64, high: i64) -> Result<RecordBatch, StreamError> {

@@ -29,14 +29,13 @@ impl OwnKafka {
         Ok(Self { server, kafka })
     }
 
-    /// Starts a new broker that is paused later: its controller bears with it for 18 s, and so a killed one comes back
-    /// no sooner either. A broker that was shut out may leave transactions in halves (docs/guarantees.md), which nobody can test around.
+    /// Starts a new broker whose controller shuts it out when it has been silent for 3 s, and takes a moment to let it back.
     ///
     /// # Errors
     /// When it does not come up; the error holds the end of its log.
-    pub async fn start_patient() -> Result<Self> {
-        let server =
-            OwnServer::start_with("kafka", Some(("more.properties", "broker.session.timeout.ms=18000\n"))).await?;
+    pub async fn start_strict() -> Result<Self> {
+        let more = "broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=1500\n";
+        let server = OwnServer::start_with("kafka", Some(("more.properties", more))).await?;
         let kafka = Kafka { bootstrap: server.address()? };
         Ok(Self { server, kafka })
     }

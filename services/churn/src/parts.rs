@@ -88,11 +88,10 @@ impl Platform {
     /// Shows what became of the warehouse's runs until `stop`, where there is a Postgres. Nothing waits for it.
     ///
     /// # Errors
-    /// Postgres is out of reach.
-    pub(crate) async fn watch_warehouse(&self, stop: &CancellationToken) -> anyhow::Result<()> {
+    /// Its address cannot be used.
+    pub(crate) fn watch_warehouse(&self, stop: &CancellationToken) -> anyhow::Result<()> {
         if !self.config.postgres.url.is_empty() {
-            let store = Store::connect(&self.config.postgres).await.map_err(Ending::of);
-            let store = store.context("connect to Postgres (postgres.url)")?;
+            let store = Store::unconnected(&self.config.postgres).map_err(Ending::of)?;
             tokio::spawn(warehouse::watch(store, self.shared.metrics.clone(), stop.clone()));
         }
         Ok(())
@@ -135,12 +134,11 @@ impl Platform {
                 .await
                 .context("start the monitor")?;
         if !self.config.postgres.url.is_empty() {
-            let store = Store::connect(&self.config.postgres).await.map_err(Ending::of);
-            let store = store.context("connect the monitor to Postgres (postgres.url)")?;
+            let store = Store::unconnected(&self.config.postgres).map_err(Ending::of)?;
             monitor.look_up_in(store.clone());
             // The embedded broker begins with every process, and so does what is known of it.
             if !self.cluster.is_embedded() {
-                monitor.remember_in(store).await.context("go on from the monitor's state")?;
+                monitor.remember_in(store);
             }
         }
         // A process has one monitor.
@@ -151,9 +149,8 @@ impl Platform {
     /// The trainer, and with it the one mirror of the registry.
     pub(crate) async fn trainer(&self, stop: &CancellationToken) -> anyhow::Result<Trainer> {
         let config = &self.config;
-        let store = Store::connect(&config.postgres).await.map_err(Ending::of);
         let tools = Tools {
-            store: store.context("connect the trainer to Postgres (postgres.url)")?,
+            store: Store::unconnected(&config.postgres).map_err(Ending::of)?,
             registry: self.registry.clone(),
             baseline: Baseline::new(
                 shipped::customers(config.data.customers.as_deref(), ReadOptions::default())?,

@@ -106,6 +106,7 @@ impl Monitor {
             training: Box::new(training),
             handle: MonitorHandle::default(),
             sender: Sender::new(cluster, schemas, &stage),
+            remember_in: None,
             memory: None,
             look_up: None,
             records: None,
@@ -134,11 +135,8 @@ impl Monitor {
 
     /// Goes on from what is stored under the group's name, if anything is, and stores there from now on. Another cluster's
     /// memory, or one of other settings, is begun anew.
-    ///
-    /// # Errors
-    /// Postgres is out of reach or lacks its tables.
-    pub async fn remember_in(&mut self, store: Store) -> anyhow::Result<()> {
-        self.pipeline.remember_in(store).await
+    pub fn remember_in(&mut self, store: Store) {
+        self.pipeline.remember_in = Some(store);
     }
 
     /// Where its figures can be read while it runs and after.
@@ -146,10 +144,10 @@ impl Monitor {
         self.pipeline.handle.clone()
     }
 
-    /// Watches until asked to stop; then publishes and commits a last time.
+    /// Waits for a Postgres that is away, where it is to remember; then watches until asked to stop, publishes and commits a last time.
     ///
     /// # Errors
-    /// Going on would be wrong: misconfigured, or records are gone.
+    /// Going on would be wrong: Postgres refuses or lacks its tables, a setting is wrong, or records are gone.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         self.pipeline.run(stop).await
     }

@@ -13,7 +13,7 @@ use churn_runtime::clock::{Stopwatch, now_ms};
 use churn_runtime::exit::{Ending, Fate, Fated};
 use churn_runtime::health::Component;
 use churn_runtime::progress::Stage;
-use churn_store::{Dataset, ModelMetrics, Store};
+use churn_store::{Dataset, ModelMetrics, Store, StoreError};
 use churn_stream::{Consumer, Event, Position, RecordBatch, Retries, TopicPartition, Wait};
 use tokio::task::block_in_place;
 use tokio::time::MissedTickBehavior;
@@ -44,6 +44,7 @@ pub(crate) struct Pipeline {
     pub(crate) positions: BTreeMap<TopicPartition, i64>,
     pub(crate) bad_records: u64,
     pub(crate) sender: Sender,
+    pub(crate) remember_in: Option<Store>,
     pub(crate) memory: Option<Memory>,
     pub(crate) look_up: Option<LookUp>,
     pub(crate) records: Option<Store>,
@@ -60,14 +61,24 @@ impl Pipeline {
         self.look_up = Some(LookUp::new(store, self.watch.segmentation(), batch));
     }
 
-    pub(crate) async fn remember_in(&mut self, store: Store) -> anyhow::Result<()> {
-        let memory = Memory::open(store, self.consumer.group(), &self.cluster_id, &mut self.watch).await?;
+    /// Goes on from what is stored. False when it was asked to stop while it waited for Postgres.
+    async fn recall(&mut self, stop: &CancellationToken) -> anyhow::Result<bool> {
+        let Self { remember_in, retries, kafka, consumer, cluster_id, watch, .. } = self;
+        let Some(store) = remember_in else { return Ok(true) };
+        let mut attempts = retries.of("postgres", kafka);
+        let loaded = attempts.until(stop, StoreError::may_pass, || Memory::load(store, consumer.group())).await;
+        let loaded = loaded.map_err(Ending::of).context("go on from the monitor's state in Postgres (postgres.url)")?;
+        let Some(saved) = loaded else { return Ok(false) };
+        let memory = Memory::open(store.clone(), consumer.group(), cluster_id, saved, watch);
         self.watch.look_up_what_waits(now_ms());
         self.memory = Some(memory);
-        Ok(())
+        Ok(true)
     }
 
     pub(crate) async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        if !self.recall(&stop).await? {
+            return Ok(());
+        }
         let mut publish = tokio::time::interval(self.publish_every);
         publish.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut since_commit = Stopwatch::start();

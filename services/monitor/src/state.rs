@@ -9,8 +9,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use churn_runtime::exit::Ending;
-use churn_store::{MonitorState, Store};
+use churn_store::{MonitorState, Store, StoreError};
 use churn_stream::TopicPartition;
 
 use crate::models::Models;
@@ -25,6 +24,9 @@ const MAX_WAITING: usize = 500_000;
 /// Halves that are sent to Postgres together, about half a megabyte.
 const PIECE: usize = 16_384;
 
+/// A stored state, and the halves that wait.
+type Saved = (MonitorState, Vec<u8>);
+
 /// Where the memory goes, and how far the stream was read.
 #[derive(Debug)]
 pub(crate) struct Memory {
@@ -35,13 +37,18 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Fills `watch` from what is stored for the group, if that fits.
-    pub(crate) async fn open(store: Store, group: &str, cluster_id: &str, watch: &mut Watch) -> anyhow::Result<Self> {
-        store.check_schema().await.map_err(Ending::of)?;
-        let saved = store.load_monitor_state(group).await.map_err(Ending::of)?;
+    /// What is stored for the group, if anything is.
+    pub(crate) async fn load(store: &Store, group: &str) -> Result<Option<Saved>, StoreError> {
+        store.reach().await?;
+        store.check_schema().await?;
+        store.load_monitor_state(group).await
+    }
+
+    /// Fills `watch` from what was stored for the group, if that fits.
+    pub(crate) fn open(store: Store, group: &str, cluster_id: &str, saved: Option<Saved>, watch: &mut Watch) -> Self {
         let mut memory =
             Self { store, shard: group.to_owned(), cluster_id: cluster_id.to_owned(), positions: BTreeMap::new() };
-        let Some((saved, waiting)) = saved else { return Ok(memory) };
+        let Some((saved, waiting)) = saved else { return memory };
         match restore(&saved, &waiting, cluster_id, watch) {
             Ok(()) => {
                 tracing::info!(
@@ -53,7 +60,7 @@ impl Memory {
             }
             Err(reason) => tracing::warn!(reason = %format!("{reason:#}"), "stored state is begun anew"),
         }
-        Ok(memory)
+        memory
     }
 
     /// Where to go on in a partition; `None` when the memory says nothing of it.

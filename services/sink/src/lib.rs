@@ -67,17 +67,10 @@ impl Sink {
         let (kafka, databases) = (health.shares("sink", count), health.shares("postgres", count));
         let storms = StormGuard::lanes(&config.storm, STAGE, metrics, count);
         let mut attempts = Retries::new(STAGE, metrics).of("postgres", &databases[0]);
-        let writers = loop {
-            match connect(&config, cluster, postgres, count).await {
-                Ok(writers) => break writers,
-                Err(error) if error.may_pass() => {
-                    if !attempts.wait_regardless(&error, stop).await {
-                        return Ok(None);
-                    }
-                }
-                Err(error) => return Err(Ending::of(error)).context("connect to Postgres (postgres.url)"),
-            }
-        };
+        let connected =
+            attempts.until(stop, StoreError::may_pass, || connect(&config, cluster, postgres, count)).await;
+        let connected = connected.map_err(Ending::of).context("connect to Postgres (postgres.url)")?;
+        let Some(writers) = connected else { return Ok(None) };
         // All at once, so that the group takes them in together: a member hears of a later one only with its next heartbeat.
         let mut joining = JoinSet::new();
         let shown = kafka.into_iter().zip(databases).zip(storms);

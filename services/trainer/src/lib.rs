@@ -77,10 +77,10 @@ pub struct Tools {
 }
 
 impl Trainer {
-    /// Checks that the tables are there, and joins the group.
+    /// Joins the group.
     ///
     /// # Errors
-    /// Postgres or Kafka is out of reach, or `churn setup` was not run.
+    /// Kafka is out of reach, or a setting cannot be used.
     pub async fn start(
         config: TrainerConfig,
         cluster: &Cluster,
@@ -91,7 +91,6 @@ impl Trainer {
         health: &Health,
     ) -> anyhow::Result<Self> {
         let Tools { store, registry, baseline, mirror } = tools;
-        store.check_schema().await.map_err(Ending::of)?;
         let schedule =
             Schedule::parse(&config.schedule).map_err(Ending::usage).context("read the schedule (trainer.schedule)")?;
         let stage = progress.stage(STAGE);
@@ -153,11 +152,15 @@ impl Trainer {
         http::routes(self.desk.clone())
     }
 
-    /// Hears of requests and answers them until asked to stop. A training that is under way then is begun again at the next start.
+    /// Waits for a Postgres that is away; then hears of requests and answers them until asked to stop. A training that is under way
+    /// then is begun again at the next start.
     ///
     /// # Errors
-    /// Going on would be wrong: misconfigured, or records are gone.
+    /// Going on would be wrong: Postgres refuses or lacks its tables, a setting is wrong, or records are gone.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        if !self.intake.await_tables(&stop).await? {
+            return Ok(());
+        }
         // The first to end takes the other with it.
         let both = stop.child_token();
         let (intake, worker) = (self.intake.run(both.clone()), self.worker.run(both.clone()));

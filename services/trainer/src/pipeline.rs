@@ -11,7 +11,7 @@ use churn_runtime::CancellationToken;
 use churn_runtime::exit::{Ending, Fate, Fated};
 use churn_runtime::health::Component;
 use churn_runtime::progress::Stage;
-use churn_store::Store;
+use churn_store::{Store, StoreError};
 use churn_stream::deadletter::{DeadLetter, Verdict};
 use churn_stream::{Attempts, Cluster, Consumer, Event, Position, Record, RecordBatch, Retries, Wait};
 use churn_wire::{
@@ -84,6 +84,17 @@ impl Intake {
             }
         }
         Ok(())
+    }
+
+    /// False when it was asked to stop meanwhile.
+    pub(crate) async fn await_tables(&self, stop: &CancellationToken) -> anyhow::Result<bool> {
+        let mut attempts = self.retries.of("postgres", &self.health);
+        let look = || async {
+            self.store.reach().await?;
+            self.store.check_schema().await
+        };
+        let looked = attempts.until(stop, StoreError::may_pass, look).await;
+        Ok(looked.map_err(Ending::of).context("connect to Postgres (postgres.url)")?.is_some())
     }
 
     /// Stores each request, then commits the position behind them.

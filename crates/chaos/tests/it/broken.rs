@@ -67,7 +67,7 @@ fn good() -> History {
             content: format!("outcome {sequence}"),
             churned: sequence % 3 == 0,
         };
-        history.outcomes.push(outcome.clone());
+        history.outcomes.push((place(sequence), outcome.clone()));
         history.outcome_rows.push(outcome);
     }
     let nonsense = LetterFact { topic: "t".into(), place: Place { partition: 0, offset: 77 }, value: vec![1] };
@@ -112,7 +112,7 @@ fn a_skipped_sequence_number_is_found() {
         h.events.retain(|event| event.sequence != 4);
         h.scores.retain(|(_, score)| score.sequence != 4);
         h.rows.retain(|row| row.sequence != 4);
-        h.outcomes.retain(|outcome| outcome.sequence != 4);
+        h.outcomes.retain(|(_, outcome)| outcome.sequence != 4);
         h.outcome_rows.retain(|outcome| outcome.sequence != 4);
     });
     assert_eq!(verdict.lost, 1, "{verdict:?}");
@@ -219,7 +219,7 @@ fn a_row_that_is_not_its_record_is_found() {
 #[test]
 fn an_outcome_with_another_label_is_found() {
     let verdict = judged(|h| {
-        h.outcomes[2].churned ^= true;
+        h.outcomes[2].1.churned ^= true;
         h.outcome_rows[2].churned ^= true;
     });
     assert_eq!(verdict.changed, 1);

@@ -7,5 +7,6 @@ mod embedded;
 mod groups;
 mod keys;
 mod letters;
+mod shut_out;
 mod support;
 mod transactions;

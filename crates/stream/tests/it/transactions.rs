@@ -1,6 +1,7 @@
 //! Exactly once on a real Kafka.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use churn_runtime::config::HumanDuration;
@@ -234,5 +235,36 @@ async fn an_owner_whose_transaction_timed_out_goes_on_with_a_new_client() -> Res
     let seen = read_all(&cluster, &progress.stage("check"), &topic).await?;
     assert_eq!(seen.into_keys().collect::<Vec<_>>(), ["in time"]);
     idle.close().await;
+    Ok(())
+}
+
+/// Streams share the partition that their positions are in: one whose writer stands still in its transaction hides what others commit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_latest_record_of_a_key_is_found_behind_an_open_transaction_of_another() -> Result<()> {
+    let (cluster, progress, topic) = real("latest", 1).await?;
+    let stage = progress.stage("writer");
+    let mut other = cluster.transactional_producer(&stage, "other").await?;
+    let mut mine = cluster.transactional_producer(&stage, "mine").await?;
+    tokio::task::block_in_place(|| -> Result<()> {
+        for value in [b"first", b"older"] {
+            mine.begin()?;
+            mine.send(Outgoing::new(&topic, b"mine", value))?;
+            mine.commit_records()?;
+        }
+        other.begin()?;
+        other.send(Outgoing::new(&topic, b"other", b"open"))?;
+        other.flush(PATIENCE)?;
+        mine.begin()?;
+        mine.send(Outgoing::new(&topic, b"mine", b"newer"))?;
+        Ok(mine.commit_records()?)
+    })?;
+    let mut asked = tokio::spawn({
+        let (cluster, topic) = (cluster.clone(), topic.clone());
+        async move { cluster.latest(&topic, b"mine").await }
+    });
+    let early = tokio::time::timeout(Duration::from_millis(500), &mut asked).await;
+    assert!(early.is_err(), "answered before it can know: {early:?}");
+    tokio::task::block_in_place(|| other.abort())?;
+    assert_eq!(asked.await??.as_deref(), Some(&b"newer"[..]));
     Ok(())
 }

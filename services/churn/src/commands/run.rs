@@ -137,7 +137,7 @@ async fn parts(
         parts.spawn("scorer", platform.scorer().await?.run(stop.clone()));
     }
     if includes(part, PartName::Monitor) {
-        platform.watch_warehouse(&stop).await?;
+        platform.watch_warehouse(&stop)?;
         parts.spawn("monitor", platform.monitor().await?.run(stop.clone()));
     }
     if let Some(trainer) = trainer {

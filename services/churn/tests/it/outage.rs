@@ -98,27 +98,34 @@ async fn stored(url: &str, count: usize) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sink_that_starts_without_its_database_says_so_and_waits_for_it() -> Result<()> {
+async fn a_part_that_starts_without_its_database_says_so_and_waits_for_it() -> Result<()> {
     let mut stack = Stack::new().await?;
     let postgres = OwnPostgres::start().await?;
     stack.set("CHURN__POSTGRES__URL", postgres.url());
     stack.command(&["setup"]);
     postgres.kill9().await?;
-    let start = || {
+    let start = |part| {
         let listen = format!("127.0.0.1:{}", free_port());
-        let program = stack.part("sink", &[("CHURN__HTTP__LISTEN", &listen)])?;
+        let program = stack.part(part, &[("CHURN__HTTP__LISTEN", &listen)])?;
         let base = format!("http://{listen}");
         Ok::<_, anyhow::Error>(Watched { program, base, client: churn_testkit::http_client() })
     };
-    let sink = start()?;
-    sink.says(503, "connection refused").await?;
-    stop(sink.program, "sink").await.context("asked to stop while it waited")?;
-
-    let sink = start()?;
-    sink.says(503, "connection refused").await?;
+    let mut waiting = Vec::new();
+    for part in ["sink", "monitor", "trainer"] {
+        let stopped = start(part)?;
+        stopped.says(503, "connection refused").await?;
+        stop(stopped.program, part).await.context("asked to stop while it waited")?;
+        waiting.push((part, start(part)?));
+    }
+    for (_, part) in &waiting {
+        part.says(503, "connection refused").await?;
+    }
     postgres.restart().await?;
-    sink.says(200, "postgres").await?;
-    stop(sink.program, "sink").await
+    for (name, part) in waiting {
+        part.says(200, name).await?;
+        stop(part.program, name).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use crate::run::{run_with, shipped_data};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_stalls_for_longer_than_sessions_and_transactions_last_ends_no_part() -> Result<()> {
     let mut stack = Stack::alone().await?;
-    let broker = OwnKafka::start_patient().await?;
+    let broker = OwnKafka::start().await?;
     stack.set("CHURN__KAFKA__BROKERS", &broker.kafka().bootstrap);
     stack.set("CHURN__KAFKA__SESSION_TIMEOUT", "10s");
     stack.set("CHURN__KAFKA__TRANSACTION_TIMEOUT", "5s");

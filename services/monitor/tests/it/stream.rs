@@ -91,7 +91,7 @@ impl Running {
             Monitor::start(config, cluster, schemas, TrainedBeforeTheShift, progress, &metrics, &health).await?;
         if let Some(store) = memory {
             monitor.look_up_in(store.clone());
-            monitor.remember_in(store).await?;
+            monitor.remember_in(store);
         }
         let handle = monitor.handle();
         let task = tokio::spawn(monitor.run(stop.clone()));
