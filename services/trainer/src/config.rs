@@ -65,7 +65,7 @@ pub struct TrainerConfig {
     /// How often the labelled events since a promotion are counted.
     pub probation_poll: HumanDuration,
     /// Program to run after a change of the champion, with its arguments, such as `dbt,build`. It is told of the change by
-    /// CHURN_MODEL_VERSION, CHURN_PREVIOUS_VERSION and CHURN_REASON. Empty: none.
+    /// CHURN_MODEL_VERSION, CHURN_PREVIOUS_VERSION and CHURN_REASON, and runs once the one before has ended. Empty: none.
     pub after_promotion: Vec<String>,
     /// How long that program may take before it is killed.
     pub after_promotion_timeout: HumanDuration,

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use crate::metrics::TrainerMetrics;
 
@@ -20,8 +22,38 @@ pub(crate) struct Change {
     pub(crate) reason: &'static str,
 }
 
+/// The programs that run beside the trainer: one at a time, in the order of the changes, since each works on the same champion.
+#[derive(Debug, Default)]
+pub(crate) struct Programs {
+    started: JoinSet<()>,
+    /// Closes when the last one has ended.
+    last: Option<oneshot::Receiver<()>>,
+}
+
+impl Programs {
+    /// Runs the program when those before it have ended; they are killed when this is dropped.
+    pub(crate) fn start(&mut self, words: Vec<String>, timeout: Duration, change: Change, metrics: TrainerMetrics) {
+        while self.started.try_join_next().is_some() {}
+        let (running, ended) = oneshot::channel();
+        let before = self.last.replace(ended);
+        self.started.spawn(async move {
+            if let Some(before) = before {
+                // Nothing is ever sent: what comes is the end.
+                let _ = before.await;
+            }
+            run(words, timeout, change, metrics).await;
+            drop(running);
+        });
+    }
+
+    #[cfg(test)]
+    async fn end(mut self) {
+        while self.started.join_next().await.is_some() {}
+    }
+}
+
 /// Runs the program, if there is one. How it ends is counted and logged; the promotion stands whatever it says.
-pub(crate) async fn run(words: Vec<String>, timeout: Duration, change: Change, metrics: TrainerMetrics) {
+async fn run(words: Vec<String>, timeout: Duration, change: Change, metrics: TrainerMetrics) {
     let Some((program, arguments)) = words.split_first() else { return };
     let mut command = Command::new(program);
     command
@@ -96,6 +128,22 @@ mod tests {
         talks.args(["-c", "head -c 1000000 /dev/zero; echo no >&2; exit 3"]);
         let (status, said) = ended(talks).await.unwrap();
         assert!(status.code() == Some(3) && said.len() == LAST_WORDS + 3 && said.ends_with(b"no\n"));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn programs_run_one_at_a_time_in_the_order_of_the_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, metrics) = (folder.path().join("log"), TrainerMetrics::new(&Metrics::new()));
+        let script = "echo begin $CHURN_MODEL_VERSION >> $0; sleep 0.1; echo end $CHURN_MODEL_VERSION >> $0";
+        let words = ["sh", "-c", script, log.to_str().unwrap()].map(str::to_owned);
+        let mut programs = Programs::default();
+        for version in ["v2", "v3", "v4"] {
+            let change = Change { version: version.into(), previous: "v1".into(), reason: "promotion" };
+            programs.start(words.to_vec(), Duration::from_secs(60), change, metrics.clone());
+        }
+        programs.end().await;
+        let wanted = "begin v2\nend v2\nbegin v3\nend v3\nbegin v4\nend v4\n";
+        assert_eq!(std::fs::read_to_string(log).unwrap(), wanted);
     }
 
     #[tokio::test]

@@ -36,13 +36,13 @@ use churn_store::Store;
 use churn_stream::{Cluster, Retries};
 use churn_wire::SchemaRegistry;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 
 pub use config::TrainerConfig;
 pub use data::Baseline;
 pub use handle::{Happening, Step, TrainerHandle};
 
 use crate::core::Core;
+use crate::hook::Programs;
 use crate::http::Desk;
 use crate::lease::Lease;
 use crate::metrics::TrainerMetrics;
@@ -136,7 +136,7 @@ impl Trainer {
             started_ms: now_ms(),
             bell,
             health: health.component("training"),
-            programs: JoinSet::new(),
+            programs: Programs::default(),
             versions_recorded: false,
         };
         Ok(Self { intake, worker, handle, desk })

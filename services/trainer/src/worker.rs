@@ -14,11 +14,10 @@ use churn_runtime::health::Component;
 use churn_runtime::retry::Backoff;
 use churn_store::{Account, Outcome, Taken, Waiting};
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 
 use crate::core::{Core, Trouble, promoted_for, signature};
 use crate::handle::Step;
-use crate::hook::{self, Change};
+use crate::hook::{Change, Programs};
 use crate::lease::{LEASE, Lease};
 use crate::probation::Probation;
 use crate::schedule::Schedule;
@@ -40,7 +39,7 @@ pub(crate) struct Worker {
     /// Rings when a request has arrived.
     pub(crate) bell: Arc<Notify>,
     pub(crate) health: Component,
-    pub(crate) programs: JoinSet<()>,
+    pub(crate) programs: Programs,
     pub(crate) versions_recorded: bool,
 }
 
@@ -189,10 +188,9 @@ impl Worker {
 
     /// The champion has changed.
     fn changed(&mut self, change: Change) {
-        while self.programs.try_join_next().is_some() {}
         let config = &self.core.config;
         let (words, timeout) = (config.after_promotion.clone(), config.after_promotion_timeout.get());
-        self.programs.spawn(hook::run(words, timeout, change, self.core.metrics.clone()));
+        self.programs.start(words, timeout, change, self.core.metrics.clone());
     }
 }
 
