@@ -26,6 +26,7 @@ mod performance;
 mod pipeline;
 mod record;
 mod requests;
+mod respite;
 mod scores;
 mod segment_errors;
 mod segments;
@@ -61,6 +62,7 @@ use intake::Intake;
 use metrics::MonitorMetrics;
 use pipeline::Pipeline;
 use requests::Sender;
+use respite::Respite;
 use watch::Watch;
 
 /// Name of the stage in progress and metrics.
@@ -106,6 +108,7 @@ impl Monitor {
             training: Box::new(training),
             handle: MonitorHandle::default(),
             sender: Sender::new(cluster, schemas, &stage),
+            postgres: Respite::new(),
             remember_in: None,
             memory: None,
             look_up: None,

@@ -23,6 +23,7 @@ use crate::join::Evicted;
 use crate::late::{LateResults, LookUp};
 use crate::metrics::MonitorMetrics;
 use crate::requests::Sender;
+use crate::respite::Respite;
 use crate::snapshot::{ModelSnapshot, MonitorHandle};
 use crate::state::Memory;
 use crate::training::TrainingSource;
@@ -44,6 +45,7 @@ pub(crate) struct Pipeline {
     pub(crate) positions: BTreeMap<TopicPartition, i64>,
     pub(crate) bad_records: u64,
     pub(crate) sender: Sender,
+    pub(crate) postgres: Respite,
     pub(crate) remember_in: Option<Store>,
     pub(crate) memory: Option<Memory>,
     pub(crate) look_up: Option<LookUp>,
@@ -88,7 +90,7 @@ impl Pipeline {
                 event = self.consumer.next() => self.handle(event, &stop).await?,
                 _ = publish.tick() => {
                     self.publish().await;
-                    if self.memory.is_some() && since_save.elapsed() >= self.save_every {
+                    if self.memory.is_some() && self.postgres.is_over() && since_save.elapsed() >= self.save_every {
                         self.save().await;
                         since_save = Stopwatch::start();
                     }
@@ -204,8 +206,11 @@ impl Pipeline {
             self.ask_for_a_model(model, now).await;
         }
         self.handle.publish(snapshot);
-        if let Err(error) = self.record(now).await {
-            self.retries.failed("postgres", &format!("{error:#}"), self.record_every);
+        if self.postgres.is_over() {
+            match self.record(now).await {
+                Ok(false) => {}
+                asked => self.heard_of_postgres(asked.map(drop)),
+            }
         }
     }
 
@@ -228,15 +233,17 @@ impl Pipeline {
         results.unknown + skipped
     }
 
-    /// Records the models' figures where the time for it has come. What cannot be recorded is tried again with the next
-    /// figures.
-    async fn record(&mut self, now: i64) -> anyhow::Result<()> {
-        let Some(store) = &self.records else { return Ok(()) };
+    /// Records the models' figures where the time for it has come, and says whether it had. What cannot be recorded is tried again
+    /// with the next figures.
+    async fn record(&mut self, now: i64) -> anyhow::Result<bool> {
+        let Some(store) = &self.records else { return Ok(false) };
+        let mut asked = false;
         let every = i64::try_from(self.record_every.as_millis()).unwrap_or(i64::MAX);
         for model in self.watch.models.latest_first() {
             if !model.training_recorded
                 && let Some(values) = self.training.test_figures(&model.version)
             {
+                asked = true;
                 let (version, dataset) = (model.version.clone(), Dataset::Test);
                 if !store.has_metrics(&version, dataset).await? {
                     store
@@ -246,11 +253,12 @@ impl Pipeline {
                 model.training_recorded = true;
             }
             if let Some(figures) = model.record.due(&model.version, every, now) {
+                asked = true;
                 store.record_metrics(&figures).await?;
                 model.record.recorded(now);
             }
         }
-        Ok(())
+        Ok(asked)
     }
 
     /// A request that cannot be sent is tried again with the next figures.
@@ -272,8 +280,17 @@ impl Pipeline {
     /// A save that fails is tried again with the next one: until then a restart would read a little more.
     async fn save(&mut self) {
         let Some(memory) = &self.memory else { return };
-        if let Err(error) = memory.save(&self.watch).await {
-            self.retries.failed("postgres", &format!("{error:#}"), self.save_every);
+        let saved = memory.save(&self.watch).await;
+        self.heard_of_postgres(saved);
+    }
+
+    fn heard_of_postgres(&mut self, result: anyhow::Result<()>) {
+        match result {
+            Ok(()) => self.postgres.end(),
+            Err(error) => {
+                let pause = self.postgres.begin();
+                self.retries.failed("postgres", &format!("{error:#}"), pause);
+            }
         }
     }
 

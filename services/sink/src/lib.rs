@@ -67,8 +67,7 @@ impl Sink {
         let (kafka, databases) = (health.shares("sink", count), health.shares("postgres", count));
         let storms = StormGuard::lanes(&config.storm, STAGE, metrics, count);
         let mut attempts = Retries::new(STAGE, metrics).of("postgres", &databases[0]);
-        let connected =
-            attempts.until(stop, StoreError::may_pass, || connect(&config, cluster, postgres, count)).await;
+        let connected = attempts.until(stop, StoreError::may_pass, || connect(&config, cluster, postgres, count)).await;
         let connected = connected.map_err(Ending::of).context("connect to Postgres (postgres.url)")?;
         let Some(writers) = connected else { return Ok(None) };
         // All at once, so that the group takes them in together: a member hears of a later one only with its next heartbeat.
