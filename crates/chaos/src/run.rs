@@ -238,8 +238,9 @@ impl Run<'_> {
         for left in self.watch.finish() {
             self.say(&left.to_string());
         }
-        let (answered, refused) = self.callers.take().map_or((0, 0), Callers::end);
+        let (answered, refused, heard) = self.callers.take().map_or((0, 0, Vec::new()), Callers::end);
         (self.answered, self.refused) = (answered, refused);
+        heard.iter().for_each(|what| self.say(&format!("refused: {what}")));
         self.say("draining");
         self.stop_all(Target::Synthesizer).await?;
         let (events, _, outcomes) = self.stack.topics();

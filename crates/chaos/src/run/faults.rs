@@ -11,14 +11,15 @@ use crate::topics::poison;
 
 impl Run<'_> {
     pub(super) async fn inject(&mut self, fault: Fault) -> Result<()> {
-        if let Fault::Kill(target) | Fault::Restart(target) | Fault::Pause(target, _) = fault {
-            self.prepare(target).await?;
-        }
         // These take as long as the broker keeps them waiting, and nobody would wake it meanwhile.
         if let Fault::Restart(_) | Fault::Remove(_) | Fault::Promote = fault
             && self.away.iter().any(|away| away.stalled)
         {
             self.bring_back(Server::Kafka).await?;
+        }
+        // Last: callers that were told to wait must not find the api there before the fault hits it.
+        if let Fault::Kill(target) | Fault::Restart(target) | Fault::Pause(target, _) = fault {
+            self.prepare(target).await?;
         }
         let id = self.watch.begin(&fault.to_string(), fault.stops_flow());
         if !self.strike(fault, id).await? {
