@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use churn_runtime::CancellationToken;
 use churn_runtime::clock::{Stopwatch, now_ms};
-use churn_runtime::exit::{Ending, Fate, Fated};
+use churn_runtime::exit::{Ending, Fate, Fated, reasons};
 use churn_runtime::health::Component;
 use churn_runtime::progress::Stage;
 use churn_store::{Resolution, SinkWriter, WriteError, Written};
@@ -138,7 +138,7 @@ impl Pipeline {
                 return Err(error).context("take over partitions");
             }
             let attempts = if target == "postgres" { &mut postgres } else { &mut kafka };
-            match attempts.wait(&format!("{error:#}"), &self.consumer, stop).await {
+            match attempts.wait(&reasons(error.as_ref()), &self.consumer, stop).await {
                 Wait::Again => {}
                 Wait::Stopped => return Err(stopped(error)),
                 Wait::Withdrawn => return Ok(()),
@@ -202,7 +202,7 @@ impl Pipeline {
         error: anyhow::Error,
         stop: &CancellationToken,
     ) -> anyhow::Result<bool> {
-        match attempts.wait(&format!("{error:#}"), &self.consumer, stop).await {
+        match attempts.wait(&reasons(error.as_ref()), &self.consumer, stop).await {
             Wait::Again => Ok(true),
             Wait::Stopped => Err(stopped(error)),
             Wait::Withdrawn => {
