@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use crate::history::{EventFact, History, LetterFact, OutcomeFact, ScoreFact, Truth};
+use crate::history::{EventFact, History, LetterFact, OutcomeFact, Place, ScoreFact, Truth};
 
 /// How many examples of violations are kept.
 const EXAMPLES: usize = 10;
@@ -173,10 +173,9 @@ impl<'a> Judge<'a> {
 
     /// One for each event, in the topic and in the table, with the seed's label.
     fn outcomes(&mut self, history: &'a History, truth: &dyn Truth) {
-        let topic = history.outcomes.iter().map(|(place, outcome)| (format!("outcome at {place}"), outcome));
+        let topic = history.outcomes.iter().map(|(place, outcome)| (Some(*place), outcome));
         let topic = self.each_once("outcome", topic, history);
-        let rows = history.outcome_rows.iter().map(|outcome| ("outcome row".to_owned(), outcome));
-        let rows = self.each_once("outcome row", rows, history);
+        let rows = self.each_once("outcome row", history.outcome_rows.iter().map(|row| (None, row)), history);
         for (position, event) in history.events.iter().enumerate() {
             let (Some(outcome), Some(row)) = (topic[position], rows[position]) else { continue };
             if outcome != row || truth.event(event.sequence).is_none_or(|(_, churned)| churned != row.churned) {
@@ -188,12 +187,13 @@ impl<'a> Judge<'a> {
     fn each_once(
         &mut self,
         kind: &str,
-        outcomes: impl Iterator<Item = (String, &'a OutcomeFact)>,
+        outcomes: impl Iterator<Item = (Option<Place>, &'a OutcomeFact)>,
         history: &'a History,
     ) -> Vec<Option<&'a OutcomeFact>> {
         let mut found = vec![None; history.events.len()];
-        for (called, outcome) in outcomes {
-            let what = || format!("{called} of {}:{}", outcome.stream, outcome.sequence);
+        for (place, outcome) in outcomes {
+            let place = || place.map_or_else(String::new, |place| format!(" at {place}"));
+            let what = || format!("{kind} of {}:{}{}", outcome.stream, outcome.sequence, place());
             match self.events.get(&(outcome.stream.as_str(), outcome.sequence)) {
                 None => self.verdict.note(|v| &mut v.invented, what),
                 Some(&position) if found[position].is_some() => self.verdict.note(|v| &mut v.doubled, what),

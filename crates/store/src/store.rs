@@ -28,18 +28,24 @@ impl Store {
         Ok(store)
     }
 
-    /// Connects once. Warns where anybody could pretend to be the server.
+    /// Connects once, and checks that the tables are there.
     ///
     /// # Errors
-    /// As [`Store::connect`].
-    pub async fn reach(&self) -> Result<(), StoreError> {
+    /// As [`Store::connect`] and [`Store::check_schema`].
+    pub async fn reach_tables(&self) -> Result<(), StoreError> {
+        self.reach().await?;
+        self.check_schema().await
+    }
+
+    /// Connects once. Warns, once it is there, where anybody could pretend to be the server.
+    async fn reach(&self) -> Result<(), StoreError> {
+        let first = connect(&self.options, &self.config).await?;
         if is_unproven(&self.options) {
             tracing::warn!(
                 server = %server_of(&self.options),
                 "postgres on another machine without proof who answers: add sslmode=verify-full to postgres.url"
             );
         }
-        let first = connect(&self.options, &self.config).await?;
         // Whatever goes wrong with saying goodbye does not concern the pool.
         let _ = sqlx::Connection::close(first).await;
         Ok(())

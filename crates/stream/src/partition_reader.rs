@@ -80,20 +80,6 @@ impl PartitionReader {
         self.consumer.assign(&list).map_err(|e| self.error(&e))
     }
 
-    /// First offset and end of what is committed: the end lies before the first transaction that is still open.
-    pub(crate) fn ends(&self, patience: Duration) -> Result<(i64, i64), StreamError> {
-        self.consumer.fetch_watermarks(&self.topic, self.partition, patience).map_err(|e| self.error(&e))
-    }
-
-    /// The end of all that is written, transactions that are still open included.
-    pub(crate) fn written_end(&self, cluster: &Cluster, patience: Duration) -> Result<i64, StreamError> {
-        let mut settings = cluster.onlooker_settings(&cluster.group_name("churn-ends"));
-        settings.set("isolation.level", "read_uncommitted");
-        let asker: Onlooker = settings.create_with_context(AskContext::default()).map_err(|e| self.error(&e))?;
-        let ends = asker.fetch_watermarks(&self.topic, self.partition, patience).map_err(|e| self.error(&e))?;
-        Ok(ends.1)
-    }
-
     /// Waits for a moment. What the client mends by itself is no error: deadlines are the caller's.
     pub(crate) fn poll(&self) -> Result<Polled<'_>, StreamError> {
         match self.consumer.poll(TURN) {

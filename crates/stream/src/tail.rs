@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::consumer::Consumer as _;
 use rdkafka::message::{BorrowedMessage, Message as _};
 
-use crate::cluster::blocking;
-use crate::partition_reader::{PartitionReader, Polled};
+use crate::client::AskContext;
+use crate::cluster::{ASK_TIMEOUT, blocking};
+use crate::partition_reader::{Onlooker, PartitionReader, Polled};
 use crate::{Cluster, RecordBatch, StreamError, TopicPartition, partition_for_key};
 
 /// How long reading the tail may take.
@@ -14,8 +16,6 @@ const TAIL_TIMEOUT: Duration = Duration::from_secs(20);
 const SLACK: i64 = 16;
 /// Offsets that the first look for a key covers: a live stream's last record is among them.
 const FIRST_LOOK: i64 = 2_000;
-/// How long a broker may take to say where a partition ends.
-const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two looks at a transaction that is still open.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long the search for a key may take: a compacted partition of some hundred MiB is read in that time.
@@ -62,11 +62,39 @@ impl Cluster {
     /// The topic does not exist, no broker answers, or the search takes longer than two minutes.
     pub async fn latest(&self, topic: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StreamError> {
         let partition = partition_for_key(key, self.topic_partitions(topic).await?);
+        let (low, high) = self.decided(topic, partition).await?;
         let (cluster, topic, key) = (self.clone(), topic.to_owned(), key.to_owned());
         blocking("look for a key", move || {
-            let tail = Tail::new(&cluster, &topic, partition, SEARCH_TIMEOUT)?;
-            let (low, high) = tail.decided(&cluster)?;
-            tail.last_of(&key, low, high)
+            Tail::new(&cluster, &topic, partition, SEARCH_TIMEOUT)?.last_of(&key, low, high)
+        })
+        .await
+    }
+
+    /// The ends of a partition once no transaction is open any more that had written into it by now.
+    async fn decided(&self, topic: &str, partition: i32) -> Result<(i64, i64), StreamError> {
+        let (started, written) = (Instant::now(), self.written_end(topic, partition).await?);
+        loop {
+            let (low, high) = self.watermarks(topic, partition).await?;
+            if high >= written {
+                return Ok((low, high));
+            }
+            if started.elapsed() >= SEARCH_TIMEOUT {
+                let action = format!("wait for the transaction that is open in {topic}[{partition}]");
+                return Err(StreamError::timed_out(action, started.elapsed()));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// The end of all that is written, transactions that are open included.
+    async fn written_end(&self, topic: &str, partition: i32) -> Result<i64, StreamError> {
+        let mut settings = self.onlooker_settings(&self.group_name("churn-ends"));
+        settings.set("isolation.level", "read_uncommitted");
+        let topic = topic.to_owned();
+        blocking("read where a partition ends", move || {
+            let failed = |error| StreamError::kafka(format!("read the end of {topic}[{partition}]"), &error);
+            let asker: Onlooker = settings.create_with_context(AskContext::default()).map_err(failed)?;
+            Ok(asker.fetch_watermarks(&topic, partition, ASK_TIMEOUT).map_err(failed)?.1)
         })
         .await
     }
@@ -84,20 +112,6 @@ impl Tail {
         let action = format!("read the tail of {topic}[{partition}]");
         let reader = PartitionReader::new(cluster, "churn-tail", action, topic, partition)?;
         Ok(Self { reader, started: Instant::now(), patience })
-    }
-
-    /// The partition's ends for readers of committed records, once no transaction is open any more that had written into it by now.
-    fn decided(&self, cluster: &Cluster) -> Result<(i64, i64), StreamError> {
-        let written = self.reader.written_end(cluster, ASK_TIMEOUT)?;
-        while self.started.elapsed() < self.patience {
-            let (low, high) = self.reader.ends(ASK_TIMEOUT)?;
-            if high >= written {
-                return Ok((low, high));
-            }
-            std::thread::sleep(PAUSE);
-        }
-        let action = format!("{}: a transaction is open in it", self.reader.action());
-        Err(StreamError::timed_out(action, self.started.elapsed()))
     }
 
     fn last(&self, count: usize, low: i64, high: i64) -> Result<RecordBatch, StreamError> {

@@ -39,8 +39,7 @@ pub(crate) struct Memory {
 impl Memory {
     /// What is stored for the group, if anything is.
     pub(crate) async fn load(store: &Store, group: &str) -> Result<Option<Saved>, StoreError> {
-        store.reach().await?;
-        store.check_schema().await?;
+        store.reach_tables().await?;
         store.load_monitor_state(group).await
     }
 

@@ -89,11 +89,7 @@ impl Intake {
     /// False when it was asked to stop meanwhile.
     pub(crate) async fn await_tables(&self, stop: &CancellationToken) -> anyhow::Result<bool> {
         let mut attempts = self.retries.of("postgres", &self.health);
-        let look = || async {
-            self.store.reach().await?;
-            self.store.check_schema().await
-        };
-        let looked = attempts.until(stop, StoreError::may_pass, look).await;
+        let looked = attempts.until(stop, StoreError::may_pass, || self.store.reach_tables()).await;
         Ok(looked.map_err(Ending::of).context("connect to Postgres (postgres.url)")?.is_some())
     }
 

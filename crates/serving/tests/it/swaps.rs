@@ -16,12 +16,24 @@ use crate::{Fixture, customers};
 const SWAPS: usize = 100;
 /// No batch may wait longer than this for a model.
 const PATIENCE: Duration = Duration::from_millis(1);
+/// Times in which it neither waited nor stood in the processor's queue, and yet took that long: a host takes the processor from a virtual
+/// machine now and then. Swaps that kept a batch spinning would do so at every one.
+const EXCUSED: usize = 3;
 
 /// What one thread that scores batch after batch has met.
 #[derive(Debug, Default)]
 struct Met {
     batches: BTreeMap<String, usize>,
-    longest: Duration,
+    /// Longest wait for a model, of those longer than [`PATIENCE`].
+    waited: Duration,
+    /// How long it took otherwise, likewise.
+    spun: Vec<Duration>,
+}
+
+/// How long this thread has stood in the processor's queue so far. Zero where the kernel does not say.
+fn queued() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(text.split_whitespace().nth(1).and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
 }
 
 /// How often this thread has given its processor up to wait for something. Time alone tells nothing: on a busy machine, the more so on
@@ -36,11 +48,16 @@ fn waits() -> u64 {
 fn score(slot: &ModelSlot, rows: &Table, expected: &BTreeMap<String, Vec<f64>>, stop: &AtomicBool) -> Met {
     let mut met = Met::default();
     while !stop.load(Ordering::Relaxed) {
-        let (before, asked) = (waits(), Instant::now());
+        let (before, queue, asked) = (waits(), queued(), Instant::now());
         let model = slot.current().unwrap();
         let took = asked.elapsed();
-        if took > PATIENCE && waits() > before {
-            met.longest = met.longest.max(took);
+        if took > PATIENCE {
+            let (waited, ran) = (waits() > before, took.saturating_sub(queued() - queue));
+            if waited {
+                met.waited = met.waited.max(took);
+            } else if ran > PATIENCE {
+                met.spun.push(ran);
+            }
         }
         assert_eq!(model.predict(rows), expected[model.version()], "stamped with a model that did not score it");
         *met.batches.entry(model.version().to_owned()).or_default() += 1;
@@ -87,6 +104,6 @@ async fn over_a_hundred_swaps_each_batch_is_scored_by_the_model_it_is_stamped_wi
     });
     for met in met {
         assert!(met.batches.len() == 2 && met.batches.values().all(|batches| *batches > 10), "{met:?}");
-        assert!(met.longest <= PATIENCE, "{met:?}");
+        assert!(met.waited <= PATIENCE && met.spun.len() <= EXCUSED, "{met:?}");
     }
 }

@@ -26,9 +26,17 @@ pub(crate) fn real_config() -> KafkaConfig {
 
 /// A real cluster with topic `name` (prefixed) of `partitions`, and the topic's full name.
 pub(crate) async fn real(name: &str, partitions: i32) -> Result<(Cluster, Progress, String)> {
+    connected(&real_config(), name, partitions).await
+}
+
+/// The same where and how `config` says.
+pub(crate) async fn connected(
+    config: &KafkaConfig,
+    name: &str,
+    partitions: i32,
+) -> Result<(Cluster, Progress, String)> {
     let progress = Progress::new();
-    let config = real_config();
-    let cluster = Cluster::connect(&config, &progress).await?;
+    let cluster = Cluster::connect(config, &progress).await?;
     let topic = format!("{}{name}", config.topic_prefix);
     add_topic(&cluster, &topic, partitions).await?;
     Ok((cluster, progress, topic))

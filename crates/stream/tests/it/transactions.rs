@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use churn_runtime::config::HumanDuration;
-use churn_runtime::progress::Progress;
 use churn_stream::{Cluster, Consumer, Event, Outgoing, Position, StreamError, TopicPartition, TransactionalProducer};
 use churn_testkit::{OwnKafka, fresh_name, poll_until};
 
-use crate::support::{PATIENCE, add_topic, assign, read_all, real, real_config, text};
+use crate::support::{PATIENCE, add_topic, assign, connected, read_all, real, real_config, text};
 
 const COUNT: usize = 20_000;
 
@@ -166,15 +165,12 @@ async fn a_second_producer_with_the_same_id_fences_the_first() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_that_timed_out_is_resumed_and_commits_once() -> Result<()> {
     let broker = OwnKafka::start().await?;
-    let progress = Progress::new();
     let mut config = real_config();
     config.brokers = broker.kafka().bootstrap.clone();
     // The coordinator must not end the transaction while it is paused.
     config.transaction_timeout = HumanDuration::from_secs(120);
     config.session_timeout = HumanDuration::from_secs(60);
-    let cluster = Cluster::connect(&config, &progress).await?;
-    let topic = format!("{}resumed", config.topic_prefix);
-    add_topic(&cluster, &topic, 1).await?;
+    let (cluster, progress, topic) = connected(&config, "resumed", 1).await?;
     let stage = progress.stage("copier");
     let mut consumer = cluster.consumer(&stage, "copier", &[&topic]).await?;
     assign(&mut consumer, Position::Stored).await?;
