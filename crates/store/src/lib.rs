@@ -28,6 +28,7 @@ mod retrain;
 mod scores;
 mod sink;
 mod store;
+mod turn;
 mod warehouse;
 
 pub use audit::Audit;

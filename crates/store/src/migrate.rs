@@ -20,13 +20,14 @@ pub struct MigrationStatus {
 }
 
 impl Store {
-    /// Applies what is missing. Safe to repeat, and to run twice at once: the second waits for the first.
+    /// Applies what is missing, and says what was applied and missing before. Safe to repeat, and to run twice at once: the
+    /// second waits for the first.
     ///
     /// # Errors
     /// [`StoreError`], also where a migration was applied in another form than this program has.
     pub async fn migrate(&self) -> Result<MigrationStatus, StoreError> {
+        let mut connection = self.in_turn().await?;
         let before = self.migration_status().await?;
-        let mut connection = self.unhurried().await?;
         let failed = self.failed("create the schema churn");
         // Postgres asks for the right to create schemas even where the schema is there: ask for it only where it is
         // needed.
@@ -35,7 +36,7 @@ impl Store {
             .await
             .map_err(&failed)?;
         if !there {
-            sqlx::query("create schema if not exists churn").execute(&mut connection).await.map_err(&failed)?;
+            sqlx::query("create schema churn").execute(&mut connection).await.map_err(&failed)?;
         }
         migrator().run_direct(None, &mut connection, false).await.map_err(|error| self.migration_failed(error))?;
         // The work is committed; a failed goodbye changes nothing.

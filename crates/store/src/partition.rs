@@ -22,8 +22,6 @@ pub const DAY_MS: i64 = 86_400_000;
 const MINUTE_MS: i64 = 60_000;
 /// Most partitions made in one call: more is a mistaken width or span, and each partition costs every query's planning.
 const MOST_AT_ONCE: i64 = 1_000;
-/// So that two maintainers take turns; any number that nobody else uses.
-const ADVISORY_LOCK: i64 = 0x0063_6875_726e;
 
 /// One partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +46,7 @@ pub struct PartitionSize {
 impl Store {
     /// Makes the partitions of both tables that cover this span of event time, each `width_ms` wide and aligned to it.
     /// A span that overlaps an existing partition is left as it is. Rows that had landed in the default partition move.
-    /// Sinks go on meanwhile, unless they write to the default partition.
+    /// Sinks go on meanwhile, unless they write to the default partition; a second call at once waits for the first.
     ///
     /// Returns what was made.
     ///
@@ -59,9 +57,9 @@ impl Store {
             action: "make partitions",
             source: sqlx::Error::InvalidArgument(reason),
         })?;
+        let mut connection = self.in_turn().await?;
         let existing = self.partitions().await?;
         let failed = self.failed("make partitions");
-        let mut connection = self.unhurried().await?;
         let mut made = Vec::new();
         for table in Target::ALL {
             for window in &windows {
@@ -186,7 +184,6 @@ fn windows(span: Range<i64>, width: i64) -> Result<Vec<Range<i64>>, String> {
 
 async fn make(connection: &mut PgConnection, partition: &Partition) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
-    sqlx::query("select pg_advisory_xact_lock($1)").bind(ADVISORY_LOCK).execute(&mut *transaction).await?;
     for statement in statements(partition) {
         sqlx::query(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
     }

@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::store::Store;
 
 impl Store {
-    /// Replaces the reference customers by these, in one transaction. Safe to repeat.
+    /// Replaces the reference customers by these, in one transaction. Safe to repeat, and to run twice at once.
     ///
     /// # Errors
     /// [`StoreError::Data`] names a row that cannot be stored; then nothing is changed.
@@ -17,7 +17,7 @@ impl Store {
             return Err(StoreError::Data { row: rejected.row, reason: rejected.reason });
         }
         let failed = self.failed("load the reference customers");
-        let mut connection = self.unhurried().await?;
+        let mut connection = self.in_turn().await?;
         let mut transaction = connection.begin().await.map_err(&failed)?;
         sqlx::query("delete from churn.reference_customer").execute(&mut *transaction).await.map_err(&failed)?;
         let mut buffer = CopyBuffer::default();

@@ -98,8 +98,7 @@ pub(crate) async fn model(registry: &Registry, config: &Config, bar: &ProgressBa
     let described = object(json!({ "seed": params.seed, "folds": params.folds }));
     let metrics = object(serde_json::to_value(&trained.artifact.report).context("describe the model")?);
     let files = trained.artifact.to_files().context("write the model")?;
-    publish(registry, Kind::Model, described, lineage(config, &sha256, &split), metrics, files).await?;
-    Ok(true)
+    publish(registry, Kind::Model, described, lineage(config, &sha256, &split), metrics, files).await
 }
 
 /// A bar on a terminal, nothing elsewhere.
@@ -139,6 +138,7 @@ fn read_generator(files: &BTreeMap<String, Vec<u8>>, version: &str) -> anyhow::R
     Generator::from_json(bytes).map_err(Ending::data).with_context(|| format!("read generator {version}"))
 }
 
+/// Says whether it became the champion.
 async fn publish(
     registry: &Registry,
     kind: Kind,
@@ -146,7 +146,7 @@ async fn publish(
     lineage: Map<String, Value>,
     metrics: Map<String, Value>,
     files: BTreeMap<String, Vec<u8>>,
-) -> anyhow::Result<Champion> {
+) -> anyhow::Result<bool> {
     let draft =
         Draft { kind, created_at_ms: now_ms(), created_by: BY.into(), params, lineage, metrics, decision: None, files };
     let artifact = registry.publish(draft).await.map_err(Ending::of).with_context(|| format!("publish the {kind}"))?;
@@ -154,9 +154,9 @@ async fn publish(
     let (by, reason) = (BY.into(), "the registry had none".into());
     let promotion = Promotion { kind, version, by, reason, overridden: None, at_ms: now_ms() };
     match registry.promote(&promotion, None).await {
-        Ok(champion) => Ok(champion),
+        Ok(_) => Ok(true),
         // Another process set the registry up at the same time: its choice is as good as ours.
-        Err(churn_registry::RegistryError::Overtaken { winner: Some(winner), .. }) => Ok(*winner),
+        Err(churn_registry::RegistryError::Overtaken { winner: Some(_), .. }) => Ok(false),
         Err(error) => Err(Ending::of(error)).with_context(|| format!("promote the {kind}")),
     }
 }

@@ -11,4 +11,5 @@ mod partitions;
 mod private;
 mod refusals;
 mod roundtrip;
+mod turns;
 mod warehouse;

@@ -21,17 +21,6 @@ async fn migrations_apply_twice_and_a_dry_run_names_them() -> Result<()> {
 }
 
 #[tokio::test]
-async fn two_setups_at_once_do_not_disturb_each_other() -> Result<()> {
-    let database = fresh_database().await?;
-    let store = Store::connect(&PostgresConfig::at(ConnectionUrl::new(&database.url))).await?;
-    let (one, other) = tokio::join!(store.migrate(), store.migrate());
-    one?;
-    other?;
-    store.check_schema().await?;
-    Ok(())
-}
-
-#[tokio::test]
 async fn feature_columns_are_those_of_the_feature_table() -> Result<()> {
     let ready = ready().await?;
     let expected: Vec<(String, String)> = FEATURES

@@ -91,7 +91,13 @@ impl Confluent {
 
     pub(super) async fn set_full_transitive(&self, subject: &str) -> Result<(), RegistryError> {
         let body = json!({ "compatibility": super::FULL_TRANSITIVE });
-        self.call(Method::PUT, &["config", subject], Some(body)).await?.success().map(drop)
+        let answer = self.call(Method::PUT, &["config", subject], Some(body)).await?;
+        // Another may have set it in the same moment, and some registries then refuse the second.
+        if answer.status == StatusCode::CONFLICT && self.rule(subject).await?.as_deref() == Some(super::FULL_TRANSITIVE)
+        {
+            return Ok(());
+        }
+        answer.success().map(drop)
     }
 
     /// The subject's own rule of compatibility, `None` where it has none and the registry's default counts.
@@ -104,6 +110,10 @@ impl Confluent {
         let path = ["subjects", subject, "versions"];
         let answer = self.call(Method::POST, &path, Some(json!({ "schema": schema }))).await?;
         if answer.status == StatusCode::CONFLICT {
+            // Incompatible, or registered by another in the same moment.
+            if let Some(id) = self.lookup(subject, schema).await? {
+                return Ok(id);
+            }
             return Err(RegistryError::Incompatible { subject: subject.into(), message: answer.message() });
         }
         answer.success()?.id()

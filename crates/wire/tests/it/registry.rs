@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use churn_domain::EventBatch;
 use churn_testkit::{fresh_name, schema_registry};
 use churn_wire::{
     Decoded, Decoder, Encoder, ErrorClass, EventCodec, Plan, Record, RegistryError, SchemaRef, SchemaRegistry,
     WireConfig, plan_all, register_all, subject, write_prefix,
 };
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 
 use crate::rows::{encode, plain_event, with_field};
 
@@ -31,6 +33,32 @@ async fn registering_again_gives_the_same_id_and_what_was_registered_comes_back(
     assert_eq!(registry.id_of(&topic, Record::CustomerEvent).await?, first[0].id);
     let fetched = open()?.fetch(SchemaRef::Id(first[0].id)).await?.context("the schema is gone")?;
     assert_eq!(fetched.text, Record::CustomerEvent.avsc());
+    Ok(())
+}
+
+/// The registry refuses some of those that come at the same moment: a new subject's rule and version are made but once.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_that_register_at_once_all_get_the_same_id() -> Result<()> {
+    const AT_ONCE: usize = 8;
+    for _ in 0..20 {
+        let (topic, start) = (fresh_name("wire"), Arc::new(Barrier::new(AT_ONCE)));
+        let mut registering = JoinSet::new();
+        for _ in 0..AT_ONCE {
+            let (registry, topic, start) = (open()?, topic.clone(), Arc::clone(&start));
+            registering.spawn(async move {
+                let (subject, schema) = (subject(&topic), Record::CustomerScore.avsc());
+                // Opens the connection, so that nothing but the network lies between the start and the registry.
+                registry.lookup(&subject, schema).await?;
+                start.wait().await;
+                registry.set_full_transitive(&subject).await?;
+                registry.register(&subject, schema).await
+            });
+        }
+        let ids: Vec<_> = registering.join_all().await.into_iter().collect::<Result<_, _>>()?;
+        // It looks at the rule, too.
+        let id = open()?.id_of(&topic, Record::CustomerScore).await?;
+        ensure!(ids == [id; AT_ONCE], "{ids:?}, registered is {id}");
+    }
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! `churn setup`: everything that has to be there before parts run. Safe to repeat.
+//! `churn setup`: everything that has to be there before parts run. Safe to repeat, and to run twice at once.
 
 use std::ops::Range;
 use std::time::Duration;

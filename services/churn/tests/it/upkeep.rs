@@ -1,4 +1,4 @@
-//! `churn setup --every`, which keeps a stack that runs for long prepared.
+//! `churn setup` by several at once, and `churn setup --every`, which keeps a stack that runs for long prepared.
 
 use anyhow::{Context, Result, ensure};
 use churn_testkit::{Program, poll_until};
@@ -7,6 +7,9 @@ use crate::cluster::{PATIENCE, Stack, stop};
 use crate::run::churn;
 
 const PARTITIONS: &str = "select count(*) from pg_inherits where inhparent = 'churn.scored_event'::regclass";
+
+/// Two days back, two weeks ahead, and the default.
+const LEAST_PARTITIONS: i64 = 17;
 
 /// A table of another kind takes the place of the last day's partition, so that the partition cannot be made.
 const OBSTRUCT: &str = "do $$ declare last text; begin
@@ -28,11 +31,8 @@ async fn a_setup_that_goes_on_makes_missing_partitions_and_says_what_holds_it_up
 
     stack.command(&["setup"]);
     let whole = stack.count(PARTITIONS).await?;
-    // Two days back, two weeks ahead, and the default.
-    ensure!(whole >= 17, "{whole} partitions");
-    let registry = stack.folder().join(".churn/registry").display().to_string();
-    let env = [&stack.env()[..], &[("CHURN__REGISTRY__PATH", registry.as_str())]].concat();
-    let upkeep = Program::spawn(churn(), ["setup", "--every", "1s"], env)?;
+    ensure!(whole >= LEAST_PARTITIONS, "{whole} partitions");
+    let upkeep = spawn(&stack, &["setup", "--every", "1s"])?;
 
     // The first time has to succeed, or it ends.
     poll_until(PATIENCE, async || upkeep.stdout().contains("partitions: ")).await.with_context(|| upkeep.stderr())?;
@@ -46,4 +46,28 @@ async fn a_setup_that_goes_on_makes_missing_partitions_and_says_what_holds_it_up
         .await
         .with_context(|| upkeep.stderr())?;
     stop(upkeep, "setup").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn setups_at_once_on_an_empty_stack_all_succeed_and_agree_on_one_champion() -> Result<()> {
+    let stack = Stack::new().await?;
+    let mut setups = (0..4).map(|_| spawn(&stack, &["setup", "--json"])).collect::<Result<Vec<_>>>()?;
+    let mut trained = 0;
+    for setup in &mut setups {
+        let status = setup.wait(PATIENCE).await?;
+        ensure!(status.success(), "{status}: {}", setup.stderr());
+        trained += usize::from(setup.stdout().contains("trained and promoted"));
+    }
+    ensure!(trained == 1, "{trained} trained the champion");
+    let partitions = stack.count(PARTITIONS).await?;
+    ensure!(partitions >= LEAST_PARTITIONS, "{partitions} partitions");
+    let again = stack.command(&["setup"]).to_string();
+    ensure!(!["registered", "trained", "would be"].iter().any(|word| again.contains(word)), "left undone: {again}");
+    Ok(())
+}
+
+fn spawn(stack: &Stack, args: &[&str]) -> Result<Program> {
+    let registry = stack.folder().join(".churn/registry").display().to_string();
+    let env = [&stack.env()[..], &[("CHURN__REGISTRY__PATH", registry.as_str())]].concat();
+    Program::spawn(churn(), args.iter().copied(), env)
 }
