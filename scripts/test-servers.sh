@@ -31,10 +31,20 @@ up() {
 
 # Another program may have taken the port of a server that was found free a moment ago: one more try.
 up_one() {
-  "$servers/$1.sh" start "$run/$1" 2>"$run/$1.err" && return
+  start "$1" 2>"$run/$1.err" && return
   cat "$run/$1.err" >&2
   echo "starting $1 once more, from nothing" >&2
   "$servers/$1.sh" remove "$run/$1"
+  start "$1"
+}
+
+start() {
+  # This broker is never killed, so nobody waits for the end of its session, and shutting out the only broker of all tests because
+  # the machine stood still would fail whichever test is running.
+  if [ "$1" = kafka ]; then
+    mkdir -p "$run/kafka"
+    echo "broker.session.timeout.ms=60000" >"$run/kafka/more.properties"
+  fi
   "$servers/$1.sh" start "$run/$1"
 }
 
