@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use churn_domain::Locations;
 use churn_domain::csv::{Customers, ReadOptions};
 use churn_domain::holdout::{self, Split};
@@ -19,7 +19,7 @@ use tokio::task::block_in_place;
 
 use crate::config::Config;
 use crate::generators::measure::{self, Sampling};
-use crate::generators::record::{Fit, GENERATOR_FILE, record};
+use crate::generators::record::{Fit, GENERATOR_FILE, draft};
 use crate::shipped;
 
 /// What the report of the first fit samples: enough to tell a good generator, few enough that a first start waits less
@@ -63,11 +63,9 @@ pub(crate) async fn generator(
         source: &source,
         by: BY,
     };
-    match record(registry, fit).await?.1 {
-        // Another process may have set the registry up at the same time: its choice is as good as ours.
-        Some(champion) => Ok((load_generator(registry, &champion).await?, champion)),
-        None => bail!("the registry has no champion although one was recorded"),
-    }
+    // Not judged against a champion that came meanwhile: being as good as that one is no reason to take its place.
+    let (champion, _) = publish_first(registry, draft(&fit)?).await?;
+    Ok((load_generator(registry, &champion).await?, champion))
 }
 
 /// Trains and promotes a first model where the registry has none. Says whether it did.
@@ -95,10 +93,17 @@ pub(crate) async fn model(registry: &Registry, config: &Config, bar: &ProgressBa
     })
     .map_err(Ending::data)
     .context("train the first model")?;
-    let described = object(json!({ "seed": params.seed, "folds": params.folds }));
-    let metrics = object(serde_json::to_value(&trained.artifact.report).context("describe the model")?);
-    let files = trained.artifact.to_files().context("write the model")?;
-    publish(registry, Kind::Model, described, lineage(config, &sha256, &split), metrics, files).await
+    let draft = Draft {
+        kind: Kind::Model,
+        created_at_ms: now_ms(),
+        created_by: BY.into(),
+        params: object(json!({ "seed": params.seed, "folds": params.folds })),
+        lineage: lineage(config, &sha256, &split),
+        metrics: object(serde_json::to_value(&trained.artifact.report).context("describe the model")?),
+        decision: None,
+        files: trained.artifact.to_files().context("write the model")?,
+    };
+    Ok(publish_first(registry, draft).await?.1)
 }
 
 /// A bar on a terminal, nothing elsewhere.
@@ -138,25 +143,17 @@ fn read_generator(files: &BTreeMap<String, Vec<u8>>, version: &str) -> anyhow::R
     Generator::from_json(bytes).map_err(Ending::data).with_context(|| format!("read generator {version}"))
 }
 
-/// Says whether it became the champion.
-async fn publish(
-    registry: &Registry,
-    kind: Kind,
-    params: Map<String, Value>,
-    lineage: Map<String, Value>,
-    metrics: Map<String, Value>,
-    files: BTreeMap<String, Vec<u8>>,
-) -> anyhow::Result<bool> {
-    let draft =
-        Draft { kind, created_at_ms: now_ms(), created_by: BY.into(), params, lineage, metrics, decision: None, files };
+/// Publishes it, and makes it the champion of a registry that has none. Gives the champion, and whether it is this one.
+async fn publish_first(registry: &Registry, draft: Draft) -> anyhow::Result<(Champion, bool)> {
+    let kind = draft.kind;
     let artifact = registry.publish(draft).await.map_err(Ending::of).with_context(|| format!("publish the {kind}"))?;
     let version = artifact.manifest.version;
     let (by, reason) = (BY.into(), "the registry had none".into());
     let promotion = Promotion { kind, version, by, reason, overridden: None, at_ms: now_ms() };
     match registry.promote(&promotion, None).await {
-        Ok(_) => Ok(true),
+        Ok(champion) => Ok((champion, true)),
         // Another process set the registry up at the same time: its choice is as good as ours.
-        Err(churn_registry::RegistryError::Overtaken { winner: Some(_), .. }) => Ok(false),
+        Err(churn_registry::RegistryError::Overtaken { winner: Some(winner), .. }) => Ok((*winner, false)),
         Err(error) => Err(Ending::of(error)).with_context(|| format!("promote the {kind}")),
     }
 }

@@ -77,7 +77,11 @@ pub(crate) async fn record(registry: &Registry, fit: Fit<'_>) -> anyhow::Result<
     }
 }
 
-fn draft(fit: &Fit<'_>) -> anyhow::Result<Draft> {
+/// What is published of a fitted generator.
+///
+/// # Errors
+/// It cannot be written.
+pub(crate) fn draft(fit: &Fit<'_>) -> anyhow::Result<Draft> {
     let Measured { quality, diagnostic, privacy, usefulness, .. } = fit.measured;
     let metrics = json!({
         "overall": quality.overall,

@@ -66,11 +66,16 @@ impl Stack {
     }
 
     pub(crate) fn part(&self, name: &str, more: &[(&str, &str)]) -> Result<Program> {
+        self.spawn(&["run", name], more)
+    }
+
+    /// A command that goes on beside the test.
+    pub(crate) fn spawn(&self, args: &[&str], more: &[(&str, &str)]) -> Result<Program> {
         let registry = registry_path(self.folder.path());
         let mut env = self.env.clone();
         env.push(("CHURN__REGISTRY__PATH".into(), registry));
         env.extend(more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-        Program::spawn(churn(), ["run", name], env)
+        Program::spawn(churn(), args.iter().copied(), env)
     }
 
     pub(crate) fn set(&mut self, key: &str, value: &str) {

@@ -1,10 +1,12 @@
 //! `churn setup` by several at once, and `churn setup --every`, which keeps a stack that runs for long prepared.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, ensure};
-use churn_testkit::{Program, poll_until};
+use churn_testkit::poll_until;
+use serde_json::Value;
 
 use crate::cluster::{PATIENCE, Stack, stop};
-use crate::run::churn;
 
 const PARTITIONS: &str = "select count(*) from pg_inherits where inhparent = 'churn.scored_event'::regclass";
 
@@ -32,7 +34,7 @@ async fn a_setup_that_goes_on_makes_missing_partitions_and_says_what_holds_it_up
     stack.command(&["setup"]);
     let whole = stack.count(PARTITIONS).await?;
     ensure!(whole >= LEAST_PARTITIONS, "{whole} partitions");
-    let upkeep = spawn(&stack, &["setup", "--every", "1s"])?;
+    let upkeep = stack.spawn(&["setup", "--every", "1s"], &[])?;
 
     // The first time has to succeed, or it ends.
     poll_until(PATIENCE, async || upkeep.stdout().contains("partitions: ")).await.with_context(|| upkeep.stderr())?;
@@ -49,25 +51,25 @@ async fn a_setup_that_goes_on_makes_missing_partitions_and_says_what_holds_it_up
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn setups_at_once_on_an_empty_stack_all_succeed_and_agree_on_one_champion() -> Result<()> {
+async fn setups_at_once_on_an_empty_stack_all_succeed_and_agree_on_the_champions() -> Result<()> {
     let stack = Stack::new().await?;
-    let mut setups = (0..4).map(|_| spawn(&stack, &["setup", "--json"])).collect::<Result<Vec<_>>>()?;
-    let mut trained = 0;
+    let mut setups = (0..4).map(|_| stack.spawn(&["setup", "--json"], &[])).collect::<Result<Vec<_>>>()?;
+    let (mut models, mut generators) = (Vec::new(), BTreeSet::new());
     for setup in &mut setups {
         let status = setup.wait(PATIENCE).await?;
         ensure!(status.success(), "{status}: {}", setup.stderr());
-        trained += usize::from(setup.stdout().contains("trained and promoted"));
+        let steps: Vec<Value> = serde_json::from_str(&setup.stdout())?;
+        let result = |what: &str| steps.iter().find(|step| step["what"] == what).map(|step| step["result"].to_string());
+        models.push(result("model").context("no step for the model")?);
+        generators.insert(result("generator").context("no step for the generator")?);
     }
-    ensure!(trained == 1, "{trained} trained the champion");
+    models.sort_unstable();
+    let stands = r#""stands""#;
+    ensure!(models == [stands, stands, stands, r#""trained and promoted""#], "{models:?}");
+    ensure!(generators.len() == 1, "{generators:?}");
     let partitions = stack.count(PARTITIONS).await?;
     ensure!(partitions >= LEAST_PARTITIONS, "{partitions} partitions");
     let again = stack.command(&["setup"]).to_string();
     ensure!(!["registered", "trained", "would be"].iter().any(|word| again.contains(word)), "left undone: {again}");
     Ok(())
-}
-
-fn spawn(stack: &Stack, args: &[&str]) -> Result<Program> {
-    let registry = stack.folder().join(".churn/registry").display().to_string();
-    let env = [&stack.env()[..], &[("CHURN__REGISTRY__PATH", registry.as_str())]].concat();
-    Program::spawn(churn(), args.iter().copied(), env)
 }
